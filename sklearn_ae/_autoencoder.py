@@ -1,0 +1,491 @@
+"""Autoencoder."""
+
+import copy
+import functools
+from numbers import Real
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
+
+from sklearn_ae._base import (
+    CODE_CONSTRAINTS,
+    NETWORK_CONSTRAINTS,
+    TRAINING_CONSTRAINTS,
+    BaseTorchEstimator,
+)
+from sklearn_ae._mixins import LatentTransformerMixin, ReconstructionMixin
+from sklearn_ae._training import ReconstructionTask
+from sklearn_ae.architectures import make_architecture
+from sklearn_ae.corruptions import CORRUPTIONS, make_corruption
+from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
+from sklearn_ae.networks import AutoencoderNetwork, LinearPath
+from sklearn_ae.networks.unit_norm import constrain_columns
+from sklearn_ae.objectives import LOSSES, huber
+from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_parameters
+
+CODE_ACTIVATIONS = {
+    "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+}
+# Standard deviation of the encoder's rows for directions in which the data do not vary.
+SMALL_ROW = 1e-2
+# Codes whose variance is below this share of the largest are not divided by it in whitening.
+SMALLEST_CODE_SHARE = 1e-10
+
+
+class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimator):
+    r"""Autoencoder that starts at the PCA solution.
+
+    With :math:`u = (x - m) / s` the centred rows in units of one scale, it minimises
+
+    .. math::
+        \frac{1}{\sum_i w_i} \sum_i w_i \big[ \ell(g(c(f(u_i))), u_i) + p(c(f(u_i))) \big]
+        + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2
+
+    where the encoder :math:`f(u) = W_e u + f_\theta(u)` and the decoder
+    :math:`g(z) = W_d z + g_\theta(z)` have a linear path beside the network, :math:`c` is the
+    code activation, :math:`\ell` the loss summed over features and :math:`p` the penalty.
+    Training begins with the linear path at the PCA solution and the network at zero. The
+    trained network is kept only if it does better than that start on rows held out.
+
+    Parameters
+    ----------
+    n_components : int, float in (0, 1) or None, default=2
+        Width of the code. A float takes the fewest principal components that explain more than
+        that share of the variance, None takes min(n_samples, n_features). More components than
+        features are allowed.
+
+    hidden_layer_sizes : "auto" or tuple of int, default="auto"
+        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
+        linear layer each way. "auto" chooses two layers by the number of features.
+
+    activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
+        Activation of the hidden layers.
+
+    code_activation : {"identity", "sigmoid", "relu", "tanh"}, part or torch module, \
+            default="identity"
+        Applied to the code, in training and at inference. A part has a method ``module()``.
+
+    architecture : "dense" or callable, default="dense"
+        "dense" uses ``hidden_layer_sizes`` and ``activation``; a callable
+        ``(n_features, n_components) -> (encoder, decoder)`` returns two torch modules.
+
+    loss : {"squared_error", "absolute_error", "huber", "log_loss"}, default="squared_error"
+        Reconstruction loss. "log_loss" is the cross entropy of values in [0, 1].
+
+    delta : float, default=1.35
+        Where "huber" turns from square to linear, in units of ``scale_``.
+
+    init : {"auto", "pca", "random"}, default="auto"
+        "pca" starts from the PCA solution, "random" draws all weights and has no linear path.
+        "auto" is "pca" where it is possible: any loss but "log_loss", an identity code and no
+        penalty.
+
+    whiten : bool, default=False
+        Whether codes are uncorrelated with unit variance on the training rows.
+
+    penalty : None or part, default=None
+        A part with ``term(x, code, encode)``, such as :class:`~sklearn_ae.penalties.L1`.
+
+    corruption : None, {"gaussian", "masking"}, part or callable, default=None
+        How rows are spoilt at each visit in training, in the units of ``X``; the clean row is
+        the target. A callable takes ``(x, generator)``, tensors of shape (n, n_features).
+
+    max_iter : int or "auto", default="auto"
+        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 300
+        passes. 0 returns the start.
+
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
+
+    learning_rate_init : float, default=1e-3
+        Largest learning rate of Adam.
+
+    learning_rate : {"one_cycle", "constant"}, default="one_cycle"
+        "one_cycle" rises over at most 200 steps, falls by a cosine to zero, always makes
+        ``max_iter`` passes and keeps the best weights. "constant" stops by
+        ``n_iter_no_change``.
+
+    alpha : float, default=0.0
+        L2 weight; biases and the linear path are excluded.
+
+    early_stopping : "auto" or bool, default="auto"
+        Whether rows are held out to choose the best pass and to judge the network against the
+        start. "auto" does so from 20 rows on and returns the start below. False trains on all
+        rows for exactly ``max_iter`` passes.
+
+    validation_fraction : float, default=0.1
+        Share of rows held out, at least 5 rows.
+
+    n_iter_no_change : int, default=10
+        With "constant", passes without a gain of ``tol`` after which training stops.
+
+    tol : float, default=1e-4
+        Smallest gain that counts, in units of the objective.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
+
+    skorch_callbacks : list or None, default=None
+        skorch callbacks, or (name, callback) pairs; copied before training.
+
+    device : str, default="auto"
+        Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
+
+    precision : {"float32", "bfloat16"}, default="float32"
+        Precision of the network in training; the linear path and the weights stay float32.
+
+    random_state : int, RandomState instance or None, default=None
+        Controls the split, the initial weights, the order of rows and the corruption. Pass an
+        int for identical results across calls.
+
+    verbose : int, default=0
+        Whether a line is printed after each pass.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Width of the code.
+
+    mean_ : ndarray of shape (n_features,)
+        Column means of the training rows.
+
+    scale_ : float
+        Root of the mean feature variance, by which centred data are divided.
+
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance along the principal directions of the start; only with the PCA start.
+
+    n_iter_ : int
+        Passes made.
+
+    loss_curve_ : list of float
+        Mean objective on the training rows after each pass.
+
+    validation_scores_ : list of float
+        Minus the mean objective on the rows held out after each pass.
+
+    best_loss_ : float
+        Objective of the weights that were kept: on the rows held out, else the least of
+        ``loss_curve_``.
+
+    start_kept_ : bool
+        Whether the start was kept, so that the model equals PCA.
+
+    history_ : list of dict
+        One entry per pass: losses, durations and what skorch callbacks recorded.
+
+    network_ : torch.nn.Module
+        The fitted network, on the CPU, built anew at each access.
+
+    net_ : skorch.NeuralNet
+        The net that was trained; not available after loading.
+
+    n_samples_seen_ : int
+        Rows seen by `fit`, or by all calls of `partial_fit`.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, where ``X`` has names that are all strings.
+
+    See Also
+    --------
+    VariationalAutoencoder : Gives a density and can be sampled from.
+    sklearn.decomposition.PCA : The linear start.
+
+    Notes
+    -----
+    Features are not standardised: as for PCA, put a
+    :class:`~sklearn.preprocessing.StandardScaler` before it where units differ.
+
+    References
+    ----------
+    .. [1] G. E. Hinton and R. R. Salakhutdinov, "Reducing the dimensionality of data with
+       neural networks", Science 313, 2006, :doi:`10.1126/science.1127647`.
+    .. [2] P. Baldi and K. Hornik, "Neural networks and principal component analysis: learning
+       from examples without local minima", Neural Networks 2, 1989,
+       :doi:`10.1016/0893-6080(89)90014-2`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ae import Autoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = Autoencoder(n_components=8, max_iter=2, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 8)
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        **CODE_CONSTRAINTS,
+        "hidden_layer_sizes": NETWORK_CONSTRAINTS["hidden_layer_sizes"],
+        "activation": NETWORK_CONSTRAINTS["activation"],
+        "code_activation": [StrOptions(set(CODE_ACTIVATIONS)), HasMethods("module"), nn.Module],
+        "architecture": NETWORK_CONSTRAINTS["architecture"],
+        "loss": [StrOptions(set(LOSSES))],
+        "delta": [Interval(Real, 0, None, closed="neither")],
+        "init": NETWORK_CONSTRAINTS["init"],
+        "whiten": ["boolean"],
+        "penalty": [None, HasMethods("term")],
+        "corruption": [None, StrOptions(set(CORRUPTIONS)), HasMethods("make"), callable],
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        hidden_layer_sizes="auto",
+        activation="gelu",
+        code_activation="identity",
+        architecture="dense",
+        loss="squared_error",
+        delta=1.35,
+        init="auto",
+        whiten=False,
+        penalty=None,
+        corruption=None,
+        max_iter="auto",
+        batch_size="auto",
+        learning_rate_init=1e-3,
+        learning_rate="one_cycle",
+        alpha=0.0,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        skorch_callbacks=None,
+        device="auto",
+        precision="float32",
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.code_activation = code_activation
+        self.architecture = architecture
+        self.loss = loss
+        self.delta = delta
+        self.init = init
+        self.whiten = whiten
+        self.penalty = penalty
+        self.corruption = corruption
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.alpha = alpha
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.skorch_callbacks = skorch_callbacks
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _start_obstacle(self):
+        if self.loss == "log_loss":
+            return "loss='log_loss'"
+        if self.code_activation != "identity":
+            return f"code_activation={self.code_activation!r}"
+        return None if self.penalty is None else f"penalty={self.penalty!r}"
+
+    def _data_config(self, X):
+        if self.penalty is not None and hasattr(self.penalty, "_parameter_constraints"):
+            check_parameters(self.penalty)
+        bounded = self.loss == "log_loss"
+        if bounded:
+            check_unit_interval(X, "loss='log_loss'")
+        return {
+            "bounded": bounded,
+            "loss": self.loss,
+            "delta": float(self.delta),
+            "code_activation": self.code_activation,
+            "unit_norm": getattr(self.penalty, "unit_norm_decoder", False),
+        }
+
+    def _make_task(self, config, moments):
+        n_features, n_components = config["n_features"], config["n_components"]
+        encoder, decoder = make_architecture(config).build(
+            n_features,
+            n_components,
+            n_components,
+            zero_start=config["linear"],
+            seed=config["seed"],
+        )
+        if config["unit_norm"]:
+            constrain_columns(decoder)
+        activation = config["code_activation"]
+        if isinstance(activation, str):
+            activation = CODE_ACTIVATIONS[activation]()
+        elif not isinstance(activation, nn.Module):
+            activation = activation.module()
+        bounded = config["bounded"]
+        network = AutoencoderNetwork(
+            encoder,
+            decoder,
+            linear=LinearPath(n_features, n_components) if config["linear"] else None,
+            code_activation=copy.deepcopy(activation),
+            centre=torch.from_numpy(moments.mean) if bounded else None,
+            scale=moments.scale if bounded else 1.0,
+            offset=torch.zeros(n_features) if bounded else None,
+        )
+        loss = LOSSES[config["loss"]]
+        if loss is huber:
+            loss = functools.partial(huber, delta=config["delta"])
+        return ReconstructionTask(network, loss, logits=bounded)
+
+    def _draw_weights(self, task, config, moments, directions, generator):
+        network = task.network
+        make_architecture(config).draw(
+            (network.encoder, network.decoder), generator, zero_start=config["linear"]
+        )
+        with torch.no_grad():
+            if config["bounded"]:
+                network.offset.copy_(torch.from_numpy(smoothed_logit(moments)))
+            if not config["linear"]:
+                return
+            network.linear.encoder.normal_(
+                0.0, SMALL_ROW / config["n_features"] ** 0.5, generator=generator
+            )
+            for k, variance in enumerate(directions.variances):
+                if variance > 0:
+                    direction = torch.from_numpy(directions.components[k].copy())
+                    network.linear.encoder[k] = direction / variance**0.5
+                    network.linear.decoder[:, k] = direction * variance**0.5
+
+    def _add_training_parts(self, task, moments):
+        corrupt = make_corruption(self.corruption)
+        if corrupt is not None and not task.logits:
+            corrupt = _in_data_units(corrupt, moments)
+        task.corruption = corrupt
+        task.penalty = None if self.penalty is None else copy.deepcopy(self.penalty).term
+
+    def _learnt_attributes(self, task, data, weight, frame):
+        """Units of the code: PCA's, or uncorrelated with unit variance."""
+        n_components = frame.config["n_components"]
+        if self.whiten:
+            mean, covariance = self._code_moments(task, data, weight)
+            scale, unscale = _whitening(covariance)
+            return {"_code_mean": mean, "_code_scale": scale, "_code_unscale": unscale}
+        if frame.fitted:
+            return {}
+        units = np.ones(n_components)
+        if frame.directions is not None and frame.config["linear"]:
+            units = _principal_units(frame.directions.variances, n_components)
+            units = units * frame.moments.scale
+        return {
+            "_code_mean": np.zeros(n_components),
+            "_code_scale": units,
+            "_code_unscale": 1.0 / units,
+        }
+
+    def _code_moments(self, task, data, weight):
+        """Weighted mean and covariance of the network's codes over the training rows."""
+        task = copy.deepcopy(task).eval()
+        shares = torch.ones(len(data)) if weight is None else weight.cpu()
+        codes = []
+        with torch.no_grad():
+            for rows in data.split(4096):
+                codes.append(task.network.encode(rows)[0].cpu().double())
+        codes, shares = torch.cat(codes).numpy(), shares.double().numpy()
+        mean = shares @ codes / shares.sum()
+        centred = codes - mean
+        covariance = (shares[:, None] * centred).T @ centred / max(shares.sum() - 1, 1.0)
+        return mean, covariance
+
+    def _code_to_user(self, code):
+        code = code - self._code_mean
+        return code * self._code_scale if self._code_scale.ndim == 1 else code @ self._code_scale
+
+    def _code_from_user(self, code):
+        scale = self._code_unscale
+        code = code * scale if scale.ndim == 1 else code @ scale
+        return code + self._code_mean
+
+    def reconstruction_error(self, X):
+        """Loss of each row, in the units of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        errors : ndarray of shape (n_samples,)
+            Sum over features of the squared error, the absolute error, Huber's loss (with
+            ``delta * scale_``) or the cross entropy, by ``loss``; float64.
+        """
+        X = self._check_rows(X)
+        loss = self._config["loss"]
+        power = {"squared_error": 2, "huber": 2, "absolute_error": 1, "log_loss": 0}[loss]
+
+        def function(task, x):
+            return (task.loss(task.network(x), x).double(),)
+
+        (errors,) = self._map_rows(X, function, self._widest())
+        return errors * self.scale_**power
+
+    def score(self, X, y=None, sample_weight=None):
+        """Share of the variance of ``X`` that is reconstructed.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            ``1 - sum|x - x_hat|**2 / sum|x - mean_|**2``; 1 where both sums are zero.
+        """
+        check_is_fitted(self, "_weights")
+        return self._explained_variance(X, sample_weight)
+
+
+def _in_data_units(corrupt, moments):
+    """A corruption in the units of the data, applied to centred and scaled rows."""
+    mean = torch.from_numpy(moments.mean.astype(np.float32))
+    scale = float(moments.scale)
+
+    def corrupt_scaled(x, generator):
+        centre = mean.to(x.device)
+        return (corrupt(x * scale + centre, generator) - centre) / scale
+
+    return corrupt_scaled
+
+
+def _principal_units(variances, n_components):
+    """Standard deviation of each code in units of the scale, as PCA's codes have it."""
+    units = np.sqrt(variances)
+    largest = units.max(initial=0.0)
+    # directions without variance come out as next to nothing, as PCA's do
+    units[units == 0] = 1e-5 * largest if largest > 0 else 1.0
+    rest = units[units > 1e-5 * largest].min(initial=largest) if largest > 0 else 1.0
+    return np.concatenate([units, np.full(n_components - len(units), rest)])
+
+
+def _whitening(covariance):
+    """Symmetric square root of the inverse of a covariance, and its inverse."""
+    values, vectors = np.linalg.eigh(covariance)
+    tiny = SMALLEST_CODE_SHARE * max(values.max(), 0.0)
+    roots = np.sqrt(np.where(values > tiny, values, 1.0))
+    return (vectors / roots) @ vectors.T, (vectors * roots) @ vectors.T

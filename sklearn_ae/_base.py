@@ -1,0 +1,555 @@
+"""The template of every estimator: checks, start, training, gate, state, inference."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ae._mixins import draw_seed
+from sklearn_ae._state import (
+    add_format,
+    cached_module,
+    check_format,
+    load_arrays,
+    optimizer_arrays,
+    optimizer_tensors,
+    restore_on_failure,
+    runtime_of,
+    to_numpy,
+)
+from sklearn_ae._training import (
+    Settings,
+    auto_batch_size,
+    auto_max_iter,
+    check_callbacks,
+    in_chunks,
+    make_generator,
+    resolve_device,
+    supports_float64,
+    train,
+)
+from sklearn_ae.architectures import auto_hidden_layer_sizes
+from sklearn_ae.networks import ACTIVATIONS
+from sklearn_ae.utils._fit_tasks import FitTasks
+from sklearn_ae.utils._pca_start import (
+    Moments,
+    principal_directions,
+    scale_rows,
+    table_moments,
+)
+from sklearn_ae.utils._sklearn import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    with_callbacks,
+)
+
+# With fewer rows there is nothing to judge a network by: the start is returned.
+FEWEST_ROWS_TO_TRAIN = 20
+
+CODE_CONSTRAINTS = {
+    "n_components": [
+        Interval(Integral, 1, None, closed="left"),
+        Interval(Real, 0, 1, closed="neither"),
+        None,
+    ]
+}
+
+NETWORK_CONSTRAINTS = {
+    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "architecture": [StrOptions({"dense"}), callable],
+    "init": [StrOptions({"auto", "pca", "random"})],
+}
+
+TRAINING_CONSTRAINTS = {
+    "max_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate": [StrOptions({"one_cycle", "constant"})],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "early_stopping": [StrOptions({"auto"}), "boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+    "skorch_callbacks": [list, None],
+    "device": [str],
+    "precision": [StrOptions({"float32", "bfloat16"})],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
+    """Template of `fit` and `partial_fit`; a subclass says what is built and minimised."""
+
+    _doc_link_module = "sklearn_ae"
+    _doc_link_template = (
+        "https://sklearn-ae.readthedocs.io/en/stable/api/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    def _doc_link_url_param_generator(self):
+        return {"estimator_module": "sklearn_ae", "estimator_name": type(self).__name__}
+
+    # ------------------------------------------------------------------ for subclasses
+
+    def _start_obstacle(self):
+        """Why the PCA start is not possible; None where it is."""
+        raise NotImplementedError
+
+    def _data_config(self, X):
+        """Check X for the loss or likelihood; what inference must know of it."""
+        raise NotImplementedError
+
+    def _make_task(self, config, moments):
+        """Network and objective for a configuration, weights not drawn."""
+        raise NotImplementedError
+
+    def _draw_weights(self, task, config, moments, directions, generator):
+        """Draw the weights of a task and lay its start."""
+        raise NotImplementedError
+
+    def _add_training_parts(self, task, moments):
+        """Give a task what it needs in training only."""
+
+    def _learnt_attributes(self, task, data, weight, frame):
+        """Fitted attributes of the subclass, by name."""
+        return {}
+
+    # ------------------------------------------------------------------ fit
+
+    @restore_on_failure
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the model to ``X``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data. The array is neither changed nor kept.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. They enter centre, scale, start, loss, validation and gate;
+            rows of weight zero are dropped.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not a finite two-dimensional table of at least two rows.
+        FloatingPointError
+            If the objective stops being finite in training.
+        """
+        going_on = self.warm_start and hasattr(self, "_weights")
+        X, weight = self._check_table(X, sample_weight, reset=not going_on)
+        if len(X) < 2:
+            raise ValueError(
+                f"Found array with {len(X)} sample(s) of positive weight (shape={X.shape}) while "
+                "a minimum of 2 is required."
+            )
+        frame = _Frame.of(self) if going_on else self._new_frame(X, weight)
+        return self._train(X, y, weight, frame, self._fit_settings(len(X), frame, going_on))
+
+    @restore_on_failure
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Make one pass over a chunk of rows.
+
+        The first chunk fixes centre, scale and start. There is no gate; the learning rate is
+        constant, and the optimiser goes on where the last chunk left it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A chunk of the data.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``early_stopping=True``, or the width is not that of the first chunk.
+        """
+        if self.early_stopping is True:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        going_on = hasattr(self, "_weights")
+        X, weight = self._check_table(X, sample_weight, reset=not going_on)
+        if not len(X):
+            return self
+        frame = _Frame.of(self) if going_on else self._new_frame(X, weight)
+        return self._train(X, y, weight, frame, self._pass_settings(len(X), frame), one_pass=True)
+
+    def _check_table(self, X, sample_weight, reset):
+        X = validate_data(
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            order="C",
+            reset=reset,
+            ensure_min_samples=1,
+        )
+        if sample_weight is None:
+            return X, None
+        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError("Sample weights must contain at least one positive number.")
+        if not weight.all():
+            X, weight = X[weight > 0], weight[weight > 0]
+        return X, weight
+
+    def _new_frame(self, X, weight):
+        """Centre, scale, start and configuration of a fresh fit."""
+        seed = draw_seed(self.random_state)
+        moments = table_moments(X, weight)
+        uses_start = self._uses_start()
+        directions = None
+        if uses_start or not isinstance(self.n_components, Integral):
+            directions = principal_directions(X, moments, self.n_components, weight, seed)
+        n_components = (
+            int(self.n_components)
+            if isinstance(self.n_components, Integral)
+            else len(directions.components)
+        )
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, str):
+            sizes = auto_hidden_layer_sizes(X.shape[1], n_components)
+        config = {
+            "n_features": int(X.shape[1]),
+            "n_components": n_components,
+            "hidden_layer_sizes": _check_sizes(sizes),
+            "activation": self.activation,
+            "architecture": self.architecture,
+            "linear": uses_start,
+            "seed": seed,
+            **self._data_config(X),
+        }
+        return _Frame(moments, directions, config)
+
+    def _uses_start(self):
+        obstacle = self._start_obstacle()
+        if self.init == "pca" and obstacle:
+            raise ValueError(
+                f"init='pca' is not possible with {obstacle}; use init='auto' or 'random'."
+            )
+        return self.init != "random" and obstacle is None
+
+    def _fit_settings(self, n_rows, frame, going_on):
+        has_start = frame.config["linear"] or going_on
+        n_validation = self._n_validation(n_rows, has_start)
+        batch_size = self._batch_size(n_rows - n_validation)
+        max_iter = self.max_iter
+        if self.early_stopping == "auto" and n_rows < FEWEST_ROWS_TO_TRAIN and has_start:
+            max_iter = 0
+        elif max_iter == "auto":
+            max_iter = auto_max_iter(n_rows - n_validation, batch_size)
+        return self._settings(
+            frame,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            learning_rate=self.learning_rate,
+            n_validation=n_validation if max_iter else 0,
+            gate=has_start and n_validation > 0 and max_iter > 0,
+        )
+
+    def _pass_settings(self, n_rows, frame):
+        return self._settings(
+            frame,
+            max_iter=1,
+            batch_size=self._batch_size(n_rows),
+            learning_rate="constant",
+            n_validation=0,
+            gate=False,
+        )
+
+    def _settings(self, frame, **kwargs):
+        check_callbacks(self.skorch_callbacks, kwargs["learning_rate"])
+        seed = frame.config["seed"]
+        return Settings(
+            learning_rate_init=self.learning_rate_init,
+            alpha=self.alpha,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            precision=self.precision,
+            device=resolve_device(self.device),
+            # each call draws its own stream; the split stays
+            seed=seed + getattr(self, "n_iter_", 0) if frame.fitted else seed,
+            split_seed=seed,
+            verbose=int(self.verbose),
+            callbacks=self.skorch_callbacks,
+            **kwargs,
+        )
+
+    def _n_validation(self, n_rows, has_start):
+        """Rows held out to judge by."""
+        if self.early_stopping is False:
+            return 0
+        n_validation = max(5, int(self.validation_fraction * n_rows))
+        if self.early_stopping == "auto":
+            return n_validation if n_rows >= FEWEST_ROWS_TO_TRAIN else 0
+        if n_rows - n_validation < 2:
+            raise ValueError(
+                f"early_stopping=True holds out {n_validation} of {n_rows} rows, which leaves "
+                f"{max(n_rows - n_validation, 0)} to train on; at least 2 are needed. Use "
+                "early_stopping='auto' or a smaller validation_fraction."
+            )
+        return n_validation
+
+    def _batch_size(self, n_rows):
+        if self.batch_size == "auto":
+            return auto_batch_size(n_rows)
+        return min(self.batch_size, n_rows)
+
+    def _train(self, X, y, weight, frame, settings, one_pass=False):
+        """Train from a frame on and take over what was learnt."""
+        task = self._make_task(frame.config, frame.moments).double()
+        if frame.fitted:
+            load_arrays(task, self._weights)
+        else:
+            generator = make_generator(frame.config["seed"])
+            self._draw_weights(task, frame.config, frame.moments, frame.directions, generator)
+        start_weights = to_numpy(task.state_dict())
+        task.float()
+        self._add_training_parts(task, frame.moments)
+        data = torch.from_numpy(self._table_for_network(X, frame, np.float32))
+        row_weight = _relative(weight)
+        tasks = FitTasks(
+            self,
+            {"X": X, "y": y, "metadata": {"sample_weight": weight}},
+            settings.max_iter,
+            lambda net: self._network_attributes(frame, to_numpy(net.module_.state_dict())),
+        )
+        settings.on_epoch = tasks.end_epoch
+        tasks.begin()
+        result = train(
+            task,
+            data,
+            row_weight,
+            settings,
+            optimizer_state=self._optimizer_tensors() if one_pass else None,
+        )
+        untouched = result.start_kept or not result.loss_curve
+        weights = start_weights if untouched else to_numpy(task.state_dict())
+        self._take_over(X, data, row_weight, frame, weights, result, task, one_pass)
+        tasks.end()
+        return self
+
+    def _take_over(self, X, data, row_weight, frame, weights, result, task, one_pass):
+        """Assign the fitted attributes, last of all."""
+        device = result.net.noise.device
+        going_on = frame.fitted
+        curve = [*self.loss_curve_, *result.loss_curve] if going_on else result.loss_curve
+        scores = [-loss for loss in result.validation_losses]
+        learnt = {
+            "n_iter_": len(curve),
+            "loss_curve_": curve,
+            "validation_scores_": [*self.validation_scores_, *scores] if going_on else scores,
+            "best_loss_": result.best_loss,
+            "start_kept_": frame.config["linear"]
+            and (result.start_kept or not result.loss_curve)
+            and (not going_on or self.start_kept_),
+            "history_": plain_history(result.net),
+            "n_samples_seen_": len(X) + (self.n_samples_seen_ if going_on and one_pass else 0),
+            **self._network_attributes(frame, weights),
+        }
+        if one_pass:
+            learnt["_optimizer_state"] = optimizer_arrays(result.net.optimizer_)
+        else:
+            vars(self).pop("_optimizer_state", None)
+        task.to(device)
+        learnt.update(self._learnt_attributes(task, data.to(device), row_weight, frame))
+        vars(self).update(learnt)
+        runtime_of(self).net = result.net
+
+    def _network_attributes(self, frame, weights):
+        """What is needed for inference."""
+        attributes = {
+            "_weights": weights,
+            "_config": frame.config,
+            "n_components_": frame.config["n_components"],
+            "mean_": frame.moments.mean,
+            "scale_": float(frame.moments.scale),
+            "_total_weight": float(frame.moments.total_weight),
+        }
+        if frame.directions is not None:
+            variances = frame.directions.variances * frame.moments.scale**2
+            attributes["explained_variance_"] = variances
+        return attributes
+
+    def _optimizer_tensors(self):
+        arrays = getattr(self, "_optimizer_state", None)
+        return None if arrays is None else optimizer_tensors(arrays)
+
+    # ------------------------------------------------------------------ inference
+
+    def _table_for_network(self, X, frame, dtype):
+        """Rows as the network takes them: a new array, centred and scaled unless bounded."""
+        table = np.empty(X.shape, dtype=dtype)
+        if frame.config["bounded"]:
+            table[:] = X
+        else:
+            scale_rows(X, frame.moments, table)
+        if not np.isfinite(table).all():
+            raise ValueError(
+                "Input X contains values that are too large once centred and scaled for "
+                f"{np.dtype(dtype)}."
+            )
+        return table
+
+    def _inference_device(self):
+        try:
+            return resolve_device(self.device)
+        except ValueError as error:
+            warnings.warn(f"{error} Inference runs on the CPU.", UserWarning, stacklevel=3)
+            return torch.device("cpu")
+
+    def _fitted_task(self, dtype):
+        """Task in evaluation mode on the device, and its dtype."""
+        check_is_fitted(self, "_weights")
+        device = self._inference_device()
+        double = dtype == np.float64 and supports_float64(device)
+        torch_dtype = torch.float64 if double else torch.float32
+
+        def make():
+            task = self._make_task(self._config, _Frame.of(self).moments).double()
+            load_arrays(task, self._weights)
+            return task.to(device=device, dtype=torch_dtype).eval().requires_grad_(False)
+
+        return cached_module(self, (str(device), torch_dtype), make), device, torch_dtype
+
+    def _map_rows(self, X, function, width):
+        """Apply ``function(task, x)`` to chunks of rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Validated rows.
+        function : callable
+            Gives a tuple of tensors whose first dimension is that of the rows.
+        width : int
+            Numbers that a row takes at most.
+
+        Returns
+        -------
+        list of ndarray
+            One array for each entry of the tuple.
+        """
+        task, device, dtype = self._fitted_task(X.dtype)
+        frame = _Frame.of(self)
+        numpy_dtype = np.float64 if dtype == torch.float64 else np.float32
+
+        def chunk(start, stop):
+            rows = self._table_for_network(X[start:stop], frame, numpy_dtype)
+            with torch.no_grad():
+                results = function(task, torch.from_numpy(rows).to(device))
+            return [tensor.cpu().numpy() for tensor in results]
+
+        chunks = in_chunks(chunk, len(X), max(width, X.shape[1]))
+        return [np.concatenate(arrays) for arrays in zip(*chunks, strict=True)]
+
+    def _check_rows(self, X):
+        check_is_fitted(self, "_weights")
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+
+    @property
+    def network_(self):
+        """The fitted network, a `torch.nn.Module` on the CPU, built anew at each access."""
+        if not hasattr(self, "_weights"):
+            raise AttributeError(f"{type(self).__name__} has no network_ before fit.")
+        task = self._make_task(self._config, _Frame.of(self).moments).double()
+        load_arrays(task, self._weights)
+        return task.float().eval().network
+
+    @property
+    def net_(self):
+        """The skorch net that was trained; not available after loading."""
+        net = runtime_of(self).net if hasattr(self, "_weights") else None
+        if net is None:
+            raise AttributeError(
+                f"This {type(self).__name__} holds no skorch net: it was not fitted in this "
+                "process. history_ and network_ are kept."
+            )
+        return net
+
+    # ------------------------------------------------------------------ state
+
+    def __getstate__(self):
+        return add_format(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(check_format(state, type(self).__name__))
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_weights")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class _Frame:
+    """Centre, scale, start and configuration: what a fit fixes before training."""
+
+    def __init__(self, moments, directions, config, fitted=False):
+        self.moments = moments
+        self.directions = directions
+        self.config = config
+        self.fitted = fitted
+
+    @classmethod
+    def of(cls, estimator):
+        """The frame of a fitted estimator."""
+        moments = Moments(estimator.mean_, estimator.scale_, estimator._total_weight)
+        return cls(moments, None, estimator._config, fitted=True)
+
+
+def _relative(weight):
+    """Weights with mean one as a tensor; None where all are equal."""
+    if weight is None or np.ptp(weight) == 0:
+        return None
+    return torch.from_numpy((weight / weight.mean()).astype(np.float32))
+
+
+def _check_sizes(sizes):
+    sizes = tuple(np.ravel(np.asarray(sizes)).tolist())
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be positive integers, got {sizes}.")
+    return tuple(int(size) for size in sizes)
+
+
+def plain_history(net):
+    """Epochs of a skorch net as a list of dictionaries of plain numbers."""
+    return [
+        {
+            key: value.item() if hasattr(value, "item") else value
+            for key, value in epoch.items()
+            if key != "batches"
+        }
+        for epoch in net.history
+    ]

@@ -1,0 +1,270 @@
+"""What estimators have in common: codes out, data back."""
+
+import math
+
+import numpy as np
+import torch
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ae._training import in_chunks, make_generator
+from sklearn_ae.utils._sklearn import check_sample_weight
+
+
+class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """`transform` to the code, in the units of the estimator's `_code_scale`."""
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    def transform(self, X):
+        """Encode ``X``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components)
+            Codes, float32 where ``X`` is, else float64.
+        """
+        X = self._check_rows(X)
+        width = self.n_components_
+        (code,) = self._map_rows(X, lambda task, x: (task.network.encode(x)[0],), width)
+        return self._code_to_user(code).astype(X.dtype, copy=False)
+
+    def _code_to_user(self, code):
+        return code
+
+    def _code_from_user(self, code):
+        return code
+
+
+class ReconstructionMixin:
+    """From codes back to data, and what is lost on the way."""
+
+    def inverse_transform(self, Z):
+        """Decode codes.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_components)
+            Codes, as `transform` gives them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Data in the units of the training data.
+
+        Raises
+        ------
+        ValueError
+            If the width of ``Z`` is not ``n_components_``.
+        """
+        Z = self._check_codes(Z)
+        task, device, dtype = self._fitted_task(Z.dtype)
+        codes = self._code_from_user(Z)
+        decoded = np.empty((len(Z), self.n_features_in_), dtype=Z.dtype)
+
+        def chunk(start, stop):
+            code = torch.as_tensor(codes[start:stop]).to(device=device, dtype=dtype)
+            with torch.no_grad():
+                output = task.expected(task.network.decode(code)).cpu().numpy()
+            decoded[start:stop] = self._data_from_network(output)
+
+        in_chunks(chunk, len(Z), self._widest())
+        return decoded
+
+    def _widest(self):
+        """Numbers that a row takes at most on its way through the network."""
+        return max(self.n_features_in_, self.n_components_, *self._config["hidden_layer_sizes"])
+
+    def _check_codes(self, Z):
+        check_is_fitted(self, "_weights")
+        Z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z", order="C")
+        if Z.shape[1] != self.n_components_:
+            raise ValueError(
+                f"Z has {Z.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{self.n_components_} components as input."
+            )
+        return Z
+
+    def _data_from_network(self, output):
+        """Outputs of the network in the units of the data, computed in float64."""
+        if self._config["bounded"]:
+            return output
+        return output.astype(np.float64) * self.scale_ + self.mean_
+
+    def reconstruct(self, X):
+        """Encode and decode ``X``: ``inverse_transform(transform(X))`` in one pass.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            Reconstructions, float32 where ``X`` is, else float64.
+        """
+        X = self._check_rows(X)
+        return self._reconstruct(X).astype(X.dtype, copy=False)
+
+    def _reconstruct(self, X):
+        def function(task, x):
+            return (task.expected(task.network(x)),)
+
+        return self._data_from_network(self._map_rows(X, function, self._widest())[0])
+
+    def _explained_variance(self, X, sample_weight=None):
+        """One minus the lost share of the variance about the training mean."""
+        X = self._check_rows(X)
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+        lost = total = 0.0
+
+        def chunk(start, stop):
+            nonlocal lost, total
+            rows = X[start:stop].astype(np.float64, copy=False)
+            share = 1.0 if weight is None else weight[start:stop, None]
+            lost += float((share * (rows - self._reconstruct(X[start:stop])) ** 2).sum())
+            total += float((share * (rows - self.mean_) ** 2).sum())
+
+        in_chunks(chunk, len(X), self.n_features_in_)
+        if total == 0:
+            return 1.0 if lost == 0 else -math.inf
+        return 1.0 - lost / total
+
+
+class GenerativeMixin:
+    """Draws: of data from the prior, of codes from the posterior."""
+
+    def sample(self, n_samples=1, random_state=None, *, observation_noise=True):
+        """Draw data from the model.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws.
+
+        observation_noise : bool, default=True
+            Whether data are drawn from p(x | z), or its mean is returned.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Data in the units of the training data, float64.
+        """
+        task, device, dtype = self._fitted_task(np.dtype(np.float64))
+        generator = make_generator(draw_seed(random_state), device)
+        decoded = np.empty((n_samples, self.n_features_in_))
+
+        def chunk(start, stop):
+            shape = (stop - start, self.n_components_)
+            code = torch.empty(shape, dtype=dtype, device=device).normal_(generator=generator)
+            with torch.no_grad():
+                output = task.network.decode(code)
+                if observation_noise:
+                    data = task.likelihood.sample(output, generator)
+                else:
+                    data = task.expected(output)
+            decoded[start:stop] = self._data_from_network(data.cpu().numpy())
+
+        in_chunks(chunk, n_samples, self._widest())
+        return decoded
+
+    def encode_distribution(self, X):
+        """Mean and standard deviation of the posterior q(z | x).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        mean, std : ndarrays of shape (n_samples, n_components)
+            Parameters of the normal distribution; the mean is what `transform` returns.
+        """
+        X = self._check_rows(X)
+
+        def function(task, x):
+            mean, log_variance = task.network.encode_distribution(x)
+            return mean, torch.exp(0.5 * log_variance)
+
+        mean, std = self._map_rows(X, function, self._widest())
+        return mean.astype(X.dtype, copy=False), std.astype(X.dtype, copy=False)
+
+    def sample_posterior(self, X, n_samples=1, random_state=None):
+        """Draw codes from the posterior of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        n_samples : int, default=1
+            Draws per row.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_rows, n_components)
+            Codes.
+        """
+        mean, std = self.encode_distribution(X)
+        shape = (n_samples, *mean.shape)
+        noise = torch.empty(shape, dtype=torch.float64).normal_(
+            generator=make_generator(draw_seed(random_state))
+        )
+        return mean + std * noise.numpy().astype(mean.dtype)
+
+    def interpolate(self, start, end, n_steps=10):
+        """Decode a straight line between the codes of two rows.
+
+        Parameters
+        ----------
+        start, end : array-like of shape (n_features,)
+            Two rows.
+
+        n_steps : int, default=10
+            Points on the line, both ends included.
+
+        Returns
+        -------
+        X : ndarray of shape (n_steps, n_features)
+            Decoded points, from the reconstruction of ``start`` to that of ``end``.
+        """
+        ends = np.vstack([np.ravel(start), np.ravel(end)])
+        first, last = self.transform(ends)
+        share = np.linspace(0.0, 1.0, n_steps)[:, None]
+        return self.inverse_transform((1.0 - share) * first + share * last)
+
+
+def draw_seed(random_state):
+    """A seed for one call.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        None takes fresh entropy and leaves numpy's global state alone.
+
+    Returns
+    -------
+    int
+        The seed.
+    """
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    return int(check_random_state(random_state).randint(2**31 - 1))

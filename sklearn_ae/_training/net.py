@@ -1,0 +1,186 @@
+"""The private skorch net: its epochs, without a read of the loss at every step."""
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
+from torch import nn
+
+from sklearn_ae._training.batches import IndexBatches, Part
+from sklearn_ae._training.cuda_graph import CapturedSteps
+from sklearn_ae._training.schedule import one_cycle
+from sklearn_ae._training.seeds import make_generator
+
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+
+class StopTraining(Exception):
+    """Raised inside `TrainingNet` when a callback asks for the end of training."""
+
+
+class TrainingNet(NeuralNet):
+    """A skorch net whose module is a task.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A task: a network and the terms of its objective.
+    settings : Settings
+        How to train.
+    generator : torch.Generator
+        On the CPU: order of the batches.
+    noise : torch.Generator
+        On the device: what the task draws.
+    **kwargs : dict
+        Parameters of `skorch.NeuralNet`.
+    """
+
+    def __init__(self, module, *, settings, generator, noise, **kwargs):
+        super().__init__(module, criterion=nn.Identity, train_split=None, **kwargs)
+        self.settings = settings
+        self.generator = generator
+        self.noise = noise
+        self.step_count = 0
+        self.n_steps = 1
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+
+    @property
+    def watches_batches(self):
+        """Whether a callback has hooks at every batch."""
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in BATCH_HOOKS
+        )
+
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """L2 for the weights of the network; none for biases and the linear path."""
+        weights, rest = [], []
+        for name, parameter in named_parameters:
+            decays = parameter.ndim > 1 and "linear." not in name
+            (weights if decays else rest).append(parameter)
+        groups = [{"params": weights, "weight_decay": self.settings.alpha}, {"params": rest}]
+        _, kwargs = super().get_params_for_optimizer(prefix, [])
+        return ([group for group in groups if group["params"]],), kwargs
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the callbacks; skorch's early stopping raises KeyboardInterrupt, Ctrl-C too."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                if not isinstance(callback, EarlyStopping):
+                    raise
+                raise StopTraining from None
+
+    def get_iterator(self, dataset, training=False):
+        """Batches by index for our own tables; skorch's way for what a callback brings."""
+        if not isinstance(dataset, Part):
+            return super().get_iterator(dataset, training=training)
+        generator = self.generator if training else None
+        return IndexBatches(dataset, self.batch_size, generator)
+
+    def infer(self, x, **fit_params):
+        """Reconstruction of ``x``."""
+        return self.module_.network(x.to(self.device))
+
+    def objective(self, batch):
+        """Mean objective of a batch, each row by its weight."""
+        terms = sum(self.module_(batch[0], self.noise).values())
+        return (terms if batch.weight is None else terms * batch.weight).mean()
+
+    def train_step(self, batch, **fit_params):
+        """One step of the optimiser, with the hooks that skorch's epoch loop expects."""
+        self._set_training(True)
+        self._set_learning_rate()
+        self.optimizer_.zero_grad(set_to_none=True)
+        loss = self.objective(batch)
+        loss.backward()
+        self.notify("on_grad_computed", named_parameters=self.get_all_learnable_params(),
+                    batch=batch, training=True)  # fmt: skip
+        self.optimizer_.step()
+        with torch.no_grad():
+            return {"loss": loss.detach(), "y_pred": self.infer(batch[0])}
+
+    def validation_step(self, batch, **fit_params):
+        """Loss and prediction of a validation batch."""
+        self._set_training(False)
+        with torch.no_grad():
+            return {"loss": self.objective(batch), "y_pred": self.infer(batch[0])}
+
+    def _set_learning_rate(self):
+        if self.settings.learning_rate == "one_cycle":
+            rate = self.settings.learning_rate_init * one_cycle(self.step_count, self.n_steps)
+            for group in self.optimizer_.param_groups:
+                if isinstance(group["lr"], torch.Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+        self.step_count += 1
+
+    def run_epoch(self, batches):
+        """Pass once over the training rows.
+
+        Parameters
+        ----------
+        batches : IndexBatches
+            The rows.
+
+        Returns
+        -------
+        float
+            Mean objective over the rows.
+        """
+        if self.watches_batches:
+            self.run_single_epoch(batches, True, "train", self.train_step)
+            rows = self.history[-1]["batches"]
+            total = sum(row["train_loss"] * row["train_batch_size"] for row in rows)
+            return total / len(batches.part)
+        return self._run_fast_epoch(batches) / len(batches.part)
+
+    def _run_fast_epoch(self, batches):
+        self._set_training(True)
+        if CapturedSteps.applies(self):
+            return CapturedSteps.of(self, batches).run(batches).item()
+        optimizer = self.optimizer_
+        total = torch.zeros((), device=batches.part.data.device)
+        for batch in batches:
+            self._set_learning_rate()
+            optimizer.zero_grad(set_to_none=True)
+            loss = self.objective(batch)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(batch[0])
+        return total.item()
+
+    def row_losses(self, part):
+        """Objective of each row under one fixed noise table.
+
+        Parameters
+        ----------
+        part : Part
+            The rows.
+
+        Returns
+        -------
+        tensor of shape (n,)
+            The objective of each row, in the order of the part.
+        """
+        self._set_training(False)
+        generator = make_generator(self.settings.seed, self.noise.device)
+        with torch.no_grad():
+            return torch.cat(
+                [
+                    sum(self.module_(batch[0], generator).values())
+                    for batch in IndexBatches(part, self.settings.validation_batch_size)
+                ]
+            )
+
+    def show_validation_batches(self, part):
+        """Let callbacks with batch hooks see the validation rows."""
+        self.run_single_epoch(
+            IndexBatches(part, self.batch_size), False, "valid", self.validation_step
+        )

@@ -1,0 +1,28 @@
+"""Learning rates over the steps of a fit."""
+
+import math
+
+WARM_UP_FRACTION = 0.1
+LONGEST_WARM_UP = 200
+
+
+def one_cycle(step, n_steps):
+    """Share of the largest learning rate at a step: a short linear rise, then a cosine to zero.
+
+    Parameters
+    ----------
+    step : int
+        Steps made so far.
+    n_steps : int
+        Steps of the whole fit.
+
+    Returns
+    -------
+    float
+        A number in (0, 1].
+    """
+    warm_up = max(1, min(round(WARM_UP_FRACTION * n_steps), LONGEST_WARM_UP))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    progress = (step - warm_up) / max(1, n_steps - warm_up)
+    return 0.5 * (1.0 + math.cos(math.pi * progress))

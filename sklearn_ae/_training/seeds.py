@@ -1,0 +1,47 @@
+"""Random numbers of one fit, apart from the global states of torch."""
+
+import contextlib
+import threading
+
+import torch
+
+_GLOBAL_STATE_LOCK = threading.Lock()
+
+
+def make_generator(seed, device="cpu"):
+    """Make a generator on a device, seeded.
+
+    Parameters
+    ----------
+    seed : int
+        Seed.
+    device : str or torch.device, default="cpu"
+        Where the draws are to be made; streams differ between kinds of device.
+
+    Returns
+    -------
+    torch.Generator
+        The generator.
+    """
+    return torch.Generator(device).manual_seed(seed)
+
+
+@contextlib.contextmanager
+def global_state_guard(seed):
+    """Run code that draws from torch's global state, such as a user's module being built.
+
+    The state is seeded, then put back as it was; a lock keeps fits in other threads from
+    meeting inside.
+
+    Parameters
+    ----------
+    seed : int
+        Seed in force inside.
+    """
+    with _GLOBAL_STATE_LOCK:
+        before = torch.default_generator.get_state()
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            torch.default_generator.set_state(before)

@@ -1,0 +1,400 @@
+"""A whole fit: split, epochs, best weights, and the gate between them and the start."""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+from skorch.callbacks import Callback, LRScheduler
+
+from sklearn_ae._training.batches import IndexBatches, Part
+from sklearn_ae._training.net import StopTraining, TrainingNet
+from sklearn_ae._training.seeds import make_generator
+
+VALIDATION_BATCH = 4096
+
+
+@dataclass
+class Settings:
+    """How to train: the shared parameters, resolved.
+
+    Parameters
+    ----------
+    max_iter, batch_size : int
+        Epochs and rows per step.
+    learning_rate_init : float
+        Largest (or constant) learning rate.
+    learning_rate : {"one_cycle", "constant"}
+        Schedule.
+    alpha : float
+        L2 weight.
+    n_validation : int
+        Rows held out; 0 trains on all rows and makes exactly ``max_iter`` epochs.
+    gate : bool
+        Whether the weights at the start are kept unless the trained ones are better.
+    n_iter_no_change, tol : int and float
+        With "constant", training stops after that many epochs without that much gain.
+    precision : {"float32", "bfloat16"}
+        Precision of the network's branches in training.
+    device : torch.device
+        Where to train.
+    seed, split_seed : int
+        Seeds of the fit's draws and of the split.
+    verbose : int
+        Whether a line is printed per epoch.
+    callbacks : list or None
+        skorch callbacks.
+    on_epoch : callable or None
+        ``on_epoch(net, last)`` after each epoch; a true result stops training.
+    capturable : bool
+        Whether steps may be captured in a CUDA graph.
+    validation_batch_size : int
+        Rows per validation batch.
+    """
+
+    max_iter: int
+    batch_size: int
+    learning_rate_init: float
+    learning_rate: str
+    alpha: float
+    n_validation: int
+    gate: bool
+    n_iter_no_change: int
+    tol: float
+    precision: str
+    device: torch.device
+    seed: int
+    split_seed: int
+    verbose: int = 0
+    callbacks: list | None = None
+    on_epoch: object = None
+    capturable: bool = True
+    validation_batch_size: int = VALIDATION_BATCH
+
+
+@dataclass
+class TrainingResult:
+    """What a fit leaves behind.
+
+    Parameters
+    ----------
+    net : TrainingNet
+        The skorch net, its module in evaluation mode with the kept weights.
+    loss_curve, validation_losses : list of float
+        Objective per epoch on training and validation rows.
+    best_loss : float
+        Objective of the kept weights: on the validation rows, else the least of the curve.
+    start_kept : bool
+        Whether the weights are those from before training.
+    """
+
+    net: TrainingNet
+    loss_curve: list
+    validation_losses: list
+    best_loss: float
+    start_kept: bool
+
+
+class BestWeights:
+    """The weights with the least validation objective so far.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Module whose weights are kept.
+    """
+
+    def __init__(self, module):
+        self.tensors = list(module.state_dict().values())
+        self.copies = [tensor.clone() for tensor in self.tensors]
+        self.losses = None
+
+    def keep(self, losses):
+        """Keep the present weights, with the objective of each validation row."""
+        self.losses = losses
+        with torch.no_grad():
+            for kept, tensor in zip(self.copies, self.tensors, strict=True):
+                kept.copy_(tensor)
+
+    def restore(self):
+        """Put the kept weights back."""
+        with torch.no_grad():
+            for kept, tensor in zip(self.copies, self.tensors, strict=True):
+                tensor.copy_(kept)
+
+
+def weighted_mean(values, weight):
+    """Mean of ``values``, by ``weight`` where there is one, as a float."""
+    if weight is None:
+        return values.double().mean().item()
+    return ((values.double() * weight).sum() / weight.double().sum()).item()
+
+
+def gains_significantly(before, after, weight):
+    """Whether the mean paired gain on the validation rows exceeds one standard error.
+
+    Parameters
+    ----------
+    before, after : tensors of shape (n,)
+        Objective of each row under the two sets of weights.
+    weight : tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    bool
+        Whether the mean of ``before - after`` is above its standard error.
+    """
+    gain = (before - after).double()
+    share = torch.ones_like(gain) if weight is None else weight.double()
+    share = share / share.sum()
+    mean = (share * gain).sum()
+    # the variance of a weighted mean; with equal weights it is var(gain, ddof=1) / n
+    correction = 1.0 - share.square().sum()
+    variance = (share * (gain - mean)).square().sum() / correction.clamp(min=1e-12)
+    return bool(mean > variance.sqrt())
+
+
+def split_rows(n_rows, n_validation, seed, device):
+    """Indices of training and validation rows.
+
+    Parameters
+    ----------
+    n_rows, n_validation : int
+        Rows in all, and held out.
+    seed : int
+        Seed of the split.
+    device : torch.device
+        Where the indices go.
+
+    Returns
+    -------
+    train, validation : tensors of int64
+        Disjoint indices; the second is empty where nothing is held out.
+    """
+    if not n_validation:
+        return torch.arange(n_rows, device=device), torch.arange(0, device=device)
+    order = torch.randperm(n_rows, generator=make_generator(seed))
+    return order[n_validation:].to(device), order[:n_validation].to(device)
+
+
+def make_net(task, settings):
+    """The skorch net of a fit, initialised.
+
+    Parameters
+    ----------
+    task : torch.nn.Module
+        Network and objective.
+    settings : Settings
+        How to train.
+
+    Returns
+    -------
+    TrainingNet
+        The net.
+    """
+    device = settings.device
+    cuda = device.type == "cuda"
+    rate = settings.learning_rate_init
+    net = TrainingNet(
+        task,
+        settings=settings,
+        generator=make_generator(settings.seed),
+        noise=make_generator(settings.seed, device),
+        optimizer=torch.optim.Adam,
+        optimizer__fused=device.type != "mps",
+        lr=torch.tensor(rate, device=device) if cuda and settings.capturable else rate,
+        batch_size=settings.batch_size,
+        max_epochs=settings.max_iter,
+        # deep copies, so that a fit cannot change the user's templates
+        callbacks=copy.deepcopy(settings.callbacks),
+        # skorch's own iterators would draw from torch's global state otherwise
+        iterator_train__generator=make_generator(settings.seed),
+        iterator_valid__generator=make_generator(settings.seed),
+        device=str(device),
+        verbose=settings.verbose,
+        **({"optimizer__capturable": True} if cuda and settings.capturable else {}),
+    )
+    return net.initialize()
+
+
+def train(task, data, weight, settings, optimizer_state=None):
+    """Train a task on a table.
+
+    Parameters
+    ----------
+    task : torch.nn.Module
+        Network and objective; trained in place.
+    data : tensor of shape (n, n_features)
+        The table, float32.
+    weight : tensor of shape (n,) or None
+        Weights of the rows, with mean one.
+    settings : Settings
+        How to train.
+    optimizer_state : dict or None
+        State of the optimiser per parameter to go on from.
+
+    Returns
+    -------
+    TrainingResult
+        The net with the weights that are kept, and the course of training.
+
+    Raises
+    ------
+    FloatingPointError
+        If the objective is not finite.
+    """
+    device = settings.device
+    data = data.to(device)
+    weight = None if weight is None else weight.to(device)
+    parts = [
+        Part(data, weight, indices)
+        for indices in split_rows(len(data), settings.n_validation, settings.split_seed, device)
+    ]
+    task.network.autocast_dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
+    net = make_net(task, settings)
+    if optimizer_state is not None:
+        state = net.optimizer_.state_dict()
+        net.optimizer_.load_state_dict({**state, "state": optimizer_state})
+    result = _Run(net, *parts, settings).go()
+    task.network.autocast_dtype = None
+    task.eval()
+    return result
+
+
+class _Run:
+    """The course of one fit: epochs until the last, or until something stops them."""
+
+    def __init__(self, net, train_part, validation_part, settings):
+        self.net = net
+        self.settings = settings
+        self.train_part = train_part
+        self.validation_part = validation_part if len(validation_part) else None
+        self.loss_curve, self.validation_losses = [], []
+        self.start_losses = self.validation_weight = None
+        self.best = BestWeights(net.module_)
+        self.best_validation = math.inf
+        self.epochs_without_gain = 0
+
+    def go(self):
+        net, settings = self.net, self.settings
+        if self.validation_part is not None:
+            weight = self.validation_part.weight
+            if weight is not None:
+                self.validation_weight = weight.index_select(0, self.validation_part.indices)
+            if settings.gate or not settings.max_iter:
+                self.start_losses = net.row_losses(self.validation_part)
+                self._check_finite(weighted_mean(self.start_losses, self.validation_weight))
+        start = BestWeights(net.module_) if settings.gate else None
+        net.notify("on_train_begin", X=self.train_part.data, y=None)
+        batches = IndexBatches(self.train_part, settings.batch_size, net.generator)
+        net.n_steps = settings.max_iter * len(batches)
+        for epoch in range(settings.max_iter):
+            if self._epoch(epoch, batches):
+                break
+        if self.best.losses is not None:
+            self.best.restore()
+        net.notify("on_train_end", X=self.train_part.data, y=None)
+        return self._result(start)
+
+    def _epoch(self, epoch, batches):
+        """One epoch; whether it is the last."""
+        net, parts = self.net, {
+            "dataset_train": self.train_part,
+            "dataset_valid": self.validation_part,
+        }  # fmt: skip
+        net.module_.begin_epoch(epoch)
+        try:
+            net.notify("on_epoch_begin", **parts)
+            loss = net.run_epoch(batches)
+            self._record("train", loss, self.loss_curve)
+            stop = False
+            if self.validation_part is not None:
+                stop = self._validate()
+            net.notify("on_epoch_end", **parts)
+        except StopTraining:
+            return True
+        last = stop or epoch + 1 == self.settings.max_iter
+        if self.settings.on_epoch is not None:
+            stop = self.settings.on_epoch(net, last) or stop
+        return stop
+
+    def _record(self, name, loss, curve):
+        self._check_finite(loss)
+        best = not curve or loss < min(curve)
+        curve.append(loss)
+        self.net.history.record(f"{name}_loss", loss)
+        self.net.history.record(f"{name}_loss_best", best)
+
+    def _validate(self):
+        """Judge the epoch on the validation rows; whether training has stalled."""
+        if self.net.watches_batches:
+            self.net.show_validation_batches(self.validation_part)
+        losses = self.net.row_losses(self.validation_part)
+        loss = weighted_mean(losses, self.validation_weight)
+        self._record("valid", loss, self.validation_losses)
+        stalled = loss > self.best_validation - self.settings.tol
+        self.epochs_without_gain = self.epochs_without_gain + 1 if stalled else 0
+        if loss < self.best_validation:
+            self.best_validation = loss
+            self.best.keep(losses)
+        return (
+            self.settings.learning_rate == "constant"
+            and self.epochs_without_gain >= self.settings.n_iter_no_change
+        )
+
+    def _check_finite(self, loss):
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The objective became {loss} in epoch {len(self.loss_curve) + 1}. Try a smaller "
+                "learning_rate_init, standardised features (StandardScaler), or "
+                "precision='float32'."
+            )
+
+    def _result(self, start):
+        best_loss = self.best_validation
+        start_kept = False
+        if start is not None:
+            trained = self.best.losses
+            start_kept = trained is None or not gains_significantly(
+                self.start_losses, trained, self.validation_weight
+            )
+            if start_kept:
+                start.restore()
+                best_loss = weighted_mean(self.start_losses, self.validation_weight)
+        elif self.validation_part is None:
+            best_loss = min(self.loss_curve, default=math.nan)
+        return TrainingResult(
+            self.net, self.loss_curve, self.validation_losses, best_loss, start_kept
+        )
+
+
+def check_callbacks(callbacks, learning_rate):
+    """Check a user's skorch callbacks.
+
+    Parameters
+    ----------
+    callbacks : list or None
+        Callbacks, or (name, callback) pairs.
+    learning_rate : {"one_cycle", "constant"}
+        Schedule of the fit.
+
+    Raises
+    ------
+    TypeError
+        If an entry is not a skorch callback.
+    ValueError
+        If two schedules would set the learning rate.
+    """
+    for entry in callbacks or []:
+        callback = entry[1] if isinstance(entry, tuple) else entry
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                "skorch_callbacks must hold instances of skorch.callbacks.Callback or (name, "
+                f"callback) pairs; got {callback!r}."
+            )
+        if isinstance(callback, LRScheduler) and learning_rate == "one_cycle":
+            raise ValueError(
+                "skorch's LRScheduler and learning_rate='one_cycle' would both set the learning "
+                "rate; use learning_rate='constant' with LRScheduler."
+            )

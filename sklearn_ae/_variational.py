@@ -1,0 +1,509 @@
+"""Variational autoencoder."""
+
+import copy
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Bunch
+
+from sklearn_ae._base import (
+    CODE_CONSTRAINTS,
+    NETWORK_CONSTRAINTS,
+    TRAINING_CONSTRAINTS,
+    BaseTorchEstimator,
+)
+from sklearn_ae._mixins import GenerativeMixin, LatentTransformerMixin, ReconstructionMixin
+from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
+from sklearn_ae.architectures import make_architecture
+from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
+from sklearn_ae.networks import LinearPath, VariationalNetwork
+from sklearn_ae.objectives import gaussian_kl
+from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
+from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
+
+# A component whose posterior mean varies less than this over the rows carries no information
+# (Burda et al. 2015, section 5.2).
+ACTIVE_VARIANCE = 0.01
+
+
+class VariationalAutoencoder(
+    GenerativeMixin, LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimator
+):
+    r"""Variational autoencoder that starts at probabilistic PCA.
+
+    It minimises minus a lower bound on the log-likelihood,
+
+    .. math::
+        \frac{1}{\sum_i w_i} \sum_i w_i \Big[
+        -\mathbb E_{q(z|x_i)} \log p(x_i | z)
+        + \beta \, \mathrm{KL}\big(q(z|x_i) \,\|\, \mathcal N(0, I)\big) \Big]
+        + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2
+
+    where :math:`q(z|x)` is normal with mean and variance from the encoder and :math:`p(x|z)`
+    has its parameters from the decoder; sums run over features and components. With
+    ``n_importance_samples`` above 1 the bound is the importance-weighted one,
+    :math:`\mathbb E \log \frac 1S \sum_s p(x, z_s) / q(z_s|x)`. With a Gaussian likelihood
+    training begins at probabilistic PCA, with its exact posterior, and the trained network is
+    kept only if its bound is better on rows held out.
+
+    Parameters
+    ----------
+    n_components : int, float in (0, 1) or None, default=2
+        Width of the code. A float takes the fewest principal components that explain more than
+        that share of the variance, None takes min(n_samples, n_features). More components than
+        features are allowed.
+
+    likelihood : {"gaussian", "bernoulli", "categorical"} or part, default="gaussian"
+        Distribution of the data given the code: a name, or an instance from
+        :mod:`sklearn_ae.likelihoods`.
+
+    beta : float, default=1.0
+        Weight of the Kullback-Leibler term in training. Reported bounds use 1.
+
+    kl_warm_up : int, default=0
+        Passes over which that weight rises from 0 to ``beta``.
+
+    n_importance_samples : int, default=1
+        Draws of the code per row in training; more than one trains on the importance-weighted
+        bound, which needs ``beta=1`` and no warm-up.
+
+    noise_variance : {"scalar", "per_feature"}, default="scalar"
+        Whether features share one noise variance under the Gaussian likelihood. Either is
+        learnt, and is at least 1e-6 of the mean feature variance.
+
+    hidden_layer_sizes : "auto" or tuple of int, default="auto"
+        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
+        linear layer each way. "auto" chooses two layers by the number of features.
+
+    activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
+        Activation of the hidden layers.
+
+    architecture : "dense" or callable, default="dense"
+        "dense" uses ``hidden_layer_sizes`` and ``activation``; a callable
+        ``(n_features, n_components) -> (encoder, decoder)`` returns two torch modules.
+
+    init : {"auto", "pca", "random"}, default="auto"
+        "pca" starts from probabilistic PCA, "random" draws all weights and has no linear path.
+        "auto" is "pca" for the Gaussian likelihood, else "random".
+
+    max_iter : int or "auto", default="auto"
+        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 300
+        passes. 0 returns the start.
+
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
+
+    learning_rate_init : float, default=1e-3
+        Largest learning rate of Adam.
+
+    learning_rate : {"one_cycle", "constant"}, default="one_cycle"
+        "one_cycle" rises over at most 200 steps, falls by a cosine to zero, always makes
+        ``max_iter`` passes and keeps the best weights. "constant" stops by
+        ``n_iter_no_change``.
+
+    alpha : float, default=0.0
+        L2 weight; biases and the linear path are excluded.
+
+    early_stopping : "auto" or bool, default="auto"
+        Whether rows are held out to choose the best pass and to judge the network against the
+        start. "auto" does so from 20 rows on and returns the start below. False trains on all
+        rows for exactly ``max_iter`` passes.
+
+    validation_fraction : float, default=0.1
+        Share of rows held out, at least 5 rows.
+
+    n_iter_no_change : int, default=10
+        With "constant", passes without a gain of ``tol`` after which training stops.
+
+    tol : float, default=1e-4
+        Smallest gain that counts, in units of the objective.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
+
+    skorch_callbacks : list or None, default=None
+        skorch callbacks, or (name, callback) pairs; copied before training.
+
+    device : str, default="auto"
+        Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
+
+    precision : {"float32", "bfloat16"}, default="float32"
+        Precision of the network in training; the linear path and the weights stay float32.
+
+    random_state : int, RandomState instance or None, default=None
+        Controls the split, the initial weights, the order of rows and the corruption. Pass an
+        int for identical results across calls.
+
+    verbose : int, default=0
+        Whether a line is printed after each pass.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Width of the code.
+
+    mean_ : ndarray of shape (n_features,)
+        Column means of the training rows.
+
+    scale_ : float
+        Root of the mean feature variance, by which centred data are divided.
+
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance along the principal directions of the start; only with the PCA start.
+
+    n_iter_ : int
+        Passes made.
+
+    loss_curve_ : list of float
+        Mean objective on the training rows after each pass.
+
+    validation_scores_ : list of float
+        Minus the mean objective on the rows held out after each pass.
+
+    best_loss_ : float
+        Objective of the weights that were kept: on the rows held out, else the least of
+        ``loss_curve_``.
+
+    start_kept_ : bool
+        Whether the start was kept, so that the model equals PCA.
+
+    history_ : list of dict
+        One entry per pass: losses, durations and what skorch callbacks recorded.
+
+    network_ : torch.nn.Module
+        The fitted network, on the CPU, built anew at each access.
+
+    net_ : skorch.NeuralNet
+        The net that was trained; not available after loading.
+
+    n_samples_seen_ : int
+        Rows seen by `fit`, or by all calls of `partial_fit`.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`, where ``X`` has names that are all strings.
+
+    noise_variance_ : float or ndarray of shape (n_features,)
+        Noise variance in the units of the data; only with the Gaussian likelihood.
+
+    active_units_ : int
+        Components whose posterior mean has a variance above 0.01 over the training rows.
+
+    kl_per_component_ : ndarray of shape (n_components,)
+        Mean Kullback-Leibler divergence of each component over the training rows, in nats.
+
+    See Also
+    --------
+    Autoencoder : Without a density, and with codes in PCA's units.
+    sklearn.decomposition.PCA : Its `score` is the log-likelihood of the start.
+    sklearn.mixture.GaussianMixture : Another density that can be sampled from.
+
+    Notes
+    -----
+    Codes have the prior's unit variance. Densities are those of the data in their own units, so
+    that `score` compares with that of PCA or `GaussianMixture`. At ``max_iter=0`` it equals
+    ``PCA(n_components).fit(X).score(X)`` as long as the noise variance is above its limit.
+
+    References
+    ----------
+    .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014,
+       :arxiv:`1312.6114`.
+    .. [2] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR
+       2016, :arxiv:`1509.00519`.
+    .. [3] M. E. Tipping and C. M. Bishop, "Probabilistic principal component analysis", Journal
+       of the Royal Statistical Society B 61, 1999, :doi:`10.1111/1467-9868.00196`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn_ae import VariationalAutoencoder
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> vae = VariationalAutoencoder(n_components=8, max_iter=2, random_state=0).fit(X)
+    >>> vae.sample(3, random_state=0).shape
+    (3, 64)
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        **CODE_CONSTRAINTS,
+        "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods(["check", "module"])],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "kl_warm_up": [Interval(Integral, 0, None, closed="left")],
+        "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
+        "noise_variance": [StrOptions({"scalar", "per_feature"})],
+        **NETWORK_CONSTRAINTS,
+        **TRAINING_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        likelihood="gaussian",
+        beta=1.0,
+        kl_warm_up=0,
+        n_importance_samples=1,
+        noise_variance="scalar",
+        hidden_layer_sizes="auto",
+        activation="gelu",
+        architecture="dense",
+        init="auto",
+        max_iter="auto",
+        batch_size="auto",
+        learning_rate_init=1e-3,
+        learning_rate="one_cycle",
+        alpha=0.0,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        skorch_callbacks=None,
+        device="auto",
+        precision="float32",
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.likelihood = likelihood
+        self.beta = beta
+        self.kl_warm_up = kl_warm_up
+        self.n_importance_samples = n_importance_samples
+        self.noise_variance = noise_variance
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.architecture = architecture
+        self.init = init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.alpha = alpha
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.skorch_callbacks = skorch_callbacks
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _start_obstacle(self):
+        if make_likelihood(self.likelihood).bounded:
+            return f"likelihood={self.likelihood!r}"
+        return None
+
+    def _data_config(self, X):
+        if self.n_importance_samples > 1 and (self.beta != 1 or self.kl_warm_up):
+            raise ValueError(
+                f"n_importance_samples={self.n_importance_samples} trains on the "
+                "importance-weighted bound, which has no Kullback-Leibler term to weigh; use "
+                f"beta=1 and kl_warm_up=0, got beta={self.beta}, kl_warm_up={self.kl_warm_up}."
+            )
+        likelihood = make_likelihood(self.likelihood)
+        config = likelihood.check(X)
+        if config.get("binarize", "dynamic") is None and np.any((X > 0) & (X < 1)):
+            warnings.warn(
+                "X has values strictly between 0 and 1 under likelihood='bernoulli', so score is "
+                "not a log-likelihood. Binarise X, or use Bernoulli(binarize='dynamic') to train "
+                "on binary draws.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return {
+            "bounded": likelihood.bounded,
+            "likelihood": type(likelihood).__name__.lower()
+            if type(likelihood) in LIKELIHOODS.values()
+            else likelihood,
+            "likelihood_config": config,
+            "noise_variance": self.noise_variance,
+        }
+
+    def _make_task(self, config, moments):
+        n_features, n_components = config["n_features"], config["n_components"]
+        encoder, decoder = make_architecture(config).build(
+            n_features,
+            n_components,
+            2 * n_components,
+            zero_start=config["linear"],
+            seed=config["seed"],
+        )
+        bounded = config["bounded"]
+        network = VariationalNetwork(
+            encoder,
+            decoder,
+            torch.zeros(n_components),
+            linear=LinearPath(n_features, n_components) if config["linear"] else None,
+            centre=torch.from_numpy(moments.mean) if bounded else None,
+            scale=moments.scale if bounded else 1.0,
+            offset=torch.zeros(n_features) if bounded else None,
+        )
+        shape = (n_features,) if config["noise_variance"] == "per_feature" else ()
+        likelihood = make_likelihood(config["likelihood"]).module(
+            torch.ones(shape), **config["likelihood_config"]
+        )
+        return EvidenceBoundTask(network, likelihood)
+
+    def _draw_weights(self, task, config, moments, directions, generator):
+        network = task.network
+        make_architecture(config).draw(
+            (network.encoder, network.decoder), generator, zero_start=config["linear"]
+        )
+        with torch.no_grad():
+            if config["bounded"]:
+                offset = make_likelihood(config["likelihood"]).output_offset(moments)
+                network.offset.copy_(torch.from_numpy(offset))
+            if config["linear"]:
+                _lay_probabilistic_pca(task, directions)
+
+    def _add_training_parts(self, task, moments):
+        task.beta = float(self.beta)
+        task.kl_weight.fill_(task.beta)
+        task.kl_warm_up = self.kl_warm_up
+        task.n_importance_samples = self.n_importance_samples
+
+    def _learnt_attributes(self, task, data, weight, frame):
+        """Noise variance, and what each component carries."""
+        learnt = {}
+        task = copy.deepcopy(task).eval()
+        if not frame.config["bounded"]:
+            variance = np.exp(task.likelihood.log_variance.detach().cpu().double().numpy())
+            variance = variance * frame.moments.scale**2
+            learnt["noise_variance_"] = float(variance) if variance.ndim == 0 else variance
+        means, divergences = [], 0.0
+        shares = torch.ones(len(data), device=data.device) if weight is None else weight
+        with torch.no_grad():
+            for rows, share in zip(data.split(4096), shares.to(data).split(4096), strict=True):
+                mean, log_variance = task.network.encode_distribution(rows)
+                divergences = divergences + (share @ gaussian_kl(mean, log_variance)).double()
+                means.append(mean.double())
+        spread = torch.cat(means).var(dim=0, correction=0).cpu().numpy()
+        learnt["kl_per_component_"] = (divergences / shares.double().sum()).cpu().numpy()
+        learnt["active_units_"] = int((spread > ACTIVE_VARIANCE).sum())
+        return learnt
+
+    def _take_over(self, *args, **kwargs):
+        super()._take_over(*args, **kwargs)
+        if self.active_units_ == 0 and not self.start_kept_ and self.n_iter_ > 0:
+            warnings.warn(
+                "The posterior collapsed: no component of the code carries information about X. "
+                f"Try a smaller beta (it is {self.beta}), kl_warm_up of some passes, or more "
+                "passes.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    # ------------------------------------------------------------------ densities
+
+    def score_samples(self, X, n_samples=100):
+        """Importance-weighted lower bound on the log-likelihood of each row.
+
+        It rises to the log-likelihood as ``n_samples`` grows. One table of noise, drawn from a
+        seed fixed in `fit`, serves all rows, so that a row's value depends on that row only.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        n_samples : int, default=100
+            Draws of the code per row.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_samples,)
+            Nats, in the units of the data; float64.
+        """
+        X = self._check_rows(X)
+        noise = self._noise_table(n_samples)
+
+        def function(task, x):
+            return (task.log_likelihood(x, noise.to(x)).double(),)
+
+        (bound,) = self._map_rows(X, function, self._widest() * min(n_samples, SAMPLES_AT_ONCE))
+        return bound - self._log_scale()
+
+    def score(self, X, y=None, sample_weight=None):
+        """Mean of `score_samples`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Mean bound on the log-likelihood in nats, in the units of the data.
+        """
+        bound = self.score_samples(X)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, bound[:, None], dtype=np.float64)
+        return float(np.average(bound, weights=sample_weight))
+
+    def elbo(self, X, n_samples=100):
+        """Evidence lower bound of each row, its two parts apart.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        n_samples : int, default=100
+            Draws of the code per row for the mean of the log density.
+
+        Returns
+        -------
+        bound : Bunch
+            ``reconstruction`` (mean log density given the code), ``kl`` and ``elbo``, their
+            difference: ndarrays of shape (n_samples,), in nats, in the units of the data.
+        """
+        X = self._check_rows(X)
+        noise = self._noise_table(n_samples)
+
+        def function(task, x):
+            reconstruction, kl = task.bound_parts(x, noise.to(x))
+            return reconstruction.double(), kl.double()
+
+        width = self._widest() * min(n_samples, SAMPLES_AT_ONCE)
+        reconstruction, kl = self._map_rows(X, function, width)
+        reconstruction = reconstruction - self._log_scale()
+        return Bunch(reconstruction=reconstruction, kl=kl, elbo=reconstruction - kl)
+
+    def _noise_table(self, n_samples):
+        """Standard normal draws of shape (n_samples, 1, n_components), the same at each call."""
+        generator = torch.Generator().manual_seed(self._config["seed"])
+        shape = (n_samples, 1, self.n_components_)
+        return torch.empty(shape, dtype=torch.float64).normal_(generator=generator)
+
+    def _log_scale(self):
+        """What a log density of scaled rows exceeds that of rows in their own units by."""
+        return 0.0 if self._config["bounded"] else self.n_features_in_ * np.log(self.scale_)
+
+
+def _lay_probabilistic_pca(task, directions):
+    """Set the linear path to probabilistic PCA and its exact posterior.
+
+    With eigenvalues lambda and noise variance s2, W = U (lambda - s2)^(1/2); the posterior has
+    mean lambda^-1 W' x and variance s2 / lambda (Tipping and Bishop 1999).
+    """
+    linear, noise = task.network.linear, max(directions.noise_variance, SMALLEST_VARIANCE)
+    for k, variance in enumerate(directions.variances):
+        if variance > noise:
+            weight = torch.from_numpy(directions.components[k] * (variance - noise) ** 0.5)
+            linear.encoder[k] = weight / variance
+            linear.decoder[:, k] = weight
+            task.network.base_log_variance[k] = np.log(noise / variance)
+    task.likelihood.set_variance(noise)

@@ -1,0 +1,198 @@
+"""An encoder and a decoder side by side with a linear path."""
+
+import torch
+from torch import nn
+
+# Standard deviations of a posterior stay within exp(-10) and exp(10): a step that is too long
+# then ends in a large but finite loss, from which training recovers.
+LOG_VARIANCE_LIMIT = 20.0
+
+
+class LinearPath(nn.Module):
+    """Linear encoder and decoder that stand beside the network.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the data.
+    n_components : int
+        Width of the code.
+    """
+
+    def __init__(self, n_features, n_components):
+        super().__init__()
+        self.encoder = nn.Parameter(torch.zeros(n_components, n_features))
+        self.decoder = nn.Parameter(torch.zeros(n_features, n_components))
+
+    def encode(self, x):
+        """Code of ``x``: (n, n_features) to (n, n_components)."""
+        return nn.functional.linear(x, self.encoder)
+
+    def decode(self, code):
+        """Data of ``code``: (n, n_components) to (n, n_features)."""
+        return nn.functional.linear(code, self.decoder)
+
+
+class ZeroStart(nn.Module):
+    """Any module times a gain per output that starts at zero.
+
+    A stack of our own starts at zero by its last layer; of a user's module the last layer is
+    not known, so its whole output is multiplied.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Module with outputs of shape (n, width).
+    width : int
+        Number of outputs.
+    """
+
+    def __init__(self, module, width):
+        super().__init__()
+        self.module = module
+        self.gain = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x):
+        return self.gain * self.module(x)
+
+
+class AutoencoderNetwork(nn.Module):
+    """``encode(x) = c(W_e x + f(x))`` and ``decode(z) = W_d z + g(z)``.
+
+    Parameters
+    ----------
+    encoder, decoder : torch.nn.Module
+        The functions f and g.
+    linear : LinearPath or None
+        The linear path W_e, W_d; None leaves it out.
+    code_activation : torch.nn.Module or None
+        The function c on the code, kept at inference; None is the identity.
+    centre : tensor of shape (n_features,) or None
+        Subtracted from the input of the encoder only; None where the data are centred already.
+    scale : float
+        The centred input of the encoder is divided by this number.
+    offset : tensor of shape (n_features,) or None
+        Where a trained vector that is added to the output starts; None leaves it out.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        linear=None,
+        code_activation=None,
+        centre=None,
+        scale=1.0,
+        offset=None,
+    ):
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.linear = linear
+        self.code_activation = code_activation
+        self.scale = scale
+        self.register_buffer("centre", centre, persistent=False)
+        self.offset = None if offset is None else nn.Parameter(offset)
+        self.autocast_dtype = None
+
+    def _branch(self, module, x):
+        """Run a network branch, in reduced precision where asked for; the result is ``x``'s."""
+        if self.autocast_dtype is None:
+            return module(x)
+        with torch.autocast(x.device.type, dtype=self.autocast_dtype):
+            return module(x).to(x.dtype)
+
+    def _encoder_input(self, x):
+        return x if self.centre is None else (x - self.centre) / self.scale
+
+    def encode(self, x):
+        """Code of ``x`` and the state a decoder may need (None here).
+
+        Parameters
+        ----------
+        x : tensor of shape (n, n_features)
+            Data.
+
+        Returns
+        -------
+        code : tensor of shape (n, n_components)
+            The code.
+        state : None
+            Nothing: a dense decoder needs the code only.
+        """
+        x = self._encoder_input(x)
+        code = self._branch(self.encoder, x)
+        if self.linear is not None:
+            code = code + self.linear.encode(x)
+        if self.code_activation is not None:
+            code = self.code_activation(code)
+        return code, None
+
+    def decode(self, code, state=None):
+        """Data of ``code``: (n, n_components) to (n, n_features).
+
+        Parameters
+        ----------
+        code : tensor of shape (n, n_components)
+            The code.
+        state : None
+            Not used by a dense decoder.
+
+        Returns
+        -------
+        tensor of shape (n, n_features)
+            The reconstruction, or logits where the loss takes logits.
+        """
+        output = self._branch(self.decoder, code)
+        if self.linear is not None:
+            output = output + self.linear.decode(code)
+        return output if self.offset is None else output + self.offset
+
+    def forward(self, x):
+        """Reconstruction of ``x``."""
+        return self.decode(*self.encode(x))
+
+
+class VariationalNetwork(AutoencoderNetwork):
+    """Autoencoder network whose encoder gives a normal distribution of the code.
+
+    The encoder has ``2 * n_components`` outputs, the mean and the logarithm of the variance;
+    the linear path adds to the mean, and ``base_log_variance`` to the logarithm.
+
+    Parameters
+    ----------
+    encoder, decoder : torch.nn.Module
+        The functions f and g.
+    base_log_variance : tensor of shape (n_components,)
+        Where the logarithm of the variance starts.
+    **kwargs : dict
+        Parameters of `AutoencoderNetwork`.
+    """
+
+    def __init__(self, encoder, decoder, base_log_variance, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        self.base_log_variance = nn.Parameter(base_log_variance)
+
+    def encode_distribution(self, x):
+        """Mean and logarithm of the variance of q(z | x).
+
+        Parameters
+        ----------
+        x : tensor of shape (n, n_features)
+            Data.
+
+        Returns
+        -------
+        mean, log_variance : tensors of shape (n, n_components)
+            Parameters of the normal distribution.
+        """
+        x = self._encoder_input(x)
+        mean, log_variance = self._branch(self.encoder, x).chunk(2, dim=1)
+        if self.linear is not None:
+            mean = mean + self.linear.encode(x)
+        log_variance = log_variance + self.base_log_variance
+        return mean, log_variance.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
+
+    def encode(self, x):
+        """Mean of q(z | x) as the code, and no state."""
+        return self.encode_distribution(x)[0], None

@@ -1,0 +1,74 @@
+"""Fully connected stacks of layers and the draw of their weights."""
+
+import math
+
+import torch
+from torch import nn
+
+# Each activation with the gain that keeps the variance of a layer's output near that of its
+# input (He et al. 2015, arXiv:1502.01852, for the rectifiers; 5/3 for tanh as in torch.nn.init).
+ACTIVATIONS = {
+    "identity": (nn.Identity, 1.0),
+    "logistic": (nn.Sigmoid, 1.0),
+    "tanh": (nn.Tanh, 5.0 / 3.0),
+    "relu": (nn.ReLU, math.sqrt(2.0)),
+    "gelu": (nn.GELU, math.sqrt(2.0)),
+    "silu": (nn.SiLU, math.sqrt(2.0)),
+}
+
+
+def dense(n_inputs, hidden_layer_sizes, n_outputs, activation):
+    """Stack linear layers with an activation between them, none after the last.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Width of the input.
+    hidden_layer_sizes : sequence of int
+        Widths of the hidden layers, from the input on; may be empty.
+    n_outputs : int
+        Width of the output.
+    activation : str
+        Key of ``ACTIVATIONS``.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Module from (n, n_inputs) to (n, n_outputs).
+    """
+    make_activation, _ = ACTIVATIONS[activation]
+    layers, width = [], n_inputs
+    for size in hidden_layer_sizes:
+        layers += [nn.Linear(width, size), make_activation()]
+        width = size
+    layers.append(nn.Linear(width, n_outputs))
+    return nn.Sequential(*layers)
+
+
+def draw_weights(stack, activation, generator, *, zero_last=False):
+    """Draw the weights of a stack made by `dense` from one generator.
+
+    Weights are normal with standard deviation ``gain / sqrt(fan_in)``, the gain of the
+    activation that follows (1 after the last layer); biases are zero.
+
+    Parameters
+    ----------
+    stack : torch.nn.Sequential
+        Stack made by `dense`.
+    activation : str
+        Key of ``ACTIVATIONS``, as given to `dense`.
+    generator : torch.Generator
+        Source of the draws.
+    zero_last : bool, default=False
+        Whether the last layer starts at zero, so that the stack's output does.
+    """
+    _, gain = ACTIVATIONS[activation]
+    linears = [layer for layer in stack if isinstance(layer, nn.Linear)]
+    with torch.no_grad():
+        for layer in linears:
+            last = layer is linears[-1]
+            scale = (1.0 if last else gain) / math.sqrt(layer.in_features)
+            layer.weight.normal_(0.0, scale, generator=generator)
+            layer.bias.zero_()
+            if last and zero_last:
+                layer.weight.zero_()

@@ -1,0 +1,26 @@
+"""Objectives: terms of shape (n,), summed over features, each with a closed form."""
+
+from sklearn_ae.objectives.densities import (
+    bernoulli_log_density,
+    categorical_log_density,
+    gaussian_log_density,
+    gaussian_posterior_log_density,
+    standard_normal_log_density,
+)
+from sklearn_ae.objectives.divergences import gaussian_kl, importance_weighted_bound
+from sklearn_ae.objectives.losses import LOSSES, absolute_error, huber, log_loss, squared_error
+
+__all__ = [
+    "LOSSES",
+    "absolute_error",
+    "bernoulli_log_density",
+    "categorical_log_density",
+    "gaussian_kl",
+    "gaussian_log_density",
+    "gaussian_posterior_log_density",
+    "huber",
+    "importance_weighted_bound",
+    "log_loss",
+    "squared_error",
+    "standard_normal_log_density",
+]

@@ -1,0 +1,85 @@
+"""Logarithms of densities of shape (n,), summed over the last dimension."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+LOG_2_PI = math.log(2.0 * math.pi)
+
+
+def gaussian_log_density(x, mean, log_variance):
+    """Log density of a normal distribution with independent features.
+
+    Parameters
+    ----------
+    x, mean : tensors of shape (..., n_features)
+        Data and mean, broadcast against each other.
+    log_variance : tensor of shape () or (..., n_features)
+        Logarithm of the variance.
+
+    Returns
+    -------
+    tensor of shape (...)
+        ``-1/2 sum_j (log 2 pi + log_variance_j + (x_j - mean_j)**2 / variance_j)``.
+    """
+    if log_variance.ndim == 0:
+        # one variance for all: the features are summed first, which halves the work
+        squares = (x - mean).square().sum(-1)
+        width = mean.shape[-1]
+        return -0.5 * (width * (LOG_2_PI + log_variance) + squares * torch.exp(-log_variance))
+    terms = LOG_2_PI + log_variance + (x - mean).square() * torch.exp(-log_variance)
+    return -0.5 * terms.sum(-1)
+
+
+def standard_normal_log_density(z):
+    """Log density of a standard normal, summed over the last dimension."""
+    return -0.5 * (z.square().sum(-1) + z.shape[-1] * LOG_2_PI)
+
+
+def gaussian_posterior_log_density(noise, log_variance):
+    """Log density of ``mean + std * noise`` under a normal with that mean and variance.
+
+    The mean drops out, and nothing is lost to cancellation.
+
+    Parameters
+    ----------
+    noise : tensor of shape (..., n_components)
+        Standard normal draws.
+    log_variance : tensor of shape (..., n_components)
+        Logarithm of the variance.
+
+    Returns
+    -------
+    tensor of shape (...)
+        The log density of each draw.
+    """
+    return -0.5 * (noise.square() + log_variance + LOG_2_PI).sum(-1)
+
+
+def bernoulli_log_density(x, logits):
+    """Sum over features of ``x log p + (1 - x) log(1 - p)``, ``p = sigmoid(logits)``."""
+    return (x * logits - functional.softplus(logits)).sum(-1)
+
+
+def categorical_log_density(x, logits, group_sizes):
+    """Log probability of one-hot groups.
+
+    Parameters
+    ----------
+    x : tensor of shape (..., n_features)
+        Groups of indicators (or proportions) side by side.
+    logits : tensor of shape (..., n_features)
+        Logits, normalised within each group.
+    group_sizes : sequence of int
+        Widths of the groups, in order; they add up to ``n_features``.
+
+    Returns
+    -------
+    tensor of shape (...)
+        ``sum_g sum_c x_gc log softmax(logits_g)_c``.
+    """
+    normalised = [
+        functional.log_softmax(group, dim=-1) for group in logits.split(list(group_sizes), dim=-1)
+    ]
+    return (x * torch.cat(normalised, dim=-1)).sum(-1)

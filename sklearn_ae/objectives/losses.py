@@ -1,0 +1,36 @@
+"""Reconstruction losses of shape (n,), summed over features."""
+
+from torch.nn import functional
+
+
+def squared_error(output, target):
+    """Sum over features of ``(output - target)**2``."""
+    return (output - target).square().sum(-1)
+
+
+def absolute_error(output, target):
+    """Sum over features of ``|output - target|``."""
+    return (output - target).abs().sum(-1)
+
+
+def huber(output, target, delta=1.35):
+    """Sum over features of Huber's loss.
+
+    For an error e it is ``e**2 / 2`` up to ``|e| = delta`` and
+    ``delta * (|e| - delta / 2)`` beyond (Huber 1964, doi:10.1214/aoms/1177703732).
+    """
+    return functional.huber_loss(output, target, reduction="none", delta=delta).sum(-1)
+
+
+def log_loss(output, target):
+    """Sum over features of the cross entropy of targets in [0, 1] with ``sigmoid(output)``."""
+    # softplus(l) - x l is the cross entropy with nothing to cancel or to clip
+    return (functional.softplus(output) - target * output).sum(-1)
+
+
+LOSSES = {
+    "squared_error": squared_error,
+    "absolute_error": absolute_error,
+    "huber": huber,
+    "log_loss": log_loss,
+}

@@ -1,0 +1,1 @@
+"""Helpers without a home in one layer."""

@@ -1,0 +1,72 @@
+"""scikit-learn's callbacks around the epochs of a fit."""
+
+from sklearn_ae.utils._sklearn import SUPPORTS_CALLBACKS
+
+
+class FitTasks:
+    """The task "fit" and one task per epoch, told to the callbacks of an estimator.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        The estimator being fitted.
+    data : dict
+        ``X``, ``y`` and ``metadata`` as handed to `fit`.
+    n_epochs : int
+        The most epochs there can be.
+    fitted_attributes : callable
+        ``fitted_attributes(net)``: what the estimator would have learnt, were this epoch the
+        last; called only where a callback asks for it.
+    """
+
+    def __init__(self, estimator, data, n_epochs, fitted_attributes):
+        self.estimator = estimator
+        self.data = data
+        self.fitted_attributes = fitted_attributes
+        self.epoch = None
+        self.fit = None
+        if SUPPORTS_CALLBACKS and getattr(estimator, "_skl_callbacks", None):
+            self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
+
+    def begin(self):
+        """Tell that the fit begins."""
+        if self.fit is not None:
+            self.fit.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+            self._begin_epoch()
+
+    def _begin_epoch(self):
+        self.epoch = self.fit.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+    def end_epoch(self, net, last):
+        """Tell that an epoch ended.
+
+        Parameters
+        ----------
+        net : TrainingNet
+            The net, with the weights of this epoch.
+        last : bool
+            Whether no further epoch is planned.
+
+        Returns
+        -------
+        bool
+            Whether a callback asks for the end of training.
+        """
+        if self.fit is None:
+            return False
+        stop = self.epoch.call_on_fit_task_end(
+            estimator=self.estimator,
+            **self.data,
+            reconstruction_attributes=lambda: self.fitted_attributes(net),
+        )
+        if not (stop or last):
+            self._begin_epoch()
+        return stop
+
+    def end(self):
+        """Tell that the fit ended."""
+        if self.fit is not None:
+            self.fit.call_on_fit_task_end(
+                estimator=self.estimator, **self.data, reconstruction_attributes={}
+            )

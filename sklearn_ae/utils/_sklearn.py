@@ -1,0 +1,59 @@
+"""scikit-learn's private or version-dependent pieces, behind one file."""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+    SUPPORTS_CALLBACKS = True
+except ImportError:  # scikit-learn < 1.9
+    SUPPORTS_CALLBACKS = False
+
+    class CallbackSupportMixin:
+        """Stands in for scikit-learn's mixin where it is not there."""
+
+    def with_callbacks(method):
+        """Leave the method as it is: this scikit-learn has no callbacks."""
+        return method
+
+
+def check_parameters(part):
+    """Check the parameters of a part against its ``_parameter_constraints``.
+
+    Parameters
+    ----------
+    part : BaseEstimator
+        The part.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter is not valid.
+    """
+    validate_parameter_constraints(
+        part._parameter_constraints, part.get_params(deep=False), caller_name=type(part).__name__
+    )
+
+
+__all__ = [
+    "SUPPORTS_CALLBACKS",
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "Options",
+    "StrOptions",
+    "check_parameters",
+    "check_sample_weight",
+    "fit_context",
+    "with_callbacks",
+]
