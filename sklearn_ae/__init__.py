@@ -2,7 +2,8 @@
 
 from sklearn_ae._autoencoder import Autoencoder
 from sklearn_ae._variational import VariationalAutoencoder
+from sklearn_ae.comparison import compare
 
 __version__ = "0.1.0"
 
-__all__ = ["Autoencoder", "VariationalAutoencoder"]
+__all__ = ["Autoencoder", "VariationalAutoencoder", "compare"]

@@ -31,6 +31,8 @@ CODE_ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
+# Power of the data's unit that each loss has.
+ERROR_POWERS = {"squared_error": 2, "huber": 2, "absolute_error": 1, "log_loss": 0}
 # Standard deviation of the encoder's rows for directions in which the data do not vary.
 SMALL_ROW = 1e-2
 # Codes whose variance is below this share of the largest are not divided by it in whitening.
@@ -66,9 +68,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
         Activation of the hidden layers.
 
-    code_activation : {"identity", "sigmoid", "relu", "tanh"}, part or torch module, \
-            default="identity"
-        Applied to the code, in training and at inference. A part has a method ``module()``.
+    code_activation : {"identity", "sigmoid", "relu", "tanh"} or part, default="identity"
+        Applied to the code, in training and at inference. A part is a torch module, or has a
+        method ``module()`` that makes one.
 
     architecture : "dense" or callable, default="dense"
         "dense" uses ``hidden_layer_sizes`` and ``activation``; a callable
@@ -131,7 +133,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
 
     skorch_callbacks : list or None, default=None
-        skorch callbacks, or (name, callback) pairs; copied before training.
+        Callbacks of skorch, or (name, callback) pairs; copied before training.
 
     device : str, default="auto"
         Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
@@ -191,7 +193,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where ``X`` has names that are all strings.
 
     See Also
@@ -309,6 +311,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             check_unit_interval(X, "loss='log_loss'")
         return {
             "bounded": bounded,
+            "error_power": ERROR_POWERS[self.loss],
             "loss": self.loss,
             "delta": float(self.delta),
             "code_activation": self.code_activation,
@@ -413,30 +416,6 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         scale = self._code_unscale
         code = code * scale if scale.ndim == 1 else code @ scale
         return code + self._code_mean
-
-    def reconstruction_error(self, X):
-        """Loss of each row, in the units of the data.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        Returns
-        -------
-        errors : ndarray of shape (n_samples,)
-            Sum over features of the squared error, the absolute error, Huber's loss (with
-            ``delta * scale_``) or the cross entropy, by ``loss``; float64.
-        """
-        X = self._check_rows(X)
-        loss = self._config["loss"]
-        power = {"squared_error": 2, "huber": 2, "absolute_error": 1, "log_loss": 0}[loss]
-
-        def function(task, x):
-            return (task.loss(task.network(x), x).double(),)
-
-        (errors,) = self._map_rows(X, function, self._widest())
-        return errors * self.scale_**power
 
     def score(self, X, y=None, sample_weight=None):
         """Share of the variance of ``X`` that is reconstructed.

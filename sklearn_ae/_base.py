@@ -43,6 +43,7 @@ from sklearn_ae.utils._pca_start import (
 from sklearn_ae.utils._sklearn import (
     CallbackSupportMixin,
     Interval,
+    InvalidParameterError,
     StrOptions,
     check_sample_weight,
     fit_context,
@@ -97,6 +98,34 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _doc_link_url_param_generator(self):
         return {"estimator_module": "sklearn_ae", "estimator_name": type(self).__name__}
+
+    def set_params(self, **params):
+        """Set parameters of the estimator, and of its parts as ``part__name``.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unknown, or belongs to a part that is a string or None.
+        """
+        for name in params:
+            part, nested, inner = name.partition("__")
+            held = params.get(part, getattr(self, part, None))
+            if nested and part in self._parameter_constraints and not hasattr(held, "set_params"):
+                raise ValueError(
+                    f"{name} cannot be set because {part}={held!r} has no parameters; pass an "
+                    f"instance as {part} to set {inner!r}."
+                )
+        return super().set_params(**params)
 
     # ------------------------------------------------------------------ for subclasses
 
@@ -301,8 +330,14 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             split_seed=seed,
             verbose=int(self.verbose),
             callbacks=self.skorch_callbacks,
+            foreign=self._has_foreign_modules(),
             **kwargs,
         )
+
+    def _has_foreign_modules(self):
+        """Whether a user's module, which may draw from torch's global state, is trained."""
+        parts = (self.architecture, getattr(self, "code_activation", "identity"))
+        return not all(isinstance(part, str) for part in parts)
 
     def _n_validation(self, n_rows, has_start):
         """Rows held out to judge by."""
@@ -537,9 +572,12 @@ def _relative(weight):
 
 
 def _check_sizes(sizes):
-    sizes = tuple(np.ravel(np.asarray(sizes)).tolist())
+    sizes = tuple(sizes)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be positive integers, got {sizes}.")
+        raise InvalidParameterError(
+            "The 'hidden_layer_sizes' parameter must be 'auto' or a sequence of positive "
+            f"integers. Got {sizes!r} instead."
+        )
     return tuple(int(size) for size in sizes)
 
 

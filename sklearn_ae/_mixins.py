@@ -1,11 +1,12 @@
 """What estimators have in common: codes out, data back."""
 
 import math
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._training import in_chunks, make_generator
@@ -121,6 +122,28 @@ class ReconstructionMixin:
 
         return self._data_from_network(self._map_rows(X, function, self._widest())[0])
 
+    def reconstruction_error(self, X):
+        """Error of each row, in the units of the data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        errors : ndarray of shape (n_samples,)
+            Sum over features of the squared error, the absolute error, Huber's loss (with
+            ``delta * scale_``) or the cross entropy, by the loss or likelihood; float64.
+        """
+        X = self._check_rows(X)
+
+        def function(task, x):
+            return (task.row_error(task.network(x), x).double(),)
+
+        (errors,) = self._map_rows(X, function, self._widest())
+        return errors * self.scale_ ** self._config["error_power"]
+
     def _explained_variance(self, X, sample_weight=None):
         """One minus the lost share of the variance about the training mean."""
         X = self._check_rows(X)
@@ -164,6 +187,7 @@ class GenerativeMixin:
         X : ndarray of shape (n_samples, n_features)
             Data in the units of the training data, float64.
         """
+        check_n_samples(n_samples)
         task, device, dtype = self._fitted_task(np.dtype(np.float64))
         generator = make_generator(draw_seed(random_state), device)
         decoded = np.empty((n_samples, self.n_features_in_))
@@ -223,6 +247,7 @@ class GenerativeMixin:
         Z : ndarray of shape (n_samples, n_rows, n_components)
             Codes.
         """
+        check_n_samples(n_samples)
         mean, std = self.encode_distribution(X)
         shape = (n_samples, *mean.shape)
         noise = torch.empty(shape, dtype=torch.float64).normal_(
@@ -250,6 +275,17 @@ class GenerativeMixin:
         first, last = self.transform(ends)
         share = np.linspace(0.0, 1.0, n_steps)[:, None]
         return self.inverse_transform((1.0 - share) * first + share * last)
+
+
+def check_n_samples(n_samples):
+    """Raise where a number of draws is not a positive int.
+
+    Parameters
+    ----------
+    n_samples : int
+        The number.
+    """
+    check_scalar(n_samples, "n_samples", Integral, min_val=1)
 
 
 def draw_seed(random_state):

@@ -15,7 +15,13 @@ from sklearn_ae._base import (
     TRAINING_CONSTRAINTS,
     BaseTorchEstimator,
 )
-from sklearn_ae._mixins import GenerativeMixin, LatentTransformerMixin, ReconstructionMixin
+from sklearn_ae._mixins import (
+    GenerativeMixin,
+    LatentTransformerMixin,
+    ReconstructionMixin,
+    check_n_samples,
+    draw_seed,
+)
 from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
 from sklearn_ae.architectures import make_architecture
 from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
@@ -125,7 +131,7 @@ class VariationalAutoencoder(
         Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
 
     skorch_callbacks : list or None, default=None
-        skorch callbacks, or (name, callback) pairs; copied before training.
+        Callbacks of skorch, or (name, callback) pairs; copied before training.
 
     device : str, default="auto"
         Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
@@ -185,7 +191,7 @@ class VariationalAutoencoder(
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of features seen during `fit`, where ``X`` has names that are all strings.
 
     noise_variance_ : float or ndarray of shape (n_features,)
@@ -318,6 +324,7 @@ class VariationalAutoencoder(
             )
         return {
             "bounded": likelihood.bounded,
+            "error_power": 0 if likelihood.bounded else 2,
             "likelihood": type(likelihood).__name__.lower()
             if type(likelihood) in LIKELIHOODS.values()
             else likelihood,
@@ -401,7 +408,7 @@ class VariationalAutoencoder(
 
     # ------------------------------------------------------------------ densities
 
-    def score_samples(self, X, n_samples=100):
+    def score_samples(self, X, n_samples=100, random_state=None):
         """Importance-weighted lower bound on the log-likelihood of each row.
 
         It rises to the log-likelihood as ``n_samples`` grows. One table of noise, drawn from a
@@ -415,13 +422,16 @@ class VariationalAutoencoder(
         n_samples : int, default=100
             Draws of the code per row.
 
+        random_state : int, RandomState instance or None, default=None
+            Source of another table of noise; None takes the one of `fit`.
+
         Returns
         -------
         log_likelihood : ndarray of shape (n_samples,)
             Nats, in the units of the data; float64.
         """
         X = self._check_rows(X)
-        noise = self._noise_table(n_samples)
+        noise = self._noise_table(n_samples, random_state)
 
         def function(task, x):
             return (task.log_likelihood(x, noise.to(x)).double(),)
@@ -482,9 +492,11 @@ class VariationalAutoencoder(
         reconstruction = reconstruction - self._log_scale()
         return Bunch(reconstruction=reconstruction, kl=kl, elbo=reconstruction - kl)
 
-    def _noise_table(self, n_samples):
+    def _noise_table(self, n_samples, random_state=None):
         """Standard normal draws of shape (n_samples, 1, n_components), the same at each call."""
-        generator = torch.Generator().manual_seed(self._config["seed"])
+        check_n_samples(n_samples)
+        seed = self._config["seed"] if random_state is None else draw_seed(random_state)
+        generator = torch.Generator().manual_seed(seed)
         shape = (n_samples, 1, self.n_components_)
         return torch.empty(shape, dtype=torch.float64).normal_(generator=generator)
 

@@ -6,6 +6,8 @@ of the user's that returns two torch modules, from (n, n_features) to (n, n_comp
 
 import copy
 
+from torch import nn
+
 from sklearn_ae._training import global_state_guard
 from sklearn_ae.networks import dense, draw_weights
 from sklearn_ae.networks.autoencoder import ZeroStart
@@ -109,10 +111,11 @@ class Factory:
 
     def _call(self, n_features, n_components):
         modules = self.function(n_features, n_components)
-        if not isinstance(modules, tuple) or len(modules) != 2:
+        is_pair = isinstance(modules, tuple) and len(modules) == 2
+        if not (is_pair and all(isinstance(module, nn.Module) for module in modules)):
             raise TypeError(
                 "architecture(n_features, n_components) must return a tuple (encoder, decoder) "
-                f"of torch modules; got {type(modules).__name__}."
+                f"of torch modules; got {modules!r}.".replace("\n", " ")
             )
         return copy.deepcopy(modules)
 

@@ -36,7 +36,9 @@ class Part(Subset):
     """
 
     def __init__(self, data, weight, indices):
-        super().__init__(Dataset(data, data), indices)
+        # skorch selects rows by a numpy array, batches by a tensor on the device
+        super().__init__(Dataset(data, data), indices.cpu().numpy())
+        self.rows = indices
         self.data = data
         self.weight = weight
 
@@ -75,7 +77,7 @@ class IndexBatches:
 
     def order(self):
         """Indices of this pass, in order of visit, on the device."""
-        indices = self.part.indices
+        indices = self.part.rows
         if self.generator is None:
             return indices
         permutation = torch.randperm(len(indices), generator=self.generator)

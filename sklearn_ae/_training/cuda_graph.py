@@ -51,7 +51,7 @@ class CapturedSteps:
         loss = self.net.objective(batch)
         loss.backward()
         optimizer.step()
-        self.total += loss.detach() * len(batch[0])
+        self.total.add_(loss.detach(), alpha=len(batch[0]))
 
     def capture(self, part):
         """Record one step on the static index buffer."""

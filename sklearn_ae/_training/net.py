@@ -1,5 +1,8 @@
 """The private skorch net: its epochs, without a read of the loss at every step."""
 
+import functools
+import operator
+
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
@@ -15,6 +18,11 @@ BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 class StopTraining(Exception):
     """Raised inside `TrainingNet` when a callback asks for the end of training."""
+
+
+def add_terms(terms):
+    """Sum of the terms of an objective, row by row."""
+    return functools.reduce(operator.add, terms.values())
 
 
 class TrainingNet(NeuralNet):
@@ -59,7 +67,7 @@ class TrainingNet(NeuralNet):
         """L2 for the weights of the network; none for biases and the linear path."""
         weights, rest = [], []
         for name, parameter in named_parameters:
-            decays = parameter.ndim > 1 and "linear." not in name
+            decays = parameter.ndim > 1 and not name.startswith("network.linear.")
             (weights if decays else rest).append(parameter)
         groups = [{"params": weights, "weight_decay": self.settings.alpha}, {"params": rest}]
         _, kwargs = super().get_params_for_optimizer(prefix, [])
@@ -89,8 +97,8 @@ class TrainingNet(NeuralNet):
 
     def objective(self, batch):
         """Mean objective of a batch, each row by its weight."""
-        terms = sum(self.module_(batch[0], self.noise).values())
-        return (terms if batch.weight is None else terms * batch.weight).mean()
+        losses = add_terms(self.module_(batch[0], self.noise))
+        return (losses if batch.weight is None else losses * batch.weight).mean()
 
     def train_step(self, batch, **fit_params):
         """One step of the optimiser, with the hooks that skorch's epoch loop expects."""
@@ -102,14 +110,20 @@ class TrainingNet(NeuralNet):
         self.notify("on_grad_computed", named_parameters=self.get_all_learnable_params(),
                     batch=batch, training=True)  # fmt: skip
         self.optimizer_.step()
-        with torch.no_grad():
-            return {"loss": loss.detach(), "y_pred": self.infer(batch[0])}
+        return {"loss": loss.detach(), "y_pred": self._prediction(batch)}
 
     def validation_step(self, batch, **fit_params):
         """Loss and prediction of a validation batch."""
         self._set_training(False)
         with torch.no_grad():
-            return {"loss": self.objective(batch), "y_pred": self.infer(batch[0])}
+            loss = self.objective(batch)
+        return {"loss": loss, "y_pred": self._prediction(batch)}
+
+    def _prediction(self, batch):
+        """Reconstruction in evaluation mode, which leaves running statistics alone."""
+        self._set_training(False)
+        with torch.no_grad():
+            return self.infer(batch[0])
 
     def _set_learning_rate(self):
         if self.settings.learning_rate == "one_cycle":
@@ -139,7 +153,13 @@ class TrainingNet(NeuralNet):
             rows = self.history[-1]["batches"]
             total = sum(row["train_loss"] * row["train_batch_size"] for row in rows)
             return total / len(batches.part)
-        return self._run_fast_epoch(batches) / len(batches.part)
+        n_rows = len(batches.part)
+        loss = self._run_fast_epoch(batches) / n_rows
+        # skorch's Checkpoint looks up the last batch: one entry stands for the whole pass
+        self.history.new_batch()
+        self.history.record_batch("train_loss", loss)
+        self.history.record_batch("train_batch_size", n_rows)
+        return loss
 
     def _run_fast_epoch(self, batches):
         self._set_training(True)
@@ -153,7 +173,7 @@ class TrainingNet(NeuralNet):
             loss = self.objective(batch)
             loss.backward()
             optimizer.step()
-            total += loss.detach() * len(batch[0])
+            total.add_(loss.detach(), alpha=len(batch[0]))
         return total.item()
 
     def row_losses(self, part):
@@ -174,7 +194,7 @@ class TrainingNet(NeuralNet):
         with torch.no_grad():
             return torch.cat(
                 [
-                    sum(self.module_(batch[0], generator).values())
+                    add_terms(self.module_(batch[0], generator))
                     for batch in IndexBatches(part, self.settings.validation_batch_size)
                 ]
             )

@@ -5,7 +5,8 @@ import threading
 
 import torch
 
-_GLOBAL_STATE_LOCK = threading.Lock()
+# reentrant: a callback may rebuild the user's module while it is being trained
+_GLOBAL_STATE_LOCK = threading.RLock()
 
 
 def make_generator(seed, device="cpu"):

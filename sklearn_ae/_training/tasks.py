@@ -9,8 +9,10 @@ from sklearn_ae.objectives import (
     gaussian_kl,
     gaussian_posterior_log_density,
     importance_weighted_bound,
+    squared_error,
     standard_normal_log_density,
 )
+from sklearn_ae.objectives.likelihoods import GaussianLikelihood
 
 # Draws of the code that are decoded together; more are taken in turns, in bounded memory.
 SAMPLES_AT_ONCE = 500
@@ -44,6 +46,10 @@ class ReconstructionTask(nn.Module):
     def begin_epoch(self, epoch):
         """Nothing changes from epoch to epoch."""
 
+    def row_error(self, output, x):
+        """Loss of each row."""
+        return self.loss(output, x)
+
     def expected(self, output):
         """Data that an output of the decoder stands for."""
         return torch.sigmoid(output) if self.logits else output
@@ -67,7 +73,13 @@ class ReconstructionTask(nn.Module):
         code, state = self.network.encode(inputs)
         terms = {"reconstruction": self.loss(self.network.decode(code, state), x)}
         if self.penalty is not None:
-            terms["penalty"] = self.penalty(inputs, code, self._encode)
+            penalty = self.penalty(inputs, code, self._encode)
+            if penalty.shape != terms["reconstruction"].shape:
+                raise ValueError(
+                    f"The penalty must give one number per row, of shape ({len(x)},); got shape "
+                    f"{tuple(penalty.shape)}."
+                )
+            terms["penalty"] = penalty
         return terms
 
     def _encode(self, x):
@@ -108,6 +120,12 @@ class EvidenceBoundTask(nn.Module):
         self.n_importance_samples = n_importance_samples
         # a tensor, so that a captured CUDA graph sees the weight change
         self.register_buffer("kl_weight", torch.tensor(float(beta)), persistent=False)
+
+    def row_error(self, output, x):
+        """Squared error of each row, or minus the log probability of discrete data."""
+        if isinstance(self.likelihood, GaussianLikelihood):
+            return squared_error(output, x)
+        return -self.likelihood.log_density(output, x)
 
     def expected(self, output):
         """Data that are expected given an output of the decoder."""

@@ -1,5 +1,6 @@
 """A whole fit: split, epochs, best weights, and the gate between them and the start."""
 
+import contextlib
 import copy
 import math
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae._training.batches import IndexBatches, Part
 from sklearn_ae._training.net import StopTraining, TrainingNet
-from sklearn_ae._training.seeds import make_generator
+from sklearn_ae._training.seeds import global_state_guard, make_generator
 
 VALIDATION_BATCH = 4096
 
@@ -46,6 +47,8 @@ class Settings:
         skorch callbacks.
     on_epoch : callable or None
         ``on_epoch(net, last)`` after each epoch; a true result stops training.
+    foreign : bool
+        Whether a user's modules, which may draw from torch's global state, are trained.
     capturable : bool
         Whether steps may be captured in a CUDA graph.
     validation_batch_size : int
@@ -68,6 +71,7 @@ class Settings:
     verbose: int = 0
     callbacks: list | None = None
     on_epoch: object = None
+    foreign: bool = False
     capturable: bool = True
     validation_batch_size: int = VALIDATION_BATCH
 
@@ -256,7 +260,9 @@ def train(task, data, weight, settings, optimizer_state=None):
     if optimizer_state is not None:
         state = net.optimizer_.state_dict()
         net.optimizer_.load_state_dict({**state, "state": optimizer_state})
-    result = _Run(net, *parts, settings).go()
+    guard = global_state_guard(settings.seed) if settings.foreign else contextlib.nullcontext()
+    with guard:
+        result = _Run(net, *parts, settings).go()
     task.network.autocast_dtype = None
     task.eval()
     return result
@@ -281,7 +287,7 @@ class _Run:
         if self.validation_part is not None:
             weight = self.validation_part.weight
             if weight is not None:
-                self.validation_weight = weight.index_select(0, self.validation_part.indices)
+                self.validation_weight = weight.index_select(0, self.validation_part.rows)
             if settings.gate or not settings.max_iter:
                 self.start_losses = net.row_losses(self.validation_part)
                 self._check_finite(weighted_mean(self.start_losses, self.validation_weight))

@@ -1,0 +1,150 @@
+"""Seconds per epoch beside a hand-written loop and other packages, same layers and batches.
+
+The first 20000 training images of MNIST, scaled as `Autoencoder` scales them. All contenders
+of a cell take turns: a round is one short fit of each, whose first epoch is dropped, and ratios
+are taken within a round, so that a slow minute of the machine hits all of them. Peers with an
+environment of their own run in processes that stay alive and idle between their turns.
+"""
+
+import time
+
+import numpy as np
+import torch
+
+from benchmarks.contenders import CONTENDERS
+from benchmarks.data import images
+from benchmarks.worker import Remote, peer_versions
+
+LIMIT_S = 900
+NETS = ([32], [128, 64, 32, 10], [1000, 500, 250, 30])
+BATCH_SIZES = (256, 1024)
+REMOTE = ("PyOD", "Keras")
+# name -> (class, precision); the peers in float32 are the yardstick in both tables.
+PEERS = {name: (name, "float32") for name in ("PlainSkorch", "SklearnMLP", "PyOD", "Keras")}
+LINE_UP = {
+    "float32": {
+        "hand-written": ("HandWritten", "float32"),
+        "ours": ("Ours", "float32"),
+        "ours, PCA start": ("OursFromPCA", "float32"),
+    }
+    | PEERS,
+    "bfloat16": {
+        "hand-written": ("HandWritten", "bfloat16"),
+        "ours": ("Ours", "bfloat16"),
+        "ours, PCA start": ("OursFromPCA", "bfloat16"),
+        "Keras bfloat16": ("Keras", "bfloat16"),
+    }
+    | PEERS,
+}
+EPOCHS = 3
+MIN_ROUNDS, MAX_ROUNDS, ENOUGH_S, STOP_S = 5, 20, 60, 400
+
+
+def cells():
+    """Cells of the case."""
+    return [
+        {
+            "data": "mnist[:20000]",
+            "seed": 0,
+            "method": f"all in turn, {precision}",
+            "net": "-".join(map(str, net)),
+            "batch_size": batch_size,
+        }
+        for net in NETS
+        for batch_size in BATCH_SIZES
+        for precision in LINE_UP
+    ]
+
+
+def start(name, **arguments):
+    """Contender of that class, in its own process where it needs one, or why there is none."""
+    try:
+        if name in REMOTE:
+            return Remote(name, torch.get_num_threads(), **arguments), None
+        return CONTENDERS[name](**arguments), None
+    except RuntimeError as error:
+        return None, str(error)
+
+
+def go_on(rounds, taken, smoke):
+    """Whether another round is to be made."""
+    if smoke:
+        return rounds < 1
+    return rounds < 3 or (
+        taken < STOP_S and (rounds < MIN_ROUNDS or (taken < ENOUGH_S and rounds < MAX_ROUNDS))
+    )
+
+
+def run(cell, options):
+    """Time all contenders in turn."""
+    X, _ = images("mnist", rows=options.rows(20000))
+    X = X - X.mean(axis=0)
+    X /= np.sqrt(X.var(axis=0).mean())
+    sizes, batch_size = [int(size) for size in cell["net"].split("-")], cell["batch_size"]
+    running, missing = {}, {}
+    for name, (class_name, precision) in LINE_UP[cell["method"].split(", ")[1]].items():
+        running[name], problem = start(
+            class_name,
+            X=X,
+            sizes=sizes,
+            batch_size=batch_size,
+            precision=precision,
+            # The peers' environment has the CPU builds; a card is for the others.
+            device="cpu" if class_name in REMOTE else options.device,
+        )
+        if problem:
+            missing[name] = {"not_available": problem}
+            del running[name]
+    rounds, begin = [], time.perf_counter()
+    while go_on(len(rounds), time.perf_counter() - begin, options.smoke):
+        rounds.append({name: one.epochs(EPOCHS)[1:] for name, one in running.items()})
+    figures = {name: figures_of(name, rounds) for name in running} | missing
+    figures["n_parameters"] = {
+        name: running[name].n_parameters for name in ("hand-written", "ours", "ours, PCA start")
+    }
+    for one in running.values():
+        if isinstance(one, Remote):
+            one.close()
+    return figures | {"rounds": len(rounds), "peers": peer_versions()}
+
+
+def figures_of(name, rounds):
+    """Seconds per epoch of a contender, and the ratios of ours to it within the rounds."""
+    epochs = np.concatenate([one[name] for one in rounds])
+    ratios = [np.median(one["ours"]) / np.median(one[name]) for one in rounds]
+    return {
+        "epoch_s": float(np.median(epochs)),
+        "epoch_s_min": float(epochs.min()),
+        "ours_over_it": float(np.median(ratios)),
+        "ours_over_it_lowest": float(min(ratios)),
+        "ours_over_it_highest": float(max(ratios)),
+        "ours_over_it_of_minima": float(
+            np.concatenate([one["ours"] for one in rounds]).min() / epochs.min()
+        ),
+        "epochs": len(epochs),
+    }
+
+
+def tables(lines):
+    """Per net and batch size, milliseconds per epoch and ratios."""
+    found = {}
+    for line in lines:
+        settings = line["settings"]
+        precision = line["method"].split(", ")[1]
+        title = f"{settings['net']}, batch {settings['batch_size']}, {precision}"
+        rows = found[title] = []
+        for name in LINE_UP[precision]:
+            figures = line["figures"].get(name, {})
+            rows.append(
+                {
+                    "contender": name,
+                    "ms per epoch (median)": 1e3 * figures.get("epoch_s", np.nan),
+                    "fastest": 1e3 * figures.get("epoch_s_min", np.nan),
+                    "ours / it (median of rounds)": figures.get("ours_over_it"),
+                    "lowest": figures.get("ours_over_it_lowest"),
+                    "highest": figures.get("ours_over_it_highest"),
+                    "of fastest epochs": figures.get("ours_over_it_of_minima"),
+                    "note": figures.get("not_available"),
+                }
+            )
+    return found

@@ -1,0 +1,351 @@
+"""Autoencoders that are timed side by side, each behind ``epochs(n)``.
+
+Every contender gets the same scaled float32 matrix, layers (with GELU, or relu where GELU is not
+offered), batch size and Adam at 1e-3, and answers ``epochs(n)`` with the wall-clock seconds of
+`n` successive epochs. This file is also imported in the environment of the peers, so it imports
+a package only where it is used.
+"""
+
+import itertools
+import time
+
+import numpy as np
+
+
+class Stamps(list):
+    """Moments at which epochs ended."""
+
+    def start(self):
+        """Forget earlier moments and take the first one."""
+        self[:] = [time.perf_counter()]
+
+    def mark(self):
+        """Take a moment."""
+        self.append(time.perf_counter())
+
+    def durations(self):
+        """Seconds between successive moments."""
+        return np.diff(self).tolist()
+
+
+class Contender:
+    """One autoencoder to be timed.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+        Scaled data, float32.
+    sizes : list of int
+        Widths of the encoder's layers, the code last; the decoder mirrors them.
+    batch_size : int
+        Rows per step.
+    precision : {"float32", "bfloat16"}
+        Precision of the products.
+    device : str
+        Device, as torch names it.
+    """
+
+    def __init__(self, X, sizes, batch_size, precision="float32", device="cpu"):
+        self.X, self.sizes, self.batch_size = X, list(sizes), batch_size
+        self.precision, self.device = precision, device
+        self.stamps = Stamps()
+        self.prepare()
+
+    def prepare(self):
+        """Build what is kept over calls of `epochs`."""
+
+    def widths(self):
+        """Widths of all layers, from the input to the output."""
+        n_features = self.X.shape[1]
+        return [n_features, *self.sizes, *self.sizes[-2::-1], n_features]
+
+    def torch_layers(self):
+        """Stack of linear layers and GELUs; none on the code and on the output."""
+        from torch import nn
+
+        widths, layers = self.widths(), []
+        plain = (len(self.sizes) - 1, len(widths) - 2)
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+            layers.append(nn.Linear(inputs, outputs))
+            if index not in plain:
+                layers.append(nn.GELU())
+        return nn.Sequential(*layers)
+
+    def skorch_callback(self):
+        """Epoch callback that takes the moments."""
+        from skorch.callbacks import Callback
+
+        stamps = self.stamps
+
+        class EpochStamps(Callback):
+            def __deepcopy__(self, memo):
+                return self  # the estimator copies callbacks; the moments belong to one list
+
+            def on_train_begin(self, net, **kwargs):
+                stamps.start()
+
+            def on_epoch_end(self, net, **kwargs):
+                stamps.mark()
+
+        return EpochStamps()
+
+
+class HandWritten(Contender):
+    """The loop one would write for speed: data on the device, index batches, fused Adam."""
+
+    def prepare(self):
+        import torch
+
+        self.x = torch.from_numpy(self.X).to(self.device)
+        self.network = self.torch_layers().to(self.device)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=1e-3, fused=True)
+        self.n_parameters = sum(p.numel() for p in self.network.parameters())
+
+    def epochs(self, n):
+        import torch
+
+        self.stamps.start()
+        for _ in range(n):
+            order = torch.randperm(len(self.x), device=self.x.device)
+            total = torch.zeros((), device=self.x.device)
+            for rows in order.split(self.batch_size):
+                batch = self.x.index_select(0, rows)
+                with torch.autocast(
+                    self.x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+                ):
+                    output = self.network(batch)
+                loss = (output.float() - batch).square().sum(dim=1).mean()
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+                total += loss.detach() * len(batch)
+            self.loss = total.item() / len(self.x)
+            self.stamps.mark()
+        return self.stamps.durations()
+
+
+class Ours(Contender):
+    """`Autoencoder` with the same layers.
+
+    An epoch callback takes the moments inside one fit. The alternative, the difference of two
+    fits with few and many epochs, subtracts two times that both hold the PCA and the set-up,
+    so its noise is that of the longer fit; and it gives no single epochs.
+    """
+
+    init = "random"
+
+    def epochs(self, n):
+        from sklearn_ae import Autoencoder
+
+        self.estimator = Autoencoder(
+            self.sizes[-1],
+            hidden_layer_sizes=tuple(self.sizes[:-1]),
+            init=self.init,
+            early_stopping=False,
+            max_iter=n,
+            batch_size=self.batch_size,
+            precision=self.precision,
+            device=self.device,
+            skorch_callbacks=[self.skorch_callback()],
+            random_state=0,
+        ).fit(self.X)
+        self.n_parameters = sum(p.numel() for p in self.estimator.network_.parameters())
+        return self.stamps.durations()
+
+
+class OursFromPCA(Ours):
+    """`Autoencoder` with its linear path, which is part of every step."""
+
+    init = "pca"
+
+
+class PlainSkorch(Contender):
+    """skorch's `NeuralNet` as its documentation shows it: a DataLoader, row by row."""
+
+    def epochs(self, n):
+        import torch
+        from skorch import NeuralNet
+
+        net = NeuralNet(
+            self.torch_layers,
+            criterion=torch.nn.MSELoss,
+            optimizer=torch.optim.Adam,
+            lr=1e-3,
+            max_epochs=n,
+            batch_size=self.batch_size,
+            iterator_train__shuffle=True,
+            train_split=None,
+            callbacks=[("stamps", self.skorch_callback())],
+            callbacks__print_log=None,
+            device=self.device,
+        )
+        net.fit(self.X, self.X)
+        return self.stamps.durations()
+
+
+class SklearnMLP(Contender):
+    """`MLPRegressor` fitted to its input; `partial_fit` is one epoch."""
+
+    def prepare(self):
+        from sklearn.neural_network import MLPRegressor
+
+        self.net = MLPRegressor(
+            hidden_layer_sizes=tuple(self.widths()[1:-1]),
+            batch_size=self.batch_size,
+            random_state=0,
+        )
+
+    def epochs(self, n):
+        self.stamps.start()
+        for _ in range(n):
+            self.net.partial_fit(self.X, self.X)
+            self.stamps.mark()
+        return self.stamps.durations()
+
+
+class PyOD(Contender):
+    """PyOD's `AutoEncoder` without batch norm, dropout and its own scaling (all cost time)."""
+
+    def epochs(self, n):
+        from pyod.models.auto_encoder import AutoEncoder
+
+        stamps = self.stamps
+
+        class Timed(AutoEncoder):
+            def training_prepare(self):
+                super().training_prepare()
+                stamps.start()
+
+            def epoch_update(self):
+                stamps.mark()
+
+        Timed(
+            hidden_neuron_list=self.sizes,
+            hidden_activation_name="relu",  # it has no GELU
+            batch_norm=False,
+            dropout_rate=0.0,
+            preprocessing=False,
+            epoch_num=n,
+            batch_size=self.batch_size,
+            device=self.device,
+            verbose=0,
+        ).fit(self.X)
+        return self.stamps.durations()
+
+
+class Keras(Contender):
+    """Keras (TensorFlow) with the same layers, `fit` on arrays."""
+
+    def prepare(self):
+        self.model = keras_model(
+            self.X.shape[1], self.sizes, loss="mean_squared_error", precision=self.precision
+        )
+        self.callback = keras_stamps(self.stamps)
+
+    def epochs(self, n):
+        self.model.fit(
+            self.X,
+            self.X,
+            batch_size=self.batch_size,
+            epochs=n,
+            shuffle=True,
+            verbose=0,
+            callbacks=[self.callback],
+        )
+        return self.stamps.durations()
+
+
+def keras_model(
+    n_features, sizes, *, loss, hidden="gelu", code=None, output=None, precision="float32"
+):
+    """Compiled Keras autoencoder, Adam with its defaults."""
+    import keras
+
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    layers = [keras.layers.Dense(size, activation=hidden, dtype=policy) for size in sizes[:-1]]
+    layers.append(keras.layers.Dense(sizes[-1], activation=code, dtype=policy))
+    layers += [keras.layers.Dense(size, activation=hidden, dtype=policy) for size in sizes[-2::-1]]
+    layers.append(keras.layers.Dense(n_features, activation=output, dtype=policy))
+    model = keras.Sequential([keras.Input((n_features,)), *layers])
+    model.compile(optimizer="adam", loss=loss)
+    return model
+
+
+def keras_stamps(stamps):
+    """Keras callback that takes the moments."""
+    import keras
+
+    class EpochStamps(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            stamps.start()
+
+        def on_epoch_end(self, epoch, logs=None):
+            stamps.mark()
+
+    return EpochStamps()
+
+
+class KerasRecipe:
+    """The autoencoder of the Keras introductions: Dense 32 relu, Dense 784 sigmoid, Adam.
+
+    Parameters
+    ----------
+    X, X_test : ndarray of shape (n, n_features)
+        Pixels in [0, 1].
+    seed : int
+        Seed of Keras's random state.
+    """
+
+    def __init__(self, X, X_test, seed):
+        import keras
+
+        self.X, self.X_test = X, X_test
+        keras.utils.set_random_seed(seed)
+
+    def mean_squared_error(self, model):
+        """Error per pixel on the test images."""
+        output = model.predict(self.X_test, batch_size=1000, verbose=0)
+        return float(np.mean((self.X_test - output) ** 2, dtype=np.float64))
+
+    def recipe(self, epochs, loss):
+        """Seconds of the fit and the test error."""
+        model = keras_model(self.X.shape[1], [32], loss=loss, code="relu", output="sigmoid")
+        start = time.perf_counter()
+        model.fit(self.X, self.X, batch_size=256, epochs=epochs, shuffle=True, verbose=0)
+        taken = time.perf_counter() - start
+        return {"fit_s": taken, "test_mse": self.mean_squared_error(model)}
+
+    def our_layers(self, epochs, sizes, batch_size, limit_s):
+        """Seconds and test error after each epoch with our layers, until `limit_s`.
+
+        The time of the evaluations is taken out.
+        """
+        import keras
+
+        model = keras_model(self.X.shape[1], sizes, loss="mean_squared_error")
+        curve, evaluation, error = [], [0.0], self.mean_squared_error
+        start = time.perf_counter()
+
+        class Curve(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                now = time.perf_counter()
+                curve.append([now - start - evaluation[0], error(model)])
+                evaluation[0] += time.perf_counter() - now
+                self.model.stop_training = curve[-1][0] > limit_s
+
+        model.fit(
+            self.X,
+            self.X,
+            batch_size=batch_size,
+            epochs=epochs,
+            shuffle=True,
+            verbose=0,
+            callbacks=[Curve()],
+        )
+        return {"curve": curve}
+
+
+CONTENDERS = {
+    contender.__name__: contender
+    for contender in (HandWritten, Ours, OursFromPCA, PlainSkorch, SklearnMLP, PyOD, Keras)
+}

@@ -1,0 +1,81 @@
+"""Data of the benchmarks, all real, and the splits made of them."""
+
+import numpy as np
+from sklearn import datasets as bundled
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ae import datasets
+
+BUNDLED = ("iris", "wine", "breast_cancer", "digits", "diabetes", "linnerud")
+IMAGES = {"mnist": datasets.fetch_mnist, "fashion_mnist": datasets.fetch_fashion_mnist}
+ADBENCH = tuple(f"adbench/{name}" for name in datasets.ADBENCH_NAMES)
+# (n_samples, n_features), so that the cells of a case are known without reading the tables.
+SHAPES = {
+    "iris": (150, 4),
+    "wine": (178, 13),
+    "breast_cancer": (569, 30),
+    "digits": (1797, 64),
+    "diabetes": (442, 10),
+    "linnerud": (20, 3),
+    "adbench/ALOI": (49534, 27),
+    "adbench/campaign": (41188, 62),
+    "adbench/Cardiotocography": (2114, 21),
+    "adbench/donors": (619326, 10),
+    "adbench/Hepatitis": (80, 19),
+    "adbench/InternetAds": (1966, 1555),
+    "adbench/landsat": (6435, 36),
+    "adbench/Lymphography": (148, 18),
+    "adbench/mammography": (11183, 6),
+    "adbench/musk": (3062, 166),
+    "adbench/PageBlocks": (5393, 10),
+    "adbench/Pima": (768, 8),
+    "adbench/satimage-2": (5803, 36),
+    "adbench/skin": (245057, 3),
+    "adbench/SpamBase": (4207, 57),
+    "adbench/Stamps": (340, 9),
+    "adbench/vertebral": (240, 6),
+    "adbench/Waveform": (3443, 21),
+    "adbench/WDBC": (367, 30),
+    "adbench/wine": (129, 13),
+    "adbench/yeast": (1484, 8),
+}
+MAX_ROWS = 50000
+
+
+def table(name):
+    """Matrix of a table, with at most 50000 rows, drawn once with seed 0."""
+    if name in BUNDLED:
+        X = getattr(bundled, f"load_{name}")().data
+    else:
+        X = datasets.fetch_adbench(name.removeprefix("adbench/")).data
+    X = np.asarray(X, dtype=np.float64)
+    if len(X) > MAX_ROWS:
+        X = X[np.sort(np.random.default_rng(0).permutation(len(X))[:MAX_ROWS])]
+    return X
+
+
+def split_table(name, seed, rows=None):
+    """Training and test part (one quarter) of a table, scaled by the training part."""
+    train, test = train_test_split(table(name)[:rows], test_size=0.25, random_state=seed)
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), scaler.transform(test)
+
+
+def images(name, subset="train", rows=None):
+    """Pixels in [0, 1], float32, of shape (n, 784), and labels."""
+    X, y = IMAGES[name](subset=subset, return_X_y=True)
+    return X[:rows], y[:rows]
+
+
+def explained_variance(X, reconstruction, mean):
+    """``1 - sum |x - x_hat|^2 / sum |x - mean|^2``, the mean being that of the training rows."""
+    X = np.asarray(X, dtype=np.float64)
+    total = np.sum((X - mean) ** 2)
+    return 1.0 if total == 0 else float(1.0 - np.sum((X - reconstruction) ** 2) / total)
+
+
+def squared_error(X, reconstruction):
+    """Squared error per row, summed over the features, mean over rows."""
+    difference = np.asarray(X, dtype=np.float64) - reconstruction
+    return float(np.mean(np.sum(difference**2, axis=1)))

@@ -1,0 +1,148 @@
+"""The command ``sklearn-ae compare``."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from sklearn_ae.comparison._data import NAMED_SETS, first_line
+from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS
+
+DESCRIPTION = f"""\
+Is an autoencoder worth it on these data? Fits several reducers of dimension on the same
+splits, prints a table and writes a report, one HTML file that opens without a network.
+
+DATA is the path of a CSV, TSV, Parquet, NPY or NPZ file, or one of
+{", ".join(NAMED_SETS)},
+or the name of a table of ADBench, such as Pima.
+"""
+EXAMPLES = """\
+examples:
+  sklearn-ae compare digits
+  sklearn-ae compare table.csv --target label --n-components 8 --output report.html
+  sklearn-ae compare mnist --max-rows 10000 --reducers pca,autoencoder --csv results.csv
+"""
+
+
+def add_parser(commands, formatter):
+    """Declare the command and its options."""
+    parser = commands.add_parser(
+        "compare",
+        help="fit PCA, UMAP, t-SNE and autoencoders on the same data and compare them",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=formatter,
+    )
+    parser.add_argument("data", metavar="DATA", help="a file or the name of a data set")
+    parser.add_argument("--target", help="column (or NPZ array) of the labels")
+    parser.add_argument(
+        "--n-components", type=int, default=2, metavar="K", help="width of the codes (default: 2)"
+    )
+    parser.add_argument(
+        "--reducers",
+        metavar="NAMES",
+        help=f"some of {','.join(DEFAULT_REDUCERS.values())} (default: all)",
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=3, metavar="N", help="number of splits (default: 3)"
+    )
+    parser.add_argument(
+        "--test-size", type=float, default=0.25, metavar="SHARE", help="(default: 0.25)"
+    )
+    parser.add_argument("--max-rows", type=int, metavar="N", help="use a random subset of N rows")
+    parser.add_argument(
+        "--scale",
+        choices=["auto", "standard", "none"],
+        default="auto",
+        help="standardise numeric columns; auto: in tables only (default)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    parser.add_argument(
+        "--output", default="report.html", metavar="FILE", help="(default: report.html)"
+    )
+    parser.add_argument("--no-report", action="store_true", help="write no report")
+    parser.add_argument("--csv", metavar="FILE", help="write a row per reducer and repeat too")
+    parser.add_argument("--json", metavar="FILE", help="write results and settings too")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    """Compare, write what was asked for, print the table; the exit status."""
+    outputs = {
+        "to_html": None if arguments.no_report else arguments.output,
+        "to_csv": arguments.csv,
+        "to_json": arguments.json,
+    }
+    outputs = {method: Path(path) for method, path in outputs.items() if path is not None}
+    for path in outputs.values():
+        _check_writable(path)
+    if "to_html" in outputs:
+        _check_report_packages()
+    from sklearn_ae.comparison._compare import compare
+
+    names = arguments.reducers
+    result = compare(
+        arguments.data,
+        arguments.target,
+        None if names is None else [name for name in names.split(",") if name.strip()],
+        arguments.n_components,
+        test_size=arguments.test_size,
+        n_repeats=arguments.repeats,
+        max_rows=arguments.max_rows,
+        scale=arguments.scale,
+        random_state=arguments.seed,
+        verbose=0 if arguments.quiet else 2,
+    )
+    problems = _write(result, outputs)
+    from sklearn_ae.comparison._text import print_table
+
+    print_table(result)
+    for path in outputs.values():
+        if path not in problems:
+            print(f"wrote {path}")
+    sys.stdout.flush()
+    for path, reason in problems.items():
+        print(f"sklearn-ae: error: cannot write {path}: {reason}", file=sys.stderr)
+    if problems and "to_json" not in outputs:
+        _save_elsewhere(result)
+    return 1 if problems or len(result.errors()) == len(result.summary_) else 0
+
+
+def _check_writable(path):
+    folder = path.parent
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: no folder {folder}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise PermissionError(f"cannot write {path}: permission denied")
+
+
+def _check_report_packages():
+    try:
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "the report needs: pip install 'sklearn-ae[compare]' (or pass --no-report)"
+        ) from error
+
+
+def _write(result, outputs):
+    """Write every output that can be written; reasons of those that cannot."""
+    problems = {}
+    for method, path in outputs.items():
+        try:
+            getattr(result, method)(path)
+        except (OSError, ValueError, ImportError) as error:
+            problems[path] = first_line(error)
+    return problems
+
+
+def _save_elsewhere(result):
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="sklearn-ae-results-", suffix=".json", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(result.to_json())
+    print(f"sklearn-ae: the results are in {file.name}", file=sys.stderr)

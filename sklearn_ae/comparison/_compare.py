@@ -1,0 +1,399 @@
+"""The main job: reducers side by side on one split of the data."""
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from importlib import metadata
+from numbers import Integral, Real
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+
+from sklearn_ae.comparison._data import Dataset, as_dataset, load_data, split_target
+from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
+from sklearn_ae.comparison._measures import MEASURES
+from sklearn_ae.comparison._prepare import prepare
+from sklearn_ae.comparison._progress import progress
+from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, resolve
+from sklearn_ae.comparison._result import ComparisonResult
+from sklearn_ae.comparison._runner import Job
+
+MIN_SAMPLES = 10
+PACKAGES = ("sklearn-ae", "scikit-learn", "numpy", "torch", "umap-learn")
+
+
+def compare(
+    X,
+    y=None,
+    reducers=None,
+    n_components=2,
+    *,
+    test_size=0.25,
+    n_repeats=3,
+    max_rows=None,
+    scale="auto",
+    image_shape=None,
+    name=None,
+    random_state=None,
+    verbose=1,
+):
+    """Fit several reducers of dimension on the same data and measure them.
+
+    Each repeat splits the rows into a training and a test part, the same for all reducers.
+    A reducer is fitted on the training rows, without labels, and judged on the test rows: how
+    much of their variance it keeps, whether it keeps their neighbours, whether their labels
+    can be told from the codes, what it costs. A reducer without `transform`, such as
+    t-SNE, is fitted on the test rows themselves and marked as in-sample.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features), DataFrame or str
+        The data, the name of a data set or the path of a file, as in `load_data`. In a
+        DataFrame missing values are imputed, categories one-hot encoded and numbers
+        standardised, all learnt from the training rows; an array is used as it is, but for
+        missing values, and bytes are divided by 255.
+
+    y : array-like of shape (n_samples,) or str, default=None
+        Labels, or the column that holds them. They judge the codes and are not shown to any
+        reducer. A target of many numbers is no label: it only colours the maps.
+
+    reducers : dict, list or None, default=None
+        What to compare. None means PCA, UMAP, t-SNE, `Autoencoder` and
+        `VariationalAutoencoder`. A dict maps the name shown to an estimator or to one of
+        ``"pca"``, ``"umap"``, ``"tsne"``, ``"autoencoder"``, ``"vae"``; a list holds the same.
+        To add one to the defaults, write ``{**DEFAULT_REDUCERS, "mine": estimator}`` with
+        ``sklearn_ae.comparison.DEFAULT_REDUCERS``. A ``random_state`` that is None gets the
+        seed of the repeat.
+
+    n_components : int, default=2
+        Width of the codes of the default reducers; an estimator passed in keeps its own.
+
+    test_size : float, default=0.25
+        Share of the rows in the test part.
+
+    n_repeats : int, default=3
+        Number of splits.
+
+    max_rows : int, default=None
+        Largest number of rows used; of more, a random subset. None uses all of them.
+
+    scale : {"auto", "standard", "none"}, default="auto"
+        Whether numeric columns are standardised: ``"auto"`` does so in a table only.
+
+    image_shape : tuple (height, width), default=None
+        Shape of a row that is a grey image, for the figures. None guesses it for
+        non-negative arrays with a square number of features, at least 64.
+
+    name : str, default=None
+        Name of the data in the report.
+
+    random_state : int, RandomState instance or None, default=None
+        Controls the splits and the seeds of the reducers.
+
+    verbose : int, default=1
+        0 is silent, 1 shows a progress bar on a terminal and in a notebook, 2 writes a line
+        for each reducer where there is neither.
+
+    Returns
+    -------
+    result : ComparisonResult
+        The table ``results_``, figures and the report.
+
+    See Also
+    --------
+    sklearn_ae.metrics : The scores themselves.
+
+    Notes
+    -----
+    Each reducer runs in a process of its own, one after the other. Its peak memory is counted
+    above what that process held with the data loaded, and it is fitted once on 50 rows
+    beforehand, so that compilation does not count. A reducer that fails, or whose process is
+    killed, has the reason in its row.
+
+    Trustworthiness is computed on at most 10000 test rows, t-SNE on at most 5000 (1000 above
+    3 components), UMAP's inverse on at most 500 (50 where there are many features) and up to 3
+    components.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ae import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> result = compare(X, y, reducers=["pca"], n_repeats=1, random_state=0)
+    >>> result.results_["reducer"].tolist()
+    ['raw data', 'PCA']
+    """
+    start = time.perf_counter()
+    _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbose)
+    reducers = resolve(reducers)
+    rng = check_random_state(random_state)
+    data = _load(X, y, name, image_shape)
+    data = _drop_rows(data, max_rows, rng)
+    labels, is_class = _labels(data)
+    preparation = prepare(data, scale)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
+    with _temporary_folder() as folder:
+        splits = _Splits(folder, preparation, labels if is_class else None, test_size, seeds)
+        _check_n_components(n_components, reducers, splits)
+        rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose)
+        example = splits.example()
+    notes = [*data.notes, *preparation.notes, *splits.notes]
+    if labels is not None and not is_class:
+        notes.append("the target is a number, not a label: it colours the maps only")
+    settings = {
+        "data": data.name,
+        "rows": len(data.X),
+        "columns": data.X.shape[1],
+        "features": splits.n_features,
+        "classes": len(np.unique(labels)) if is_class else None,
+        "training rows": len(splits.first[0]),
+        "test rows": len(splits.first[1]),
+        "components": n_components,
+        "repeats": n_repeats,
+        "random state": random_state if isinstance(random_state, Integral) else None,
+        "seeds": seeds,
+        "reducers": {key: _describe(value) for key, value in reducers.items()},
+        "seconds": round(time.perf_counter() - start, 1),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "versions": _versions(),
+    }
+    return ComparisonResult(
+        results=_table(rows, n_repeats),
+        settings=settings,
+        notes=notes,
+        codes=arrays,
+        example=example,
+        colours=_colours(labels, is_class, data.target_names, splits.first[1]),
+        image_shape=data.image_shape,
+        pca=next((key for key, value in reducers.items() if _is_pca(value)), None),
+        autoencoders=[key for key, value in reducers.items() if _is_ours(value)],
+    )
+
+
+def _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbose):
+    for key, value, smallest in (
+        ("n_components", n_components, 1),
+        ("n_repeats", n_repeats, 1),
+        ("max_rows", MIN_SAMPLES if max_rows is None else max_rows, MIN_SAMPLES),
+        ("verbose", verbose, 0),
+    ):
+        if not isinstance(value, Integral) or value < smallest:
+            raise ValueError(
+                f"The {key!r} parameter of compare must be an int in the range "
+                f"[{smallest}, inf). Got {value!r} instead."
+            )
+    if not isinstance(test_size, Real) or not 0 < test_size < 1:
+        raise ValueError(
+            "The 'test_size' parameter of compare must be a float in the range (0, 1). "
+            f"Got {test_size!r} instead."
+        )
+    if scale not in ("auto", "standard", "none"):
+        raise ValueError(
+            "The 'scale' parameter of compare must be a str among {'auto', 'none', 'standard'}. "
+            f"Got {scale!r} instead."
+        )
+
+
+def _load(X, y, name, image_shape):
+    column = y if isinstance(y, str) else None
+    if isinstance(X, str | os.PathLike):
+        data = load_data(X, column)
+        if y is not None and column is None:
+            data = as_dataset(data.X, y, name=data.name, image_shape=data.image_shape)
+    elif isinstance(X, Dataset):
+        data = X
+    elif column is not None:
+        if hasattr(X, "to_pandas"):
+            X = X.to_pandas()
+        if not isinstance(X, pd.DataFrame):
+            raise ValueError(f"y={column!r} names a column, but X is not a DataFrame")
+        X, y = split_target(X, column)
+        data = as_dataset(X, y)
+    else:
+        data = as_dataset(X, y)
+    if image_shape is not None:
+        image_shape = tuple(image_shape)
+        if len(image_shape) != 2 or np.prod(image_shape) != data.X.shape[1]:
+            raise ValueError(f"image_shape={image_shape} does not fit {data.X.shape[1]} features")
+    changes = {"name": name or data.name, "image_shape": image_shape or data.image_shape}
+    return Dataset(**{**vars(data), **changes})
+
+
+def _drop_rows(data, max_rows, rng):
+    """Without rows that have no label, and without more than `max_rows`."""
+    keep, notes = np.arange(len(data.X)), list(data.notes)
+    if data.y is not None:
+        keep = np.flatnonzero(~pd.isna(data.y))
+        if len(keep) < len(data.X):
+            notes.append(f"{len(data.X) - len(keep)} rows without a label left out")
+    if max_rows is not None and len(keep) > max_rows:
+        notes.append(f"a random subset of {max_rows} of {len(keep)} rows")
+        keep = np.sort(rng.choice(keep, max_rows, replace=False))
+    if len(keep) < MIN_SAMPLES:
+        raise ValueError(
+            f"Found array with {len(keep)} sample(s) while a minimum of {MIN_SAMPLES} is "
+            "required by compare."
+        )
+    if len(keep) == len(data.X):
+        return data
+    X = data.X.iloc[keep] if isinstance(data.X, pd.DataFrame) else data.X[keep]
+    y = None if data.y is None else data.y[keep]
+    return Dataset(**{**vars(data), "X": X, "y": y, "notes": tuple(notes)})
+
+
+def _labels(data):
+    """Numbers of the classes, or the values of a target that is no label; and which it is."""
+    if data.y is None:
+        return None, False
+    y = pd.Series(data.y).infer_objects()
+    numeric = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
+    n_classes = y.nunique()
+    if n_classes < 2:
+        raise ValueError("the labels have a single class: there is nothing to tell apart")
+    if numeric:
+        values = y.to_numpy(dtype=np.float64)
+        if n_classes > max(20, len(y) ** 0.5) or np.any(values != np.round(values)):
+            return values, False
+    elif n_classes > len(y) / 2:
+        raise ValueError(f"the target has {n_classes} classes in {len(y)} rows: it is no label")
+    classes, codes = np.unique(y.to_numpy() if numeric else y.astype(str), return_inverse=True)
+    return codes if numeric or data.target_names else np.array(classes)[codes], True
+
+
+class _Splits:
+    """The rows, labels and splits, written once for the processes of the reducers."""
+
+    def __init__(self, folder, preparation, labels, test_size, seeds):
+        self.notes, self.folder, fixed = [], folder, None
+        n_samples = len(preparation.frame if hasattr(preparation, "frame") else preparation.X)
+        stratify = self._stratification(labels, n_samples, test_size)
+        for repeat, seed in enumerate(seeds):
+            train, test = train_test_split(
+                np.arange(n_samples), test_size=test_size, random_state=seed, stratify=stratify
+            )
+            if len(train) < 5 or len(test) < 3:
+                raise ValueError(
+                    f"test_size={test_size} leaves {len(train)} training rows and {len(test)} "
+                    "test rows: at least 5 and 3 are needed"
+                )
+            X, names = preparation.transform(train)
+            if repeat == 0:
+                self.first, self.n_features, self.names = (train, test), X.shape[1], names
+                self.X_test = X[test[:MAX_SHOWN_ROWS]]
+            if X is not fixed:
+                np.save(folder / f"X_{repeat}.npy", X)
+            elif repeat == 1:
+                (folder / "X_0.npy").rename(folder / "X.npy")
+            fixed = X
+            np.savez(folder / f"split_{repeat}.npz", train=train, test=test)
+        if labels is not None:
+            np.save(folder / "y.npy", np.unique(labels, return_inverse=True)[1])
+
+    def _stratification(self, labels, n_samples, test_size):
+        if labels is None:
+            return None
+        counts = np.unique(labels, return_counts=True)[1]
+        n_test = int(np.ceil(test_size * n_samples))
+        if counts.min() >= 2 and len(counts) <= min(n_test, n_samples - n_test):
+            return labels
+        self.notes.append("splits are not stratified: a class has too few rows")
+        return None
+
+    def example(self):
+        """Test rows of the first split and the names of their features."""
+        return self.X_test, self.names
+
+
+def _check_n_components(n_components, reducers, splits):
+    largest = min(len(splits.first[0]), splits.n_features)
+    if n_components > largest and any(isinstance(value, str) for value in reducers.values()):
+        raise ValueError(
+            f"n_components={n_components} must be between 1 and min(n_samples, n_features)="
+            f"{largest}, counted on the training rows"
+        )
+
+
+@contextlib.contextmanager
+def _temporary_folder():
+    folder = Path(tempfile.mkdtemp(prefix="sklearn_ae_compare_"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def _run_all(folder, reducers, n_components, seeds, verbose):
+    jobs = {RAW_DATA: RAW_DATA, **reducers} if (folder / "y.npy").exists() else reducers
+    rows, arrays = {}, {}
+    with progress(len(jobs) * len(seeds), verbose) as shown:
+        for number, (name, reducer) in enumerate(jobs.items()):
+            shown.start(name)
+            job = Job(folder / f"job_{number}", folder, reducer, n_components, seeds)
+            rows[name], arrays[name] = job.run(shown.step)
+            shown.finish(sum(row["error"] is not None for row in rows[name]))
+    return rows, arrays
+
+
+def _table(rows, n_repeats):
+    keys = [measure.key for measure in MEASURES]
+    records = [
+        {
+            "reducer": name,
+            "repeat": repeat,
+            **{key: row.get(key, np.nan) for key in keys},
+            "in_sample": bool(row.get("in_sample", False)),
+            "notes": "; ".join(row["notes"]),
+            "error": row["error"],
+        }
+        for name, repeats in rows.items()
+        for repeat, row in enumerate(repeats)
+    ]
+    table = pd.DataFrame.from_records(records)
+    table["error"] = table["error"].astype(object).where(table["error"].notna(), None)
+    return table.astype(dict.fromkeys(keys, np.float64))
+
+
+def _colours(labels, is_class, target_names, test):
+    """What colours the points of a map: names of classes, or numbers; None without labels."""
+    if labels is None:
+        return None
+    values = labels[test]
+    if is_class and target_names is not None and labels.dtype.kind == "i":
+        if len(target_names) > labels.max():
+            return np.asarray(target_names)[values]
+    return values.astype(str) if is_class else values
+
+
+def _is_pca(reducer):
+    return reducer == "pca" if isinstance(reducer, str) else type(reducer).__name__ == "PCA"
+
+
+def _is_ours(reducer):
+    if isinstance(reducer, str):
+        return reducer in ("autoencoder", "vae")
+    last = reducer.steps[-1][1] if hasattr(reducer, "steps") else reducer
+    return type(last).__module__.partition(".")[0] == "sklearn_ae"
+
+
+def _describe(reducer):
+    if not isinstance(reducer, str):
+        return " ".join(repr(reducer).split())
+    shown = {key: name for name, key in DEFAULT_REDUCERS.items()}[reducer]
+    return f"{shown} with its defaults"
+
+
+def _versions():
+    versions = {"Python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions

@@ -1,0 +1,193 @@
+"""Figures of a comparison, drawn without pyplot so that no global state is touched."""
+
+import math
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from sklearn_ae.comparison._reducers import RAW_DATA
+
+MAX_CLASSES = 20
+MAX_IMAGES = 10
+MAX_FEATURES = 30
+PANEL_INCHES = 2.9
+
+
+def _grid(n_panels, columns, height=PANEL_INCHES, width=PANEL_INCHES, extra=0.0):
+    columns = min(columns, n_panels)
+    rows = math.ceil(n_panels / columns)
+    figure = Figure(figsize=(columns * width, rows * height + extra), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[n_panels:]:
+        ax.set_visible(False)
+    return figure, axes[:n_panels]
+
+
+def _in_order(labels):
+    """Classes, numbers in the order of their values."""
+    classes = list(dict.fromkeys(labels))
+    try:
+        return sorted(classes, key=float)
+    except ValueError:
+        return sorted(classes)
+
+
+def _palette(classes):
+    name = "tab10" if len(classes) <= 10 else "tab20" if len(classes) <= 20 else "turbo"
+    colours = colormaps[name]
+    if len(classes) > MAX_CLASSES:
+        return {label: colours(i / (len(classes) - 1)) for i, label in enumerate(classes)}
+    return {label: colours(i) for i, label in enumerate(classes)}
+
+
+def maps(result):
+    """A map per reducer, coloured by label."""
+    drawn = {name: content for name, content in result._codes.items() if "codes" in content}
+    if not drawn:
+        raise ValueError("there is no map to draw: every reducer failed")
+    labels = result._colours
+    is_class = labels is not None and labels.dtype.kind not in "fi"
+    palette = _palette(_in_order(labels)) if is_class else {}
+    in_sample = result.results_.groupby("reducer")["in_sample"].any()
+    figure, axes = _grid(len(drawn), 3, extra=0.5 if is_class else 0.0)
+    points = None
+    for ax, (name, content) in zip(axes, drawn.items(), strict=True):
+        Z, rows = content["codes"], content["rows"]
+        x, y = Z[:, 0], Z[:, 1] if Z.shape[1] > 1 else np.zeros(len(Z))
+        if Z.shape[1] == 1:
+            # Spread along the other axis, or the points of a line hide one another.
+            y = np.random.default_rng(0).uniform(size=len(Z))
+        size = np.clip(6000 / len(Z), 3, 18)
+        colours = None if labels is None else labels[rows]
+        if is_class:
+            colours = [palette[label] for label in colours]
+        points = ax.scatter(x, y, s=size, c=colours, alpha=0.75, linewidths=0)
+        ax.set_title(name + (" (in-sample)" if in_sample[name] else ""), fontsize=11)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.margins(0.05)
+    if is_class and len(palette) <= MAX_CLASSES:
+        handles = [
+            Line2D([], [], marker="o", linestyle="", color=colour, label=str(label), markersize=6)
+            for label, colour in palette.items()
+        ]
+        columns = min(len(handles), 10 if max(map(len, palette)) < 4 else 5)
+        figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+    elif labels is not None and not is_class:
+        figure.colorbar(points, ax=list(axes), shrink=0.6, label="target")
+    return figure
+
+
+def reconstructions(result):
+    """Images and what is made of them, or the explained variance of each feature."""
+    made = {
+        name: content["reconstruction"]
+        for name, content in result._codes.items()
+        if "reconstruction" in content
+    }
+    if not made:
+        return None
+    if result._image_shape is not None:
+        return _images(result, made)
+    return _features(result, made)
+
+
+def _images(result, made):
+    X, shape = result._example[0], result._image_shape
+    chosen = _one_per_class(result._colours, min(map(len, [X, *made.values()])))
+    low, high = float(X.min()), float(X.max())
+    lines = {"data": X, **made}
+    figure = Figure(figsize=(0.8 * len(chosen) + 1.7, 0.84 * len(lines)), layout="constrained")
+    axes = figure.subplots(len(lines), len(chosen), squeeze=False)
+    for line, (name, images) in zip(axes, lines.items(), strict=True):
+        for ax, row in zip(line, chosen, strict=True):
+            image = np.reshape(images[row], shape)
+            ax.imshow(image, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+            ax.set_xticks([])
+            ax.set_yticks([])
+            for spine in ax.spines.values():
+                spine.set_visible(False)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10, labelpad=8)
+    return figure
+
+
+def _one_per_class(labels, n_rows):
+    """Rows to show: the first of each class in turn."""
+    if labels is None or labels.dtype.kind in "fi":
+        return list(range(min(MAX_IMAGES, n_rows)))
+    labels = labels[:n_rows]
+    first = [int(np.flatnonzero(labels == label)[0]) for label in _in_order(labels)]
+    rest = [row for row in range(n_rows) if row not in set(first)]
+    return (first + rest)[:MAX_IMAGES] if len(first) < MAX_IMAGES else first[:MAX_IMAGES]
+
+
+def _features(result, made):
+    X, names = result._example
+    names = names or [f"feature {i}" for i in range(X.shape[1])]
+    variance = X.var(axis=0)
+    shares = {}
+    for name, R in made.items():
+        spread = X[: len(R)].var(axis=0)
+        lost = np.mean((X[: len(R)] - R) ** 2, axis=0)
+        shares[name] = 1 - lost / np.where(spread > 0, spread, np.nan)
+    order = np.argsort(-variance, kind="stable")[:MAX_FEATURES]
+    order = order[variance[order] > 0]
+    table = np.array([share[order] for share in shares.values()])  # (reducers, features)
+    longest = max(len(names[i][:24]) for i in order)
+    size = (max(0.34 * len(order), 2.5) + 2.2, 0.42 * len(shares) + 0.9 + 0.075 * longest)
+    figure = Figure(figsize=size, layout="constrained")
+    ax = figure.subplots()
+    image = ax.imshow(np.clip(table, 0, 1), cmap="viridis", vmin=0, vmax=1, aspect="auto")
+    ax.set_xticks(range(len(order)), [names[i][:24] for i in order], rotation=60, ha="right")
+    ax.set_yticks(range(len(shares)), list(shares))
+    ax.tick_params(length=0, labelsize=9)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.set_title("explained variance of each feature", fontsize=10.5, loc="left")
+    figure.colorbar(image, ax=ax, aspect=8, fraction=0.08)
+    return figure
+
+
+def measures(result):
+    """A bar chart of each measure, with the spread over repeats."""
+    shown = result.measures()
+    if not shown:
+        raise ValueError("there is no measure to draw: every reducer failed")
+    names = [
+        name
+        for name in result.summary_.index
+        if any(not math.isnan(result.summary_.loc[name, (m.key, "mean")]) for m in shown)
+    ]
+    height = 0.3 * len(names) + 0.9
+    figure, axes = _grid(len(shown), 3, height=height, width=3.5)
+    figure.get_layout_engine().set(hspace=0.08, wspace=0.04)
+    colours = {
+        name: colormaps["tab10"](i % 10) for i, name in enumerate(n for n in names if n != RAW_DATA)
+    }
+    for number, (ax, measure) in enumerate(zip(axes, shown, strict=True)):
+        means = [result.summary_.loc[name, (measure.key, "mean")] for name in names]
+        spread = np.nan_to_num([result.summary_.loc[name, (measure.key, "std")] for name in names])
+        ax.barh(
+            range(len(names)),
+            np.nan_to_num(means),
+            xerr=spread,
+            color=[colours.get(name, "0.6") for name in names],
+            height=0.68,
+            error_kw={"elinewidth": 1, "ecolor": "0.45"},
+        )
+        ax.set_title(measure.label, fontsize=10.5, loc="left")
+        ax.set_yticks(range(len(names)), names if number % 3 == 0 else [""] * len(names))
+        ax.invert_yaxis()
+        ax.tick_params(labelsize=9, length=0)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        finite = [value for value in means if value > 0]
+        if measure.cost and finite and max(finite) > 50 * min(finite):
+            ax.set_xscale("log")
+        elif measure.cost:
+            ax.xaxis.set_major_locator(MaxNLocator(4))
+        else:
+            ax.set_xlim(min(0.0, *np.nan_to_num(means)), max(1.0, *np.nan_to_num(means)))
+    return figure

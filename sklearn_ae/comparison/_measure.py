@@ -1,0 +1,264 @@
+"""Fits one reducer on one split and measures it; runs in the reducer's own process."""
+
+import ctypes
+import gc
+import math
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from sklearn_ae import metrics
+from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, seeded
+
+MAX_IN_SAMPLE_ROWS = 5000
+MAX_EXACT_TSNE_ROWS = 1000
+# UMAP's inverse takes about 0.5 ms per value: 500 rows of 64 features, 50 of 784.
+MAX_UMAP_INVERSE_ROWS = 500
+MIN_UMAP_INVERSE_ROWS = 50
+MAX_UMAP_INVERSE_VALUES = 32000
+MAX_UMAP_INVERSE_COMPONENTS = 3
+MAX_MAP_POINTS = 3000
+MAX_SHOWN_ROWS = 500
+N_WARM_UP_ROWS = 50
+# From this number of rows on UMAP searches neighbours approximately, by code that is compiled
+# separately.
+UMAP_EXACT_ROWS = 4096
+
+
+class MemoryMeter:
+    """Peak memory of the process, above what it held when the meter was made, in MiB."""
+
+    def __init__(self):
+        self.before = _resident_mib()
+
+    def restart(self):
+        """Forget peaks so far; whether this system can."""
+        gc.collect()
+        if not sys.platform.startswith("linux"):
+            return
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+        try:
+            Path("/proc/self/clear_refs").write_text("5")
+        except OSError as error:
+            warnings.warn(f"peak memory cannot be reset here: {error}", stacklevel=2)
+
+    def read(self):
+        """MiB at the peak since the last restart."""
+        return max(_peak_mib() - self.before, 0.0)
+
+
+def _linux_status(field):
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
+    return math.nan
+
+
+def _resident_mib():
+    return _linux_status("VmRSS") if sys.platform.startswith("linux") else _peak_mib()
+
+
+def _peak_mib():
+    if sys.platform.startswith("linux"):
+        return _linux_status("VmHWM")
+    if sys.platform == "win32":
+        return math.nan
+    import resource
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def warm_up(estimator, X_train, X_test):
+    """Compile what `estimator` compiles, on few rows; the reason where that fails."""
+    rows, others = X_train[:N_WARM_UP_ROWS], X_test[:N_WARM_UP_ROWS]
+    copies = [seeded(estimator, 0)]
+    if _is_umap(estimator) and len(X_train) >= UMAP_EXACT_ROWS:
+        copies.append(seeded(estimator, 0).set_params(force_approximation_algorithm=True))
+    for copy in copies:
+        try:
+            with warnings.catch_warnings():
+                # Few rows raise warnings that say nothing about the data.
+                warnings.simplefilter("ignore")
+                if not hasattr(copy, "transform"):
+                    _fit_perplexity(copy, len(rows))
+                    copy.fit_transform(rows)
+                else:
+                    copy.fit(rows).transform(others)
+        except (ValueError, TypeError, ArithmeticError, RuntimeError, AttributeError) as error:
+            reason = str(error).strip().split("\n")[0]
+            return f"not warmed up on {len(rows)} rows ({reason}): times include compilation"
+    return None
+
+
+def _is_umap(estimator):
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return type(last).__module__.partition(".")[0] == "umap"
+
+
+def _fit_perplexity(estimator, n_rows):
+    """Lower a perplexity that is too large for so few rows; what was done."""
+    perplexity = getattr(estimator, "perplexity", None)
+    if perplexity is None or perplexity < n_rows:
+        return None
+    lowered = max((n_rows - 1) / 3, 1.0)
+    estimator.set_params(perplexity=lowered)
+    return f"perplexity lowered to {lowered:.0f}: there are {n_rows} rows"
+
+
+def _checked_codes(Z, n_rows):
+    Z = np.asarray(Z)
+    if Z.ndim != 2 or len(Z) != n_rows:
+        raise ValueError(f"transform returned an array of shape {Z.shape} for {n_rows} rows")
+    if not np.isfinite(Z).all():
+        raise ValueError("transform returned values that are not finite")
+    return Z
+
+
+def measure(estimator, X_train, X_test, labels, seed, meter):
+    """Figures, map and reconstructions of one reducer on one split.
+
+    Parameters
+    ----------
+    estimator : estimator instance or None
+        The reducer; None judges the data themselves.
+
+    X_train, X_test : ndarray of shape (n, n_features)
+        The split.
+
+    labels : tuple (y_train, y_test) or None
+        Class labels.
+
+    seed : int
+        Seed of the reducer and of k-means.
+
+    meter : MemoryMeter
+        Started after the data were loaded.
+
+    Returns
+    -------
+    figures : dict
+        Values of the measures, ``in_sample`` and ``notes``.
+
+    arrays : dict
+        ``codes`` of the test rows ``rows``, and ``reconstruction`` of the first of them.
+    """
+    if estimator is None:
+        figures = {"in_sample": False, "notes": []}
+        if labels is not None:
+            figures |= _label_scores(X_train, labels[0], X_test, labels[1], seed)
+        return figures, {}
+    model = seeded(estimator, seed)
+    meter.restart()
+    if hasattr(model, "transform"):
+        return _measure_held_out(model, X_train, X_test, labels, seed, meter)
+    return _measure_in_sample(model, X_test, labels, seed, meter)
+
+
+def _measure_held_out(model, X_train, X_test, labels, seed, meter):
+    start = time.perf_counter()
+    # Some reducers return nothing from fit.
+    model.fit(X_train)
+    fitted = time.perf_counter()
+    Z_test = _checked_codes(model.transform(X_test), len(X_test))
+    figures = {
+        "fit_seconds": fitted - start,
+        "transform_seconds": time.perf_counter() - fitted,
+        "memory_mib": meter.read(),
+        "in_sample": False,
+        "notes": _fit_notes(model),
+        "trustworthiness": _trustworthiness(X_test, Z_test, seed),
+    }
+    variance, reconstruction, notes = _reconstruct(model, X_test, Z_test)
+    figures["explained_variance"] = variance
+    figures["notes"] += notes
+    if labels is not None:
+        Z_train = _checked_codes(model.transform(X_train), len(X_train))
+        figures |= _label_scores(Z_train, labels[0], Z_test, labels[1], seed)
+    arrays = {"codes": Z_test[:MAX_MAP_POINTS], "rows": np.arange(len(Z_test))[:MAX_MAP_POINTS]}
+    if reconstruction is not None:
+        arrays["reconstruction"] = reconstruction
+    return figures, arrays
+
+
+def _measure_in_sample(model, X_test, labels, seed, meter):
+    exact = getattr(model, "method", None) == "exact"
+    limit = MAX_EXACT_TSNE_ROWS if exact else MAX_IN_SAMPLE_ROWS
+    rows, notes = np.arange(len(X_test)), []
+    if len(rows) > limit:
+        rows = np.sort(check_random_state(seed).permutation(len(X_test))[:limit])
+        notes.append(f"on {limit} of {len(X_test)} test rows")
+    if exact and getattr(model, "n_components", 2) > MAX_BARNES_HUT_COMPONENTS:
+        notes.append("exact method: Barnes-Hut stops at 3 components")
+    X = X_test[rows]
+    notes += filter(None, [_fit_perplexity(model, len(X))])
+    start = time.perf_counter()
+    Z = _checked_codes(model.fit_transform(X), len(X))
+    figures = {
+        "fit_seconds": time.perf_counter() - start,
+        "memory_mib": meter.read(),
+        "in_sample": True,
+        "notes": notes,
+        "trustworthiness": _trustworthiness(X, Z, seed),
+    }
+    if labels is not None:
+        y = labels[1][rows]
+        scores = metrics.kmeans_scores(Z, y, random_state=seed)
+        figures |= {
+            "knn_accuracy": metrics.knn_accuracy(Z, y),
+            "kmeans_ari": scores.ari,
+            "kmeans_nmi": scores.nmi,
+        }
+    return figures, {"codes": Z[:MAX_MAP_POINTS], "rows": rows[:MAX_MAP_POINTS]}
+
+
+def _fit_notes(model):
+    kept = getattr(model, "start_kept_", None)
+    return ["training brought no gain on validation rows: PCA start kept"] if kept else []
+
+
+def _trustworthiness(X, Z, seed):
+    # The neighbourhood has to be smaller than half of the rows.
+    n_neighbors = min(5, (len(X) - 1) // 2)
+    return metrics.trustworthiness(X, Z, n_neighbors=n_neighbors, random_state=seed)
+
+
+def _label_scores(Z_train, y_train, Z_test, y_test, seed):
+    scores = metrics.kmeans_scores(Z_test, y_test, random_state=seed)
+    return {
+        "knn_accuracy": metrics.knn_accuracy(Z_train, y_train, Z_test, y_test),
+        "kmeans_ari": scores.ari,
+        "kmeans_nmi": scores.nmi,
+    }
+
+
+def _reconstruct(model, X, Z):
+    """Explained variance, reconstruction of the rows looked at, and notes."""
+    if not hasattr(model, "inverse_transform"):
+        return math.nan, None, []
+    notes = []
+    if _is_umap(model):
+        if Z.shape[1] > MAX_UMAP_INVERSE_COMPONENTS:
+            return (
+                math.nan,
+                None,
+                ["UMAP's inverse_transform is not practical in so many components"],
+            )
+        limit = min(MAX_UMAP_INVERSE_ROWS, MAX_UMAP_INVERSE_VALUES // X.shape[1])
+        limit = max(limit, MIN_UMAP_INVERSE_ROWS)
+        if len(X) > limit:
+            X, Z = X[:limit], Z[:limit]
+            notes.append(f"explained variance on {len(X)} test rows: UMAP's inverse is slow")
+    try:
+        reconstruction = np.asarray(model.inverse_transform(Z))
+        variance = metrics.explained_variance(X, reconstruction)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError, AttributeError) as error:
+        reason = str(error).strip().split("\n")[0]
+        return math.nan, None, [f"inverse_transform failed: {reason}"]
+    return variance, reconstruction[:MAX_SHOWN_ROWS], notes

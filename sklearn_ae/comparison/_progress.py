@@ -1,0 +1,85 @@
+"""Shows how far a comparison is: a bar where somebody watches, else a line per reducer."""
+
+import sys
+import time
+from contextlib import contextmanager
+
+
+def _interactive():
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+@contextmanager
+def progress(n_steps, verbose):
+    """Context that yields ``step(name)`` and ``finished(name, problem)``.
+
+    Parameters
+    ----------
+    n_steps : int
+        Number of fits in all.
+
+    verbose : int
+        0 is silent, 1 shows a bar where standard error is a terminal or a notebook, 2 writes
+        a line for each reducer elsewhere.
+    """
+    if verbose and _interactive():
+        try:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        except ImportError:
+            yield _Lines()
+            return
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} fits"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        ) as bar:
+            yield _Bar(bar, bar.add_task("comparing", total=n_steps))
+    else:
+        yield _Lines() if verbose >= 2 else _Silence()
+
+
+class _Silence:
+    def start(self, name):
+        """Nothing to show."""
+
+    def step(self):
+        """Nothing to show."""
+
+    def finish(self, n_missing):
+        """Nothing to show."""
+
+
+class _Bar:
+    def __init__(self, bar, task):
+        self.bar, self.task = bar, task
+
+    def start(self, name):
+        """The reducer that runs now."""
+        self.bar.update(self.task, description=name)
+
+    def step(self):
+        """One more fit is done."""
+        self.bar.advance(self.task)
+
+    def finish(self, n_missing):
+        """The reducer ended; fits that it did not make are done too."""
+        self.bar.advance(self.task, n_missing)
+
+
+class _Lines:
+    def start(self, name):
+        """The reducer that runs now."""
+        self.name, self.since = name, time.perf_counter()
+
+    def step(self):
+        """Single fits are not shown."""
+
+    def finish(self, n_missing):
+        """The reducer ended."""
+        seconds = time.perf_counter() - self.since
+        state = "failed" if n_missing else "done"
+        print(f"{self.name}: {state} after {seconds:.0f} s", file=sys.stderr, flush=True)

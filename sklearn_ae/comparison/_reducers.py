@@ -1,0 +1,105 @@
+"""The reducers that are compared: their names, and how each is made."""
+
+from types import MappingProxyType
+
+DEFAULT_REDUCERS = MappingProxyType(
+    {
+        "PCA": "pca",
+        "UMAP": "umap",
+        "t-SNE": "tsne",
+        "Autoencoder": "autoencoder",
+        "VariationalAutoencoder": "vae",
+    }
+)
+RAW_DATA = "raw data"
+# Barnes-Hut t-SNE, which scales to many rows, exists in up to three dimensions.
+MAX_BARNES_HUT_COMPONENTS = 3
+
+
+def resolve(reducers):
+    """A dict from the name shown to a key of `DEFAULT_REDUCERS` or an estimator."""
+    if reducers is None:
+        return dict(DEFAULT_REDUCERS)
+    if isinstance(reducers, str):
+        reducers = [reducers]
+    if not hasattr(reducers, "items"):
+        names = {key: name for name, key in DEFAULT_REDUCERS.items()}
+        reducers = {
+            names.get(_as_key(item), str(item)) if isinstance(item, str) else _name(item): item
+            for item in reducers
+        }
+    if not reducers:
+        raise ValueError("there is no reducer to compare")
+    resolved = {}
+    for name, reducer in reducers.items():
+        if isinstance(reducer, str):
+            resolved[str(name)] = _known_key(reducer)
+        elif isinstance(reducer, type) or not hasattr(reducer, "fit"):
+            raise TypeError(
+                f"reducer {name!r} should be an estimator instance or one of "
+                f"{sorted(DEFAULT_REDUCERS.values())}, got {reducer!r}"
+            )
+        else:
+            resolved[str(name)] = reducer
+    if RAW_DATA in resolved:
+        raise ValueError(f"the name {RAW_DATA!r} is taken by a row of the table")
+    return resolved
+
+
+def _name(reducer):
+    return getattr(reducer, "__name__", type(reducer).__name__)
+
+
+def _as_key(text):
+    key = text.strip().lower().replace("-", "").replace("_", "")
+    return {"variationalautoencoder": "vae"}.get(key, key)
+
+
+def _known_key(text):
+    key = _as_key(text)
+    if key not in DEFAULT_REDUCERS.values():
+        raise ValueError(
+            f"unknown reducer {text!r}; the known ones are: {', '.join(DEFAULT_REDUCERS.values())}"
+        )
+    return key
+
+
+def make(key, n_components):
+    """An estimator of the default settings; imports only what it needs."""
+    if key == "pca":
+        from sklearn.decomposition import PCA
+
+        return PCA(n_components=n_components)
+    if key == "umap":
+        try:
+            from umap import UMAP
+        except ImportError as error:
+            raise ImportError("UMAP needs: pip install 'sklearn-ae[compare]'") from error
+        # With a seed UMAP runs in one thread; said here, it does not warn about it.
+        return UMAP(n_components=n_components, n_jobs=1)
+    if key == "tsne":
+        from sklearn.manifold import TSNE
+
+        fast = n_components <= MAX_BARNES_HUT_COMPONENTS
+        return TSNE(n_components=n_components, method="barnes_hut" if fast else "exact")
+    import sklearn_ae
+
+    if key == "autoencoder":
+        return sklearn_ae.Autoencoder(n_components=n_components)
+    return sklearn_ae.VariationalAutoencoder(n_components=n_components)
+
+
+def seeded(estimator, seed):
+    """A clone whose unset `random_state` parameters, nested ones too, are `seed`."""
+    from sklearn.base import clone
+
+    estimator = clone(estimator, safe=False)
+    if hasattr(estimator, "get_params"):
+        unset = [
+            name
+            for name, value in estimator.get_params(deep=True).items()
+            if (name == "random_state" or name.endswith("__random_state")) and value is None
+        ]
+        if unset:
+            estimator.set_params(**dict.fromkeys(unset, seed))
+    return estimator

@@ -1,0 +1,76 @@
+"""The report: one HTML file with its figures inside."""
+
+import base64
+import io
+from datetime import datetime
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from matplotlib import rc_context
+
+from sklearn_ae.comparison._text import footnotes, table_rows, title
+
+LIGHT = {"text.color": "#1f2430", "axes.labelcolor": "#1f2430", "axes.edgecolor": "#9aa3b2"}
+DARK = {"text.color": "#e6e9ef", "axes.labelcolor": "#e6e9ef", "axes.edgecolor": "#5c6575"}
+SHARED = {"font.family": "sans-serif", "svg.fonttype": "path", "figure.facecolor": "none"}
+DOTS_PER_INCH = 144
+
+
+def render(result):
+    """The report of a `ComparisonResult` as text."""
+    environment = Environment(
+        loader=PackageLoader("sklearn_ae.comparison", "."),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    succeeded = any("codes" in content for content in result._codes.values())
+    figures = [
+        ("Maps", result.plot_maps, _about_maps(result)),
+        ("Reconstructions", result.plot_reconstructions, _about_reconstructions(result)),
+        ("Measures", result.plot_metrics, "Bars are means, lines the spread over repeats."),
+    ]
+    return environment.get_template("_report.html.jinja").render(
+        title=title(result),
+        verdict=result.verdict_,
+        measures=result.measures(),
+        rows=table_rows(result),
+        footnotes=footnotes(result, mark="in-sample:"),
+        notes=result.notes_,
+        settings=result.settings_,
+        figures=[_themes(*figure) for figure in figures] if succeeded else [],
+        date=datetime.now().strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _about_maps(result):
+    text = "Codes of the test rows of the first split"
+    if result.settings_["components"] > 2:
+        text += ", first two components"
+    return text + ("." if result._colours is None else ", coloured by label.")
+
+
+def _about_reconstructions(result):
+    if result._image_shape is not None:
+        return "Test rows of the first split, and what is left of them after the code."
+    return "Share of the variance of each feature that is left after the code."
+
+
+def _themes(heading, draw, about):
+    return {
+        "heading": heading,
+        "about": about,
+        "light": _png(draw, LIGHT),
+        "dark": _png(draw, DARK),
+    }
+
+
+def _png(draw, colours):
+    ticks = {"xtick.color": colours["text.color"], "ytick.color": colours["text.color"]}
+    faces = {"axes.facecolor": "none", "axes.titlecolor": colours["text.color"]}
+    with rc_context({**SHARED, **colours, **ticks, **faces}):
+        figure = draw()
+        if figure is None:
+            return None
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=DOTS_PER_INCH, transparent=True)
+    return base64.b64encode(content.getvalue()).decode("ascii")

@@ -1,0 +1,250 @@
+"""What `compare` returns: the table, the figures and the report."""
+
+import json
+import math
+from pathlib import Path
+
+from sklearn_ae.comparison._measures import MEASURES
+from sklearn_ae.comparison._text import text_table
+from sklearn_ae.comparison._verdict import summarise, verdict
+
+
+class ComparisonResult:
+    """Results of `compare`: a table, figures and a report.
+
+    Parameters
+    ----------
+    results : DataFrame
+        A row per reducer and repeat.
+
+    settings : dict
+        What was compared and where.
+
+    notes : list of str
+        How the data were prepared.
+
+    codes : dict of dict
+        For each reducer ``codes``, ``rows`` and ``reconstruction`` of the first repeat.
+
+    example : tuple (ndarray, list of str or None)
+        Test rows of the first repeat and the names of their features.
+
+    colours : ndarray or None
+        Label of each test row of the first repeat.
+
+    image_shape : tuple (height, width) or None
+        Shape of a row that is an image.
+
+    pca : str or None
+        Name of the row of PCA.
+
+    autoencoders : list of str
+        Names of the rows of this package's estimators.
+
+    Attributes
+    ----------
+    results_ : DataFrame
+        A row per reducer and repeat with the columns ``reducer``, ``repeat``, one for each
+        measure (NaN where it does not apply), ``in_sample``, ``notes`` and ``error``.
+
+    summary_ : DataFrame
+        A row per reducer; columns are pairs of a measure and ``"mean"`` or ``"std"``.
+
+    verdict_ : list of str
+        Sentences on where PCA wins, computed from the table. One reducer beats another where
+        the mean of the paired differences exceeds two standard errors and 0.005.
+
+    settings_ : dict
+        What was compared and where: sizes, seeds, reducers, versions.
+
+    notes_ : list of str
+        How the data were prepared.
+
+    See Also
+    --------
+    compare : Makes it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ae import compare
+    >>> result = compare(load_iris().data, reducers=["pca"], n_repeats=1, random_state=0)
+    >>> result.summary_["explained_variance", "mean"].round(2).to_dict()
+    {'PCA': 0.98}
+    """
+
+    def __init__(
+        self,
+        results,
+        settings,
+        notes,
+        codes,
+        example,
+        colours=None,
+        image_shape=None,
+        pca=None,
+        autoencoders=(),
+    ):
+        self.results_ = results
+        self.settings_ = settings
+        self.notes_ = notes
+        self.summary_ = summarise(results)
+        self.verdict_ = verdict(results, pca, list(autoencoders))
+        self._codes = codes
+        self._example = example
+        self._colours = colours
+        self._image_shape = image_shape
+
+    def __repr__(self):
+        return text_table(self)
+
+    def _repr_html_(self):
+        # pandas alone: a notebook without the extras shows the table too.
+        columns = {measure.key: measure.label for measure in MEASURES}
+        shown = {
+            columns[measure.key]: [
+                measure.format(row[measure.key, "mean"], row[measure.key, "std"])
+                for _, row in self.summary_.iterrows()
+            ]
+            for measure in self.measures()
+        }
+        return type(self.results_)(shown, index=self.summary_.index).to_html()
+
+    def measures(self):
+        """List the measures that at least one reducer has.
+
+        Returns
+        -------
+        measures : list of Measure
+            In the order of the table.
+        """
+        return [measure for measure in MEASURES if self.summary_[measure.key, "mean"].notna().any()]
+
+    def errors(self):
+        """Map the reducers that failed to the reason.
+
+        Returns
+        -------
+        errors : dict
+            From the name of the reducer to the reason.
+        """
+        failed = self.results_[self.results_["error"].notna()]
+        return failed.groupby("reducer", sort=False)["error"].first().to_dict()
+
+    def plot_maps(self):
+        """Draw the codes of the test rows of the first repeat, a map per reducer.
+
+        Of codes wider than two, the first two components are drawn.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            One panel per reducer, coloured by label where there are labels.
+        """
+        return self._figures().maps(self)
+
+    def plot_reconstructions(self):
+        """Draw test rows of the first repeat and what each reducer makes of them.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure or None
+            Images where rows are images, else the explained variance of each feature; None
+            where no reducer has an `inverse_transform`.
+        """
+        return self._figures().reconstructions(self)
+
+    def plot_metrics(self):
+        """Draw a bar chart of each measure, with the spread over repeats.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure
+            One panel per measure.
+        """
+        return self._figures().measures(self)
+
+    @staticmethod
+    def _figures():
+        try:
+            from sklearn_ae.comparison import _figures
+        except ImportError as error:
+            raise ImportError("figures need: pip install 'sklearn-ae[compare]'") from error
+        return _figures
+
+    def to_html(self, path=None):
+        """Write the report, one file that opens without a network.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write it; None only returns it.
+
+        Returns
+        -------
+        html : str
+            The report.
+        """
+        try:
+            from sklearn_ae.comparison._report import render
+        except ImportError as error:
+            raise ImportError("the report needs: pip install 'sklearn-ae[compare]'") from error
+        return _write(render(self), path)
+
+    def to_csv(self, path=None):
+        """Write ``results_`` as CSV.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write it; None only returns it.
+
+        Returns
+        -------
+        text : str
+            The table.
+        """
+        return _write(self.results_.to_csv(index=False, lineterminator="\n"), path)
+
+    def to_json(self, path=None):
+        """Write all but the figures as JSON.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write it; None only returns it.
+
+        Returns
+        -------
+        text : str
+            An object with ``settings``, ``notes``, ``verdict``, ``results`` (a list of rows)
+            and ``summary`` (reducer, measure, mean and std); what does not apply is null.
+        """
+        summary = {
+            name: {
+                measure.key: {
+                    part: _number(self.summary_.loc[name, (measure.key, part)])
+                    for part in ("mean", "std")
+                }
+                for measure in MEASURES
+            }
+            for name in self.summary_.index
+        }
+        content = {
+            "settings": self.settings_,
+            "notes": self.notes_,
+            "verdict": self.verdict_,
+            "summary": summary,
+            "results": json.loads(self.results_.to_json(orient="records", double_precision=15)),
+        }
+        return _write(json.dumps(content, indent=2, allow_nan=False) + "\n", path)
+
+
+def _number(value):
+    return float(value) if math.isfinite(value) else None
+
+
+def _write(text, path):
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8")
+    return text

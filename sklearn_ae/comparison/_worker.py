@@ -1,0 +1,104 @@
+"""The process in which one reducer runs: ``python -m sklearn_ae.comparison._worker FOLDER``.
+
+A process of its own keeps peak memory apart and survives, from the caller's point of view, a
+crash of the reducer. It is started as a module and not by `multiprocessing`, so that it never
+runs the caller's script a second time.
+"""
+
+import json
+import os
+import pickle
+import sys
+import threading
+import traceback
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_ae.comparison._data import first_line
+from sklearn_ae.comparison._measure import MemoryMeter, measure, warm_up
+from sklearn_ae.comparison._reducers import RAW_DATA, make
+
+MAX_WARNINGS = 3
+
+
+def main(folder):
+    """Run the job written in `folder`, one result file for each repeat."""
+    folder = Path(folder)
+    sys.excepthook = _reporter(folder)
+    job = json.loads((folder / "job.json").read_text())
+    estimator = _receive(job)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    meter = None
+    for repeat, seed in enumerate(job["seeds"]):
+        X_train, X_test, labels = _load_split(Path(job["data"]), repeat)
+        notes = []
+        if meter is None:
+            if estimator is not None:
+                notes += filter(None, [warm_up(estimator, X_train, X_test)])
+            meter = MemoryMeter()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            figures, arrays = measure(estimator, X_train, X_test, labels, seed, meter)
+        figures["notes"] = notes + figures["notes"] + _messages(caught)
+        if repeat == 0:
+            np.savez(folder / "arrays.npz", **arrays)
+        _write(folder / f"result_{repeat}.json", figures)
+        # Two splits at once would count as memory of the next fit.
+        del X_train, X_test
+
+
+def _die_with_parent():
+    # The parent holds the other end: it closes when that process ends, however it ends.
+    # (os.read: a thread inside a Python stream would hold its lock at exit.)
+    os.read(0, 1)
+    os._exit(1)
+
+
+def _reporter(folder):
+    def report(kind, error, trace):
+        message = first_line(error)
+        name = kind.__name__
+        _write(
+            folder / "error.json", {"error": message if name == message else f"{name}: {message}"}
+        )
+        traceback.print_exception(kind, error, trace)
+
+    return report
+
+
+def _write(path, content):
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(content))
+    draft.replace(path)
+
+
+def _receive(job):
+    """The reducer: a name, or the caller's own estimator, straight from the calling process."""
+    reducer = pickle.Unpickler(sys.stdin.buffer).load()
+    if not isinstance(reducer, str):
+        return reducer
+    return None if reducer == RAW_DATA else make(reducer, job["n_components"])
+
+
+def _load_split(data, repeat):
+    split = np.load(data / f"split_{repeat}.npz")
+    own = data / f"X_{repeat}.npy"
+    X = np.load(own if own.exists() else data / "X.npy", mmap_mode="r")
+    train, test = split["train"], split["test"]
+    y = np.load(data / "y.npy") if (data / "y.npy").exists() else None
+    return X[train], X[test], None if y is None else (y[train], y[test])
+
+
+def _messages(caught):
+    messages = dict.fromkeys(
+        f"warning: {first_line(item.message)}"
+        for item in caught
+        if issubclass(item.category, UserWarning)
+    )
+    return list(messages)[:MAX_WARNINGS]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,230 @@
+"""Scores by which any reducer of dimension can be judged.
+
+They see an estimator through `transform` and `inverse_transform` only, or look at the
+codes themselves, so they work for `PCA`, for a `Pipeline` and for UMAP as well as for the
+estimators of this package.
+"""
+
+import numpy as np
+from sklearn import manifold
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.utils import Bunch, check_array, check_consistent_length, check_random_state
+
+__all__ = [
+    "explained_variance",
+    "explained_variance_scorer",
+    "kmeans_scores",
+    "knn_accuracy",
+    "trustworthiness",
+]
+
+
+def explained_variance(X, X_reconstructed):
+    r"""Share of the variance of ``X`` that a reconstruction keeps.
+
+    .. math:: 1 - \frac{\sum_i \lVert x_i - \hat x_i \rVert^2}{\sum_i \lVert x_i - \bar x \rVert^2}
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data; :math:`\bar x` is the vector of its column means.
+
+    X_reconstructed : array-like of shape (n_samples, n_features)
+        The reconstruction of each row.
+
+    Returns
+    -------
+    score : float
+        At most 1; 0 is the reconstruction of every row by the mean. It is 1 where constant
+        data are reconstructed exactly.
+
+    Examples
+    --------
+    >>> from sklearn_ae.metrics import explained_variance
+    >>> explained_variance([[0.0], [2.0]], [[0.0], [1.0]])
+    0.5
+    """
+    X = check_array(X, dtype=np.float64)
+    X_reconstructed = check_array(X_reconstructed, dtype=np.float64)
+    if X.shape != X_reconstructed.shape:
+        raise ValueError(
+            f"X and its reconstruction differ in shape: {X.shape} and {X_reconstructed.shape}"
+        )
+    lost = np.sum((X - X_reconstructed) ** 2)
+    total = np.sum((X - X.mean(axis=0)) ** 2)
+    if total == 0:
+        return 1.0 if lost == 0 else -np.inf
+    return float(1 - lost / total)
+
+
+def explained_variance_scorer(estimator, X, y=None):
+    """Explained variance of a fitted reducer on given rows.
+
+    It has the signature of a scorer: pass it as ``scoring`` to a search or to
+    `cross_val_score` to compare reducers of different families on one scale.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted estimator with `transform` and `inverse_transform`, such as
+        `PCA`, a `Pipeline` of transformers, or `Autoencoder`.
+
+    X : array-like of shape (n_samples, n_features)
+        Rows to encode and to reconstruct.
+
+    y : None
+        Ignored.
+
+    Returns
+    -------
+    score : float
+        See `explained_variance`; the reference is the column means of ``X``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_ae.metrics import explained_variance_scorer
+    >>> X = load_iris().data
+    >>> round(explained_variance_scorer(PCA(2).fit(X), X), 3)
+    0.978
+    """
+    return explained_variance(X, estimator.inverse_transform(estimator.transform(X)))
+
+
+def trustworthiness(X, Z, *, n_neighbors=5, max_samples=10000, random_state=0):
+    """Trustworthiness of codes, whether neighbours among them are neighbours in the data.
+
+    `sklearn.manifold.trustworthiness` on at most ``max_samples`` rows, since its memory
+    grows with the square of their number.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data.
+
+    Z : array-like of shape (n_samples, n_components)
+        The codes of the same rows.
+
+    n_neighbors : int, default=5
+        Size of the neighbourhoods; it has to be smaller than half of the number of rows.
+
+    max_samples : int, default=10000
+        Largest number of rows looked at; of more, a random subset of this size is taken.
+
+    random_state : int, RandomState instance or None, default=0
+        Selects that subset.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1, 1 being best.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ae.metrics import trustworthiness
+    >>> X = load_iris().data
+    >>> round(trustworthiness(X, X[:, :2]), 2)
+    0.92
+    """
+    check_consistent_length(X, Z)
+    X, Z = np.asarray(X), np.asarray(Z)
+    if len(X) > max_samples:
+        chosen = check_random_state(random_state).permutation(len(X))[:max_samples]
+        X, Z = X[chosen], Z[chosen]
+    return float(manifold.trustworthiness(X, Z, n_neighbors=n_neighbors))
+
+
+def knn_accuracy(Z, y, Z_test=None, y_test=None, *, n_neighbors=5):
+    """Accuracy of a nearest-neighbour classifier on codes.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_components)
+        Codes that the classifier searches.
+
+    y : array-like of shape (n_samples,)
+        Their labels.
+
+    Z_test : array-like of shape (n_test_samples, n_components), default=None
+        Codes to classify. If None, each row of ``Z`` is classified by the others
+        (leave-one-out).
+
+    y_test : array-like of shape (n_test_samples,), default=None
+        Their labels.
+
+    n_neighbors : int, default=5
+        Number of neighbours that vote.
+
+    Returns
+    -------
+    accuracy : float
+        Share of the rows classified correctly.
+
+    Examples
+    --------
+    >>> from sklearn_ae.metrics import knn_accuracy
+    >>> knn_accuracy([[0], [1], [10], [11]], [0, 0, 1, 1], n_neighbors=1)
+    1.0
+    """
+    if (Z_test is None) != (y_test is None):
+        raise ValueError("pass both of Z_test and y_test, or none of them")
+    check_consistent_length(Z, y)
+    y = np.asarray(y)
+    available = len(y) - (1 if Z_test is None else 0)
+    if available < 1:
+        raise ValueError(f"knn_accuracy needs more rows, got n_samples = {len(y)}")
+    n_neighbors = min(n_neighbors, available)
+    if Z_test is not None:
+        model = KNeighborsClassifier(n_neighbors=n_neighbors).fit(Z, y)
+        return float(model.score(Z_test, y_test))
+    classes, labels = np.unique(y, return_inverse=True)
+    neighbours = NearestNeighbors(n_neighbors=n_neighbors).fit(Z).kneighbors(return_distance=False)
+    votes = np.zeros((len(y), len(classes)), dtype=int)
+    np.add.at(votes, (np.arange(len(y))[:, None], labels[neighbours]), 1)
+    return float(np.mean(votes.argmax(axis=1) == labels))
+
+
+def kmeans_scores(Z, y, *, n_clusters=None, n_init=10, random_state=None):
+    """Agreement of the clusters that k-means finds in codes with given labels.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_components)
+        Codes to cluster.
+
+    y : array-like of shape (n_samples,)
+        Labels; the clusters are found without them.
+
+    n_clusters : int, default=None
+        Number of clusters; None means the number of different labels.
+
+    n_init : int, default=10
+        Number of starts of k-means, of which the best is kept.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of k-means.
+
+    Returns
+    -------
+    scores : :class:`~sklearn.utils.Bunch`
+        ``ari``, the adjusted Rand index, and ``nmi``, the normalised mutual information.
+
+    Examples
+    --------
+    >>> from sklearn_ae.metrics import kmeans_scores
+    >>> kmeans_scores([[0.0], [0.1], [9.0], [9.1]], ["a", "a", "b", "b"], random_state=0)
+    {'ari': 1.0, 'nmi': 1.0}
+    """
+    check_consistent_length(Z, y)
+    if n_clusters is None:
+        n_clusters = len(np.unique(y))
+    model = KMeans(n_clusters=min(n_clusters, len(y)), n_init=n_init, random_state=random_state)
+    clusters = model.fit_predict(check_array(Z, dtype=[np.float64, np.float32]))
+    return Bunch(
+        ari=float(adjusted_rand_score(y, clusters)),
+        nmi=float(normalized_mutual_info_score(y, clusters)),
+    )

@@ -1,0 +1,300 @@
+"""The main job itself. Each call starts processes, so the data are tiny and the fits few."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import load_iris, load_wine
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ae import metrics
+from sklearn_ae.comparison import DEFAULT_REDUCERS, compare
+from sklearn_ae.comparison._compare import _drop_rows
+from sklearn_ae.comparison._data import as_dataset
+from sklearn_ae.comparison._measure import MemoryMeter, measure
+from sklearn_ae.comparison._reducers import resolve, seeded
+from sklearn_ae.comparison._runner import Job
+
+
+class Failing(TransformerMixin, BaseEstimator):
+    """Raises, ends its process, or returns what is no code, as asked."""
+
+    def __init__(self, how="raise"):
+        self.how = how
+
+    def fit(self, X, y=None):
+        if self.how == "raise":
+            raise RuntimeError("first line\nsecond line")
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "exit":
+            sys.exit(3)
+        return self
+
+    def transform(self, X):
+        return np.full((len(X), 2), np.nan) if self.how == "nan" else np.ones(len(X))
+
+
+class Greedy(PCA):
+    """Holds 200 MiB for a moment while it fits real data."""
+
+    def fit(self, X, y=None):
+        if len(X) > 50:
+            np.ones(25 * 2**20).sum()
+        return super().fit(X)
+
+
+def sleep_forever(X):
+    time.sleep(600)
+    return X
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def estimator():
+    return PCA(3)
+
+
+@pytest.fixture(scope="module")
+def result(iris, estimator):
+    X, y = iris
+    reducers = {
+        "raises": Failing(),
+        "killed": Failing("kill"),
+        "PCA": "pca",
+        "t-SNE": TSNE(perplexity=100, max_iter=250),
+        "mine": estimator,
+    }
+    return compare(X, y, reducers, n_repeats=2, random_state=0, name="flowers")
+
+
+def test_results_have_a_row_per_reducer_and_repeat(result):
+    table = result.results_
+    assert table["reducer"].unique()[0] == "raw data"
+    assert len(table) == 2 * 6 and set(table["repeat"]) == {0, 1}
+
+
+def test_figures_of_pca_are_those_of_the_same_split_here(result, iris):
+    X, y = iris
+    table = result.results_.query("reducer == 'PCA'").set_index("repeat")
+    for repeat, seed in enumerate(result.settings_["seeds"]):
+        train, test = train_test_split(
+            np.arange(len(X)), test_size=0.25, random_state=seed, stratify=y
+        )
+        pca = PCA(2, random_state=seed).fit(X[train])
+        Z = pca.transform(X[test])
+        row = table.loc[repeat]
+        assert row["explained_variance"] == pytest.approx(
+            metrics.explained_variance_scorer(pca, X[test])
+        )
+        assert row["trustworthiness"] == pytest.approx(metrics.trustworthiness(X[test], Z))
+        assert row["knn_accuracy"] == metrics.knn_accuracy(
+            pca.transform(X[train]), y[train], Z, y[test]
+        )
+        assert row["kmeans_ari"] == pytest.approx(
+            metrics.kmeans_scores(Z, y[test], random_state=seed).ari
+        )
+        assert row["fit_seconds"] > 0 and row["transform_seconds"] > 0
+        assert np.isfinite(row["memory_mib"])
+
+
+def test_raw_data_are_judged_by_their_labels(result):
+    rows = result.results_.query("reducer == 'raw data'")
+    assert (rows["knn_accuracy"] > 0.9).all() and rows["explained_variance"].isna().all()
+
+
+def test_reducer_without_transform_is_in_sample(result):
+    rows = result.results_.query("reducer == 't-SNE'")
+    assert rows["in_sample"].all() and rows["transform_seconds"].isna().all()
+    assert rows["error"].isna().all() and rows["trustworthiness"].notna().all()
+    assert "perplexity lowered" in rows["notes"].iloc[0]
+    assert not result.results_.query("reducer == 'PCA'")["in_sample"].any()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("raises", "RuntimeError: first line"),
+        ("killed", "SIGKILL"),
+    ],
+)
+def test_failure_is_one_line_in_its_row_and_the_others_go_on(result, name, reason):
+    rows = result.results_.query("reducer == @name")
+    assert rows["error"].str.contains(reason, regex=False).all()
+    assert not rows["error"].str.contains("\n").any()
+    assert result.errors()[name] == rows["error"].iloc[0]
+    assert result.results_.query("reducer == 'mine'")["error"].isna().all()
+
+
+def test_class_defined_in_a_script_without_a_guard_works(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from sklearn.datasets import load_iris\n"
+        "from sklearn.decomposition import PCA\n"
+        "from sklearn_ae.comparison import compare\n"
+        "class Mine(PCA):\n"
+        "    pass\n"
+        "result = compare(load_iris().data, reducers={'mine': Mine(2)}, n_repeats=1, verbose=0)\n"
+        "print('once', result.errors())\n"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": root},
+        timeout=120,
+    )
+    assert done.stdout == "once {}\n", done.stderr
+
+
+@pytest.mark.parametrize(("how", "reason"), [("nan", "not finite"), ("1d", r"shape \(30,\)")])
+def test_what_is_no_code_is_refused(iris, how, reason):
+    X, _ = iris
+    with pytest.raises(ValueError, match=reason):
+        measure(Failing(how), X[:60], X[60:90], None, 0, MemoryMeter())
+
+
+def test_process_that_ends_by_itself_is_reported(iris, tmp_path):
+    folder = tmp_path / "job"
+    job = Job(folder, tmp_path, Failing("exit"), 2, [0])
+    np.save(tmp_path / "X.npy", iris[0])
+    np.savez(tmp_path / "split_0.npz", train=np.arange(100), test=np.arange(100, 150))
+    rows, arrays = job.run(on_repeat=lambda: None)
+    assert rows[0]["error"].startswith("its process ended with status 3") and arrays == {}
+
+
+def test_random_state_fixes_the_seeds(result):
+    expected = np.random.RandomState(0).randint(np.iinfo(np.int32).max, size=2)
+    assert result.settings_["seeds"] == expected.tolist()
+
+
+def test_only_unset_seeds_are_set():
+    pipeline = make_pipeline(StandardScaler(), PCA(random_state=3), TSNE())
+    parameters = seeded(pipeline, 7).get_params()
+    assert parameters["pca__random_state"] == 3 and parameters["tsne__random_state"] == 7
+
+
+def test_table_with_a_target_column_and_a_row_limit():
+    frame = load_wine(as_frame=True).frame
+    result = compare(frame, "target", ["pca"], max_rows=60, n_repeats=1, random_state=0)
+    assert result.settings_["rows"] == 60 and result.settings_["classes"] == 3
+    assert any("60 of 178" in note for note in result.notes_)
+    assert any("13 numeric columns: standardised" in note for note in result.notes_)
+
+
+def test_target_of_numbers_colours_only(iris):
+    X, _ = iris
+    result = compare(X, X[:, 0] * 1.5, ["pca"], n_repeats=1, random_state=0)
+    assert result.results_["reducer"].tolist() == ["PCA"]
+    assert result.results_["knn_accuracy"].isna().all()
+    assert any("colours the maps only" in note for note in result.notes_)
+
+
+def test_rows_without_a_label_are_left_out(iris):
+    X, y = iris
+    y = y.astype(float)
+    y[:10] = np.nan
+    data = _drop_rows(as_dataset(X, y), None, np.random.RandomState(0))
+    assert np.array_equal(data.X, X[10:]) and np.array_equal(data.y, y[10:])
+    assert data.notes == ("10 rows without a label left out",)
+
+
+def test_memory_is_that_of_the_fit(result):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    table = compare(X, reducers={"greedy": Greedy(2)}, n_repeats=2, random_state=0).results_
+    assert table["memory_mib"].between(150, 320).all()
+    assert (result.results_.query("reducer == 'PCA'")["memory_mib"] < 100).all()
+
+
+def test_memory_meter_forgets_earlier_peaks():
+    if not sys.platform.startswith("linux"):
+        pytest.skip("peaks can be reset on Linux only")
+    meter = MemoryMeter()
+    np.ones(25 * 2**20).sum()
+    high = meter.read()
+    meter.restart()
+    assert high > 150 and meter.read() < high - 100
+
+
+def test_user_data_and_estimators_are_left_alone(result, iris, estimator):
+    assert np.array_equal(iris[0], load_iris().data)
+    assert not hasattr(estimator, "components_") and estimator.random_state is None
+
+
+def test_default_reducers_can_be_extended():
+    mine = PCA(1)
+    assert list(resolve(None)) == list(DEFAULT_REDUCERS)
+    assert resolve({**DEFAULT_REDUCERS, "mine": mine})["mine"] is mine
+    named = resolve(["pca", "t-SNE", TSNE()])
+    assert list(named) == ["PCA", "t-SNE", "TSNE"] and named["t-SNE"] == "tsne"
+
+
+@pytest.mark.parametrize(
+    ("reducers", "error", "message"),
+    [
+        (["pca", "nonsense"], ValueError, "unknown reducer 'nonsense'"),
+        ({"a": PCA}, TypeError, "estimator instance"),
+        ({"raw data": "pca"}, ValueError, "taken"),
+        ([], ValueError, "no reducer"),
+    ],
+)
+def test_bad_reducers(reducers, error, message):
+    with pytest.raises(error, match=message):
+        resolve(reducers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_components": 0}, "'n_components' parameter"),
+        ({"n_components": 2.0}, "'n_components' parameter"),
+        ({"n_components": 5}, "n_components=5 must be between 1 and"),
+        ({"n_repeats": 0}, "'n_repeats' parameter"),
+        ({"test_size": 1.5}, "'test_size' parameter"),
+        ({"max_rows": 1}, "'max_rows' parameter"),
+        ({"scale": "maybe"}, "'scale' parameter"),
+        ({"image_shape": (3, 3)}, "does not fit 4 features"),
+        ({"X": np.ones((1, 4))}, "1 sample"),
+        ({"X": np.ones((20, 4, 1))}, "Expected 2D array"),
+        ({"X": np.arange(40.0).reshape(20, 2), "y": np.ones(20)}, "single class"),
+        ({"y": [f"id {i}" for i in range(150)]}, "it is no label"),
+        ({"y": "species"}, "not a DataFrame"),
+        ({"X": "no_such_set"}, "neither a file nor a named data set"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_runs(iris, changes, message):
+    arguments = {"X": iris[0], "reducers": ["pca"], "random_state": 0} | changes
+    with pytest.raises(ValueError, match=re.escape(message)):
+        compare(**arguments)
+
+
+def test_interrupt_ends_the_process_and_leaves_no_files(iris, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    from sklearn.preprocessing import FunctionTransformer
+
+    timer = threading.Timer(5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        compare(iris[0], reducers={"slow": FunctionTransformer(sleep_forever)}, verbose=0)
+    timer.join()
+    assert time.perf_counter() - start < 60
+    assert list(tmp_path.iterdir()) == []

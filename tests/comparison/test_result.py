@@ -1,0 +1,124 @@
+"""What a result can be turned into."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
+from sklearn_ae.comparison import compare
+from sklearn_ae.comparison._text import print_table
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    reducers = {"<b>PCA</b>": "pca", "t-SNE": "tsne", "wide": PCA(5)}
+    return compare(
+        X[:300] / 16, y[:300], reducers, n_repeats=2, random_state=0, name="<i>digits</i> & co"
+    )
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(40, 5)), columns=list("abcde"))
+    return compare(frame, reducers=["pca"], n_components=1, n_repeats=1, random_state=0)
+
+
+def test_csv_round_trip(digits, tmp_path):
+    path = tmp_path / "results.csv"
+    text = digits.to_csv(path)
+    assert path.read_text() == text
+    back = pd.read_csv(io.StringIO(text), keep_default_na=True)
+    assert list(back.columns) == list(digits.results_.columns)
+    numbers = digits.results_.select_dtypes("float").columns
+    pd.testing.assert_frame_equal(back[numbers], digits.results_[numbers])
+
+
+def test_json_round_trip(digits, tmp_path):
+    path = tmp_path / "results.json"
+    digits.to_json(path)
+    content = json.loads(path.read_text())
+    assert content["verdict"] == digits.verdict_
+    assert content["settings"]["seeds"] == digits.settings_["seeds"]
+    assert len(content["results"]) == len(digits.results_)
+    expected = digits.summary_.loc["<b>PCA</b>", ("explained_variance", "mean")]
+    assert content["summary"]["<b>PCA</b>"]["explained_variance"]["mean"] == pytest.approx(expected)
+    assert content["summary"]["t-SNE"]["explained_variance"]["mean"] is None
+
+
+def test_plain_table_has_all_rows_marks_and_the_verdict(digits, capsys):
+    print_table(digits)
+    text = capsys.readouterr().out
+    assert text.strip() == repr(digits).strip()
+    for name in digits.summary_.index:
+        assert re.search(f"^{re.escape(name)}", text, re.MULTILINE)
+    assert "t-SNE †" in text and " *" in text and digits.verdict_[0] in text
+
+
+def test_rich_table_has_all_rows(digits, capsys, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+    print_table(digits)
+    text = capsys.readouterr().out
+    assert all(name in text for name in digits.summary_.index)
+    assert digits.verdict_[0] in text
+
+
+def test_notebook_shows_the_table(digits):
+    html = digits._repr_html_()
+    assert "explained variance" in html and "&lt;b&gt;PCA" in html
+
+
+def test_report_is_one_file_that_needs_no_network(digits, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "report.html"
+    html = digits.to_html(path)
+    assert path.read_text(encoding="utf-8") == html
+    assert re.findall(r"https?://|//[a-z]+\.", html) == []
+    assert re.findall(r"<(?:script|link|iframe)\b", html) == []
+    sources = re.findall(r"(?:src|srcset)=\"([^\"]{,30})", html)
+    assert len(sources) == 6 and all(s.startswith("data:image/png;base64,") for s in sources)
+
+
+def test_report_escapes_names_and_shows_all(digits):
+    pytest.importorskip("matplotlib")
+    html = digits.to_html()
+    assert "<b>PCA" not in html and "&lt;b&gt;PCA" in html
+    assert "<i>digits" not in html
+    assert "in-sample" in html and "scikit-learn" in html
+    assert '<td class="failed"' not in html
+
+
+def test_figures_have_a_panel_per_reducer_and_measure(digits):
+    pytest.importorskip("matplotlib")
+    visible = [ax for ax in digits.plot_maps().axes if ax.get_visible()]
+    assert [ax.get_title() for ax in visible] == ["<b>PCA</b>", "t-SNE (in-sample)", "wide"]
+    bars = [ax for ax in digits.plot_metrics().axes if ax.get_visible()]
+    assert len(bars) == len(digits.measures())
+    # The data and two reducers with an inverse, ten images each.
+    assert len(digits.plot_reconstructions().axes) == 3 * 10
+
+
+def test_figures_of_a_table_with_one_component(table):
+    pytest.importorskip("matplotlib")
+    assert len(table.plot_maps().axes[0].collections) == 1
+    labels = table.plot_reconstructions().axes[0].get_xticklabels()
+    assert sorted(label.get_text() for label in labels) == list("abcde")
+
+
+def test_results_without_any_success_have_a_report():
+    pytest.importorskip("matplotlib")
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    result = compare(X, reducers={"wide": PCA(7)}, n_repeats=1, random_state=0)
+    assert "n_components=7" in result.errors()["wide"]
+    assert "failed: ValueError" in result.to_html() and "failed" in repr(result)
+    assert json.loads(result.to_json())["results"][0]["explained_variance"] is None
+    with pytest.raises(ValueError, match="every reducer failed"):
+        result.plot_maps()

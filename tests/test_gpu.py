@@ -1,0 +1,156 @@
+"""What must hold on a CUDA device; skipped where there is none."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae.corruptions import GaussianNoise
+
+pytestmark = pytest.mark.gpu
+
+SMALL = {"hidden_layer_sizes": (16,), "max_iter": 5, "device": "cuda"}
+ESTIMATORS = [
+    Autoencoder(max_iter=0, device="cuda"),
+    Autoencoder(**SMALL),
+    Autoencoder(corruption=GaussianNoise(0.2), early_stopping=False, **SMALL),
+    Autoencoder(init="random", learning_rate="constant", **SMALL),
+    VariationalAutoencoder(max_iter=0, device="cuda"),
+    VariationalAutoencoder(**SMALL),
+    VariationalAutoencoder(n_importance_samples=3, noise_variance="per_feature", **SMALL),
+]
+TRAINED = [estimator for estimator in ESTIMATORS if estimator.max_iter]
+over_trained = pytest.mark.parametrize("template", TRAINED, ids=lambda e: repr(e)[:60])
+
+
+def expected_failed_checks(estimator):
+    if estimator.max_iter == 0:
+        return {}
+    reason = "training by minibatches"
+    return {
+        "check_sample_weight_equivalence_on_dense_data": reason,
+        "check_sample_weight_equivalence_on_sparse_data": reason,
+    }
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    t = rng.uniform(-1, 1, (400, 2))
+    curve = np.column_stack([t, t**2, t[:, 0] * t[:, 1], np.sin(3 * t)])
+    return curve @ rng.normal(size=(7, 12)) + 0.05 * rng.normal(size=(400, 12))
+
+
+def test_auto_takes_the_card(X):
+    with torch.no_grad():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.max_memory_allocated()
+        Autoencoder(hidden_layer_sizes=(16,), max_iter=1).fit(X)
+        assert torch.cuda.max_memory_allocated() > before
+
+
+def test_start_equals_pca(X):
+    codes = Autoencoder(3, max_iter=0, device="cuda").fit(X).transform(X)
+    assert_allclose(codes, PCA(3).fit_transform(X), atol=1e-5 * np.abs(codes).max())
+
+
+@over_trained
+def test_one_seed_one_fit(template, X):
+    template = clone(template).set_params(random_state=0, early_stopping=False)
+    codes = [clone(template).fit(X).transform(X) for _ in range(2)]
+    assert_array_equal(codes[0], codes[1])
+    other = clone(template).set_params(random_state=1).fit(X).transform(X)
+    assert not np.array_equal(codes[0], other)
+
+
+@over_trained
+def test_global_random_state_is_untouched(template, X):
+    before = torch.cuda.get_rng_state(), torch.get_rng_state()
+    clone(template).fit(X).transform(X)
+    assert torch.equal(torch.cuda.get_rng_state(), before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+@over_trained
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_subsets_do_not_change_a_row(template, dtype, X):
+    X = X.astype(dtype)
+    estimator = clone(template).set_params(random_state=0, early_stopping=False).fit(X)
+    whole = estimator.transform(X)
+    tolerance = (1e-4 if dtype == np.float32 else 1e-12) * np.abs(whole).max()
+    pieces = np.concatenate([estimator.transform(X[i : i + 1]) for i in range(20)])
+    assert_allclose(pieces, whole[:20], rtol=0, atol=tolerance)
+    assert_allclose(estimator.transform(X[::-1]), whole[::-1], rtol=0, atol=tolerance)
+
+
+READ = """
+import pickle, sys
+import numpy as np
+import torch
+
+assert not torch.cuda.is_available()
+with open(sys.argv[1], "rb") as file:
+    estimator = pickle.load(file)
+np.save(sys.argv[3], estimator.set_params(device="cpu").transform(np.load(sys.argv[2])))
+"""
+
+
+@over_trained
+def test_a_pickle_opens_without_a_card(template, X, tmp_path, monkeypatch):
+    estimator = clone(template).set_params(random_state=0, early_stopping=False).fit(X)
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(estimator))
+    np.save(tmp_path / "X.npy", X)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    paths = [tmp_path / name for name in ("model.pkl", "X.npy", "codes.npy")]
+    subprocess.run([sys.executable, "-W", "error", "-c", READ, *paths], check=True, timeout=300)
+    expected = estimator.transform(X)
+    found = np.load(tmp_path / "codes.npy")
+    assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
+@over_trained
+def test_training_reaches_what_the_cpu_reaches(template, X):
+    template = clone(template).set_params(
+        max_iter=60, learning_rate_init=3e-3, random_state=0, early_stopping=False
+    )
+    card = clone(template).fit(X)
+    host = clone(template).set_params(device="cpu").fit(X)
+    assert card.loss_curve_[-1] < 0.9 * card.loss_curve_[0] or card.loss_curve_[0] < 0
+    spread = abs(host.loss_curve_[0] - host.loss_curve_[-1])
+    assert abs(card.loss_curve_[-1] - host.loss_curve_[-1]) < 0.2 * spread
+
+
+def test_captured_steps_equal_plain_ones(X, monkeypatch):
+    from sklearn_ae._training.cuda_graph import CapturedSteps
+
+    def fit():
+        estimator = Autoencoder(
+            2, hidden_layer_sizes=(16,), max_iter=6, batch_size=32, early_stopping=False,
+            device="cuda", random_state=0,
+        )  # fmt: skip
+        return estimator.fit(X)
+
+    captured = fit()
+    monkeypatch.setattr(CapturedSteps, "applies", staticmethod(lambda net: False))
+    plain = fit()
+    assert_allclose(captured.loss_curve_, plain.loss_curve_, rtol=1e-4)
+    assert_allclose(captured.transform(X), plain.transform(X), rtol=1e-3, atol=1e-3)
+
+
+def test_bfloat16_trains(X):
+    estimator = Autoencoder(2, precision="bfloat16", early_stopping=False, **SMALL).fit(X)
+    assert np.isfinite(estimator.loss_curve_).all()
+    assert estimator.score(X) > Autoencoder(2, max_iter=0).fit(X).score(X) - 0.01

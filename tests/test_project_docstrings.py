@@ -1,0 +1,117 @@
+"""Docstrings of all public objects: numpydoc's checks, and our own on estimators."""
+
+import ast
+import inspect
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from numpydoc import validate
+from sklearn.base import BaseEstimator
+from sklearn.utils import _testing
+
+import sklearn_ae
+
+PYPROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+CHECKS = PYPROJECT["tool"]["numpydoc_validation"]["checks"]
+SECTIONS = ("Parameters", "Attributes", "See Also", "References", "Examples")
+SHARED = [
+    "hidden_layer_sizes",
+    "activation",
+    "architecture",
+    "max_iter",
+    "batch_size",
+    "learning_rate_init",
+    "learning_rate",
+    "alpha",
+    "early_stopping",
+    "validation_fraction",
+    "n_iter_no_change",
+    "tol",
+    "warm_start",
+    "skorch_callbacks",
+    "device",
+    "precision",
+    "random_state",
+    "verbose",
+]
+
+
+def public_objects():
+    """Full names of public functions and classes."""
+    for name in sklearn_ae.__all__:
+        item = getattr(sklearn_ae, name)
+        members = [item]
+        if inspect.ismodule(item):
+            members = [getattr(item, member) for member in item.__all__]
+        for member in members:
+            if inspect.isclass(member) or inspect.isfunction(member):
+                yield f"{member.__module__}.{member.__qualname__}", member
+
+
+def public_methods(owner):
+    """Public methods and properties that this package, not scikit-learn, defines."""
+    for name, _ in inspect.getmembers(owner):
+        if name.startswith("_"):
+            continue
+        definer = next(base for base in owner.__mro__ if name in vars(base))
+        member = vars(definer)[name]
+        ours = definer.__module__.startswith("sklearn_ae")
+        if ours and (inspect.isroutine(member) or isinstance(member, property)):
+            yield f"{owner.__module__}.{owner.__qualname__}.{name}"
+
+
+OBJECTS = dict(public_objects())
+ESTIMATORS = [
+    item
+    for item in (getattr(sklearn_ae, name) for name in sklearn_ae.__all__)
+    if inspect.isclass(item) and issubclass(item, BaseEstimator)
+]
+NAMES = [
+    *OBJECTS,
+    *(
+        method
+        for item in OBJECTS.values()
+        if inspect.isclass(item)
+        for method in public_methods(item)
+        # `set_fit_request` and its kin are made by scikit-learn, docstring included.
+        if not method.endswith("_request")
+    ),
+]
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES)))
+def test_docstring_is_numpydoc(name):
+    faults = [
+        f"{code}: {message}"
+        for code, message in validate.validate(name)["errors"]
+        if code not in CHECKS[1:]
+    ]
+    assert CHECKS[0] == "all" and faults == []
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.__name__)
+def test_estimator_docstring_has_all_sections(estimator):
+    text = inspect.getdoc(estimator)
+    assert [section for section in SECTIONS if f"{section}\n---" not in text] == []
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: estimator.__name__)
+def test_docstring_names_the_defaults(estimator):
+    text = inspect.getdoc(estimator).replace("\\\n", "")
+    documented = dict(re.findall(r"^(\w+) : .*default=(\S+)$", text, re.MULTILINE))
+    parameters = list(inspect.signature(estimator.__init__).parameters.values())[1:]
+    wrong = [
+        parameter.name
+        for parameter in parameters
+        if ast.literal_eval(documented.get(parameter.name, "...")) != parameter.default
+    ]
+    assert wrong == []
+
+
+@pytest.mark.skipif(
+    not hasattr(_testing, "assert_docstring_consistency"), reason="scikit-learn is too old"
+)
+def test_shared_parameters_read_the_same():
+    _testing.assert_docstring_consistency(ESTIMATORS, include_params=SHARED)

@@ -1,0 +1,351 @@
+"""The training loop on networks of two parameters, whose optimum is known."""
+
+import numpy as np
+import pytest
+import skorch
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import sem
+
+from sklearn_ae._training import Settings, train
+from sklearn_ae._training.cuda_graph import CapturedSteps
+from sklearn_ae._training.trainer import gains_significantly, split_rows
+
+
+class Line(torch.nn.Module):
+    """``slope * x + intercept``."""
+
+    def __init__(self, slope=0.0, intercept=0.0):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor([[slope]], dtype=torch.float32))
+        self.intercept = torch.nn.Parameter(torch.tensor([intercept], dtype=torch.float32))
+        self.autocast_dtype = None
+
+    def forward(self, x):
+        return x @ self.slope + self.intercept
+
+
+class FitLine(torch.nn.Module):
+    """The second column of the data is fitted by a line in the first."""
+
+    def __init__(self, slope=0.0, intercept=0.0):
+        super().__init__()
+        self.network = Line(slope, intercept)
+        self.epochs = []
+
+    def begin_epoch(self, epoch):
+        self.epochs.append(epoch)
+
+    def end_step(self):
+        pass
+
+    def forward(self, x, generator):
+        return {"fit": (self.network(x[:, :1]) - x[:, 1:]).square().sum(1)}
+
+
+class NetworkOfFirstColumn(FitLine):
+    """Lets skorch's own `infer` pass whole rows."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        line = self.network
+        forward = line.forward
+        line.forward = lambda x: forward(x[:, :1])
+
+
+def settings(**kwargs):
+    defaults = {
+        "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
+        "alpha": 0.0, "n_validation": 0, "gate": False, "n_iter_no_change": 10, "tol": 1e-4,
+        "precision": "float32", "device": torch.device("cpu"), "seed": 0, "split_seed": 1,
+    }  # fmt: skip
+    return Settings(**{**defaults, **kwargs})
+
+
+@pytest.fixture
+def data():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(63, 1, generator=generator)
+    return torch.cat([x, 2 * x + 1 + 0.3 * torch.randn(63, 1, generator=generator)], dim=1)
+
+
+def parameters(task):
+    return np.array([task.network.slope.item(), task.network.intercept.item()])
+
+
+def least_squares(data, weight=None, ridge=0.0):
+    x, y = data.double().numpy().T
+    weight = np.ones(len(x)) if weight is None else weight
+    design = np.column_stack([x, np.ones_like(x)])
+    gram = design.T @ (design * weight[:, None]) / weight.sum()
+    return np.linalg.solve(gram + np.diag([ridge, 0]), design.T @ (weight * y) / weight.sum())
+
+
+@pytest.mark.parametrize("learning_rate", ["one_cycle", "constant"])
+def test_training_finds_the_least_squares_line(learning_rate, data):
+    task = FitLine()
+    rate = 0.1 if learning_rate == "one_cycle" else 0.02
+    result = train(
+        task, data, None,
+        settings(max_iter=300, learning_rate=learning_rate, learning_rate_init=rate,
+                 batch_size=63),
+    )  # fmt: skip
+    assert_allclose(parameters(task), least_squares(data), atol=2e-3)
+    residual = data[:, 1].double().numpy() - data[:, 0].double().numpy() * 2
+    assert result.loss_curve[-1] < residual.var()
+    assert len(result.loss_curve) == 300
+    assert not task.training
+
+
+def test_weights_give_the_weighted_line(data):
+    weight = torch.linspace(0, 2, 63)
+    task = FitLine()
+    train(task, data, weight, settings(max_iter=400, learning_rate_init=0.02, batch_size=63))
+    expected = least_squares(data, weight.numpy())
+    assert_allclose(parameters(task), expected, atol=2e-3)
+    assert np.abs(expected - least_squares(data)).max() > 5e-3
+
+
+def test_alpha_is_half_the_squared_norm_of_the_weights(data):
+    """The minimised formula is loss + alpha / 2 ||w||^2: a ridge of alpha / 2 on the slope."""
+    task = FitLine()
+    train(
+        task, data, None, settings(max_iter=600, learning_rate_init=0.02, batch_size=63, alpha=1.0)
+    )
+    assert_allclose(parameters(task), least_squares(data, ridge=0.5), atol=2e-3)
+
+
+def test_first_step_of_adam_moves_by_the_learning_rate(data):
+    task = FitLine()
+    train(task, data, None, settings(batch_size=63, learning_rate_init=0.01))
+    assert_allclose(parameters(task), [0.01, 0.01], rtol=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 31, 62, 63, 100])
+def test_loss_of_an_epoch_is_the_mean_over_rows(batch_size, data):
+    task = FitLine(0.5, -1.0)
+    result = train(task, data, None, settings(batch_size=batch_size, learning_rate_init=1e-12))
+    x, y = data.double().numpy().T
+    assert_allclose(result.loss_curve, [((0.5 * x - 1 - y) ** 2).mean()], rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [7, 31, 63])
+def test_weighted_loss_of_an_epoch_is_the_weighted_mean(batch_size, data):
+    weight = torch.linspace(0, 2, 63)
+    result = train(
+        FitLine(0.5, -1.0), data, weight, settings(batch_size=batch_size, learning_rate_init=1e-12)
+    )
+    x, y = data.double().numpy().T
+    expected = np.average((0.5 * x - 1 - y) ** 2, weights=weight.numpy())
+    assert_allclose(result.loss_curve, [expected], rtol=1e-5)
+
+
+class WatchBatches(skorch.callbacks.Callback):
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+def test_slow_path_equals_the_fast_one(data):
+    curves, found = [], []
+    for callbacks in ([], [WatchBatches()]):
+        task = NetworkOfFirstColumn()
+        result = train(task, data, None, settings(max_iter=5, n_validation=10, callbacks=callbacks))
+        curves.append(result.loss_curve + result.validation_losses)
+        found.append(parameters(task))
+    assert_allclose(curves[0], curves[1], rtol=1e-6)
+    assert_allclose(found[0], found[1], rtol=1e-6)
+
+
+class NormTask(FitLine):
+    """A task whose network has a state that a forward pass changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2))
+        self.network.autocast_dtype = None
+        with torch.no_grad():
+            self.network[1].weight.fill_(0.3)
+            self.network[1].bias.zero_()
+
+    def forward(self, x, generator):
+        return {"fit": (self.network(x) - x).square().sum(1)}
+
+
+def test_slow_path_does_not_pass_rows_twice(data):
+    states = []
+    for callbacks in ([], [WatchBatches()]):
+        task = NormTask()
+        train(task, data, None, settings(max_iter=2, callbacks=callbacks))
+        states.append(task.state_dict())
+    for name in states[0]:
+        assert_allclose(states[1][name].numpy(), states[0][name].numpy(), rtol=1e-5, err_msg=name)
+
+
+def test_graph_runner_falls_back_to_plain_steps(data):
+    """Batches that the graph does not serve go the plain way, which needs no card."""
+    plain, fallback = FitLine(), FitLine()
+    expected = train(plain, data, None, settings()).loss_curve
+    result = train(fallback, data, None, settings(max_iter=0))
+    assert not CapturedSteps.applies(result.net)
+    from sklearn_ae._training.batches import IndexBatches, Part
+
+    part = Part(data, None, torch.arange(len(data)))
+    batches = IndexBatches(part, 10, result.net.generator)
+    result.net._set_training(True)
+    total = CapturedSteps(result.net, batch_size=10**6).run(batches)
+    assert_allclose([total.item() / 63], expected, rtol=1e-6)
+    assert_allclose(parameters(fallback), parameters(plain), rtol=1e-6)
+
+
+# What decides
+
+
+def test_the_gate_keeps_a_start_at_the_optimum(data):
+    best = least_squares(data)
+    task = FitLine(*best)
+    result = train(
+        task, data, None,
+        settings(max_iter=5, n_validation=20, gate=True, learning_rate_init=1.0),
+    )  # fmt: skip
+    assert result.start_kept
+    assert_array_equal(parameters(task), best.astype(np.float32))
+    assert len(result.loss_curve) == len(result.validation_losses) == 5
+
+
+def test_the_gate_lets_a_better_network_through(data):
+    task = FitLine()
+    result = train(task, data, None, settings(max_iter=60, n_validation=20, gate=True))
+    assert not result.start_kept
+    assert np.abs(parameters(task) - least_squares(data)).max() < 0.3
+
+
+@pytest.mark.parametrize("factor, expected", [(0.9, False), (1.1, True)])
+def test_the_gate_asks_for_one_standard_error(factor, expected):
+    gain = np.random.default_rng(0).normal(size=30)
+    gain += factor * sem(gain) - gain.mean()
+    before = torch.from_numpy(gain)
+    assert gains_significantly(before, torch.zeros(30), None) is expected
+    assert gains_significantly(before, torch.zeros(30), torch.full((30,), 3.0)) is expected
+
+
+def test_the_gate_counts_weights():
+    before = torch.tensor([1.0, 1.1, 0.9, 1.0, -5.0, -5.1, -4.9, -5.0])
+    after = torch.zeros(8)
+    heavy_gain = torch.tensor([1.0] * 4 + [1e-6] * 4)
+    assert not gains_significantly(before, after, None)
+    assert gains_significantly(before, after, heavy_gain)
+    assert not gains_significantly(before, after, heavy_gain.flip(0))
+
+
+def test_best_weights_are_restored(data):
+    """A rate that is far too large makes the loss jump about; the best epoch is returned."""
+    task = FitLine()
+    result = train(
+        task, data, None,
+        settings(max_iter=25, n_validation=20, learning_rate_init=1.5, n_iter_no_change=100),
+    )  # fmt: skip
+    losses = result.validation_losses
+    assert losses[-1] > min(losses)
+    assert result.best_loss == min(losses)
+    _, held_out = split_rows(63, 20, 1, torch.device("cpu"))
+    with torch.no_grad():
+        found = task(data[held_out], None)["fit"].mean().item()
+    assert_allclose(found, min(losses), rtol=1e-5)
+
+
+def test_without_validation_the_last_weights_are_returned(data):
+    one, two = FitLine(), FitLine()
+    train(one, data, None, settings(max_iter=4))
+    seen = []
+    train(
+        two,
+        data,
+        None,
+        settings(max_iter=4, on_epoch=lambda net, last: seen.append(parameters(two))),
+    )
+    assert_array_equal(parameters(one), seen[-1])
+    assert len(seen) == 4
+    assert two.epochs == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_constant_rate_stops_when_nothing_is_gained(patience, data):
+    result = train(
+        FitLine(), data, None,
+        settings(max_iter=50, n_validation=20, tol=1e6, n_iter_no_change=patience),
+    )  # fmt: skip
+    # The first epoch has nothing to be compared with.
+    assert len(result.loss_curve) in (patience, patience + 1)
+
+
+def test_one_cycle_never_stops_early(data):
+    result = train(
+        FitLine(), data, None,
+        settings(max_iter=12, n_validation=20, tol=1e6, n_iter_no_change=1,
+                 learning_rate="one_cycle"),
+    )  # fmt: skip
+    assert len(result.loss_curve) == 12
+
+
+def test_a_true_answer_after_an_epoch_stops_training(data):
+    result = train(
+        FitLine(), data, None,
+        settings(max_iter=50, on_epoch=lambda net, last: len(net.history) == 3),
+    )  # fmt: skip
+    assert len(result.loss_curve) == 3
+
+
+class BreakAt(FitLine):
+    def begin_epoch(self, epoch):
+        super().begin_epoch(epoch)
+        self.factor = float("nan") if epoch == 2 else 1.0
+
+    def forward(self, x, generator):
+        return {"fit": self.factor * super().forward(x, generator)["fit"]}
+
+
+@pytest.mark.parametrize("n_validation", [0, 20])
+def test_a_non_finite_loss_raises_and_names_the_epoch(n_validation, data):
+    task = BreakAt()
+    with pytest.raises(FloatingPointError, match=r"epoch 3.*learning_rate_init"):
+        train(task, data, None, settings(max_iter=5, n_validation=n_validation))
+    assert task.epochs == [0, 1, 2]
+
+
+def test_an_optimiser_state_continues_where_it_ended(data):
+    whole = FitLine()
+    train(whole, data, None, settings(max_iter=6, batch_size=63))
+    halves = FitLine()
+    state = train(
+        halves, data, None, settings(max_iter=3, batch_size=63)
+    ).net.optimizer_.state_dict()["state"]
+    train(halves, data, None, settings(max_iter=3, batch_size=63), optimizer_state=state)
+    assert_allclose(parameters(halves), parameters(whole), rtol=1e-5)
+    forgetful = FitLine()
+    for _ in range(2):
+        train(forgetful, data, None, settings(max_iter=3, batch_size=63))
+    assert np.abs(parameters(forgetful) - parameters(whole)).max() > 1e-3
+
+
+def test_seeds_decide_order_and_noise(data):
+    def fit(seed):
+        task = FitLine()
+        train(task, data, None, settings(max_iter=3, seed=seed))
+        return parameters(task)
+
+    before = torch.get_rng_state()
+    assert_array_equal(fit(0), fit(0))
+    assert not np.array_equal(fit(0), fit(1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_split_is_disjoint_and_whole():
+    train_rows, held_out = split_rows(50, 12, 3, torch.device("cpu"))
+    assert len(held_out) == 12
+    assert sorted([*train_rows.tolist(), *held_out.tolist()]) == list(range(50))
+    again = split_rows(50, 12, 3, torch.device("cpu"))[1]
+    assert torch.equal(held_out, again)
+    assert not torch.equal(held_out, split_rows(50, 12, 4, torch.device("cpu"))[1])
+    everything, nothing = split_rows(50, 0, 3, torch.device("cpu"))
+    assert everything.tolist() == list(range(50))
+    assert len(nothing) == 0
