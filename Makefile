@@ -16,6 +16,9 @@ PEERS := .venv-peers/bin
 INPUTS := pyproject.toml constraints.txt
 SOURCES := sklearn_ae tests examples docs $(wildcard benchmarks)
 
+# Tests run in parallel, each process with one thread: small networks gain nothing from more.
+PARALLEL ?= -n auto
+
 # Data set and further options of `make compare`.
 DATA ?= digits
 ARGS ?=
@@ -71,7 +74,7 @@ compare: .venv/.installed ## compare reducers on DATA (default digits), write re
 test: .venv/.installed ## lint, gallery scripts at reduced size, doctests and tests
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory examples
-	@$(BIN)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 lint: .venv/.installed ## ruff: rules and format
 	$(BIN)/ruff check $(SOURCES)
@@ -84,10 +87,10 @@ examples: .venv/.installed ## run the gallery scripts at reduced size
 	done
 
 test-slow: .venv/.installed ## tests that are slow or need the network
-	@$(BIN)/python -m pytest -m "slow or download" $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or download" $(ARGS)
 
 test-oldest: .venv-oldest/.installed ## tests on the oldest supported versions
-	@$(OLDEST)/python -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(OLDEST)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-gpu: .venv/.installed ## tests that need a CUDA device
 	@$(BIN)/python -m pytest -m gpu $(ARGS)

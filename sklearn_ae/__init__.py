@@ -1,9 +1,27 @@
 """Autoencoders and variational autoencoders as scikit-learn estimators."""
 
-from sklearn_ae._autoencoder import Autoencoder
-from sklearn_ae._variational import VariationalAutoencoder
-from sklearn_ae.comparison import compare
+import importlib
 
-__version__ = "0.1.0"
+from sklearn_ae._version import __version__ as __version__
+
+# Names are loaded at first use: torch takes seconds to import, and the command line and the
+# processes of `compare` often need none of it.
+_HOMES = {
+    "Autoencoder": "sklearn_ae._autoencoder",
+    "VariationalAutoencoder": "sklearn_ae._variational",
+    "compare": "sklearn_ae.comparison",
+}
 
 __all__ = ["Autoencoder", "VariationalAutoencoder", "compare"]
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

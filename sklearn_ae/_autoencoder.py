@@ -98,7 +98,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         the target. A callable takes ``(x, generator)``, tensors of shape (n, n_features).
 
     max_iter : int or "auto", default="auto"
-        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 300
+        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 200
         passes. 0 returns the start.
 
     batch_size : int or "auto", default="auto"
@@ -379,7 +379,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         """Units of the code: PCA's, or uncorrelated with unit variance."""
         n_components = frame.config["n_components"]
         if self.whiten:
-            mean, covariance = self._code_moments(task, data, weight)
+            mean, covariance = self._code_moments(task, data, weight, frame.moments.n_rows)
             scale, unscale = _whitening(covariance)
             return {"_code_mean": mean, "_code_scale": scale, "_code_unscale": unscale}
         if frame.fitted:
@@ -394,7 +394,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             "_code_unscale": 1.0 / units,
         }
 
-    def _code_moments(self, task, data, weight):
+    def _code_moments(self, task, data, weight, n_rows):
         """Weighted mean and covariance of the network's codes over the training rows."""
         task = copy.deepcopy(task).eval()
         shares = torch.ones(len(data)) if weight is None else weight.cpu()
@@ -405,8 +405,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         codes, shares = torch.cat(codes).numpy(), shares.double().numpy()
         mean = shares @ codes / shares.sum()
         centred = codes - mean
-        covariance = (shares[:, None] * centred).T @ centred / max(shares.sum() - 1, 1.0)
-        return mean, covariance
+        covariance = (shares[:, None] * centred).T @ centred / shares.sum()
+        return mean, covariance * n_rows / max(n_rows - 1, 1)
 
     def _code_to_user(self, code):
         code = code - self._code_mean

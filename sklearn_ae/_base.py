@@ -428,7 +428,7 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             "n_components_": frame.config["n_components"],
             "mean_": frame.moments.mean,
             "scale_": float(frame.moments.scale),
-            "_total_weight": float(frame.moments.total_weight),
+            "_n_rows": float(frame.moments.n_rows),
         }
         if frame.directions is not None:
             variances = frame.directions.variances * frame.moments.scale**2
@@ -560,7 +560,7 @@ class _Frame:
     @classmethod
     def of(cls, estimator):
         """The frame of a fitted estimator."""
-        moments = Moments(estimator.mean_, estimator.scale_, estimator._total_weight)
+        moments = Moments(estimator.mean_, estimator.scale_, estimator._n_rows)
         return cls(moments, None, estimator._config, fitted=True)
 
 

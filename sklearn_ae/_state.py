@@ -10,6 +10,8 @@ import numpy as np
 import sklearn
 import torch
 
+from sklearn_ae._version import __version__
+
 FORMAT_VERSION = 1
 
 # Modules and nets of live estimators. They stay out of the estimators' own dictionaries, so that
@@ -180,9 +182,10 @@ def versions():
     Returns
     -------
     dict of str to str
-        Versions of this package's dependencies that matter for loading.
+        Versions of this package and of those that matter for loading.
     """
     return {
+        "sklearn_ae": __version__,
         "torch": str(torch.__version__),
         "scikit-learn": sklearn.__version__,
         "numpy": np.__version__,

@@ -96,7 +96,7 @@ class VariationalAutoencoder(
         "auto" is "pca" for the Gaussian likelihood, else "random".
 
     max_iter : int or "auto", default="auto"
-        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 300
+        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 200
         passes. 0 returns the start.
 
     batch_size : int or "auto", default="auto"

@@ -260,8 +260,7 @@ def smoothed_mean(moments):
     ndarray of shape (n_features,)
         Means in (0, 1).
     """
-    total = max(moments.total_weight, 1.0)
-    return (moments.mean * total + 0.5) / (total + 1.0)
+    return (moments.mean * moments.n_rows + 0.5) / (moments.n_rows + 1.0)
 
 
 def smoothed_logit(moments):

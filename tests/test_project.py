@@ -156,7 +156,7 @@ def test_parameter_constraints_follow_init(name):
 
 def test_version_has_one_source():
     assert PYPROJECT["project"]["dynamic"] == ["version"]
-    assert PYPROJECT["tool"]["hatch"]["version"]["path"] == "sklearn_ae/__init__.py"
+    assert PYPROJECT["tool"]["hatch"]["version"]["path"] == "sklearn_ae/_version.py"
     assert importlib.metadata.version("sklearn-ae") == sklearn_ae.__version__
     assert f"## [{sklearn_ae.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
 

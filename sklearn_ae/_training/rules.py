@@ -5,7 +5,7 @@ import math
 LARGEST_BATCH = 256
 SMALLEST_BATCH = 16
 MOST_STEPS = 20_000
-MOST_EPOCHS = 300
+MOST_EPOCHS = 200
 
 
 def auto_batch_size(n_samples):
@@ -26,7 +26,7 @@ def auto_batch_size(n_samples):
 
 
 def auto_max_iter(n_samples, batch_size):
-    """Epochs: as many as make 20000 steps, at most 300 and at least 1.
+    """Epochs: as many as make 20000 steps, at most 200 and at least 1.
 
     Parameters
     ----------

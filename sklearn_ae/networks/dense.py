@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize, skip_init
 
 # Each activation with the gain that keeps the variance of a layer's output near that of its
 # input (He et al. 2015, arXiv:1502.01852, for the rectifiers; 5/3 for tanh as in torch.nn.init).
@@ -39,10 +40,15 @@ def dense(n_inputs, hidden_layer_sizes, n_outputs, activation):
     make_activation, _ = ACTIVATIONS[activation]
     layers, width = [], n_inputs
     for size in hidden_layer_sizes:
-        layers += [nn.Linear(width, size), make_activation()]
+        layers += [_linear(width, size), make_activation()]
         width = size
-    layers.append(nn.Linear(width, n_outputs))
+    layers.append(_linear(width, n_outputs))
     return nn.Sequential(*layers)
+
+
+def _linear(n_inputs, n_outputs):
+    # torch's own draw would read its global random state
+    return skip_init(nn.Linear, n_inputs, n_outputs)
 
 
 def draw_weights(stack, activation, generator, *, zero_last=False):
@@ -68,7 +74,10 @@ def draw_weights(stack, activation, generator, *, zero_last=False):
         for layer in linears:
             last = layer is linears[-1]
             scale = (1.0 if last else gain) / math.sqrt(layer.in_features)
-            layer.weight.normal_(0.0, scale, generator=generator)
+            weight = layer.weight
+            if parametrize.is_parametrized(layer, "weight"):
+                weight = layer.parametrizations.weight.original
+            weight.normal_(0.0, scale, generator=generator)
             layer.bias.zero_()
             if last and zero_last:
-                layer.weight.zero_()
+                weight.zero_()

@@ -26,13 +26,14 @@ class Moments:
         Column means, float64.
     scale : float
         Root of the mean feature variance; 1 for a constant table.
-    total_weight : float
-        Sum of the weights: the number of rows that the table stands for.
+    n_rows : float
+        Number of rows that the table stands for: the sum of the weights. Weights that add up
+        to less than two are taken as relative, and the rows are counted.
     """
 
     mean: np.ndarray
     scale: float
-    total_weight: float
+    n_rows: float
 
 
 @dataclass
@@ -117,7 +118,8 @@ def table_moments(X, weight=None):
         )
     # a variance at the level of rounding is none
     tiny = n_features * np.finfo(np.float64).eps ** 2 * float(np.square(mean).mean())
-    return Moments(mean, np.sqrt(variance) if variance > tiny else 1.0, total)
+    scale = np.sqrt(variance) if variance > tiny else 1.0
+    return Moments(mean, scale, total if total >= 2 else float(n_rows))
 
 
 def scale_rows(X, moments, out):
@@ -164,13 +166,16 @@ def principal_directions(X, moments, n_components, weight=None, seed=0):
     PrincipalDirections
         Directions and variances.
     """
-    n_rows, n_features = X.shape
-    rank = min(n_rows, n_features)
+    # of the table that the weighted rows stand for, which may have more rows
+    rank = min(max(int(moments.n_rows), 1), X.shape[1])
     n_wanted = rank if not isinstance(n_components, Integral) else min(n_components, rank)
-    total_variance, squares, components = _decompose(X, moments, n_wanted, weight, seed)
-    # PCA divides by n - 1; weights that stand for fewer than two rows are taken as relative
-    n_effective = moments.total_weight if moments.total_weight >= 2 else float(n_rows)
-    divisor = moments.total_weight * (n_effective - 1) / n_effective
+    n_found = min(n_wanted, *X.shape)
+    total_variance, squares, components = _decompose(X, moments, n_found, weight, seed)
+    squares = np.pad(squares, (0, n_wanted - n_found))
+    components = np.pad(components, ((0, n_wanted - n_found), (0, 0)))
+    # PCA divides by n - 1
+    total_weight = float(len(X)) if weight is None else float(weight.sum())
+    divisor = total_weight * max(moments.n_rows - 1, 1) / moments.n_rows
     variances = np.maximum(squares, 0.0) / divisor
     total = total_variance / divisor
     n_kept = _n_kept(n_components, variances, total, rank)
