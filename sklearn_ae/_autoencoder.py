@@ -63,7 +63,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
 
     hidden_layer_sizes : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
-        linear layer each way. "auto" chooses two layers by the number of features.
+        linear layer each way. "auto" is ``(128, 64)`` up to 128 features, ``(256, 128)`` beyond;
+        with at least 32 features per component ``(256, 128, 64)`` or ``(512, 256, 128)``.
 
     activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
         Activation of the hidden layers.
@@ -396,12 +397,12 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
 
     def _code_moments(self, task, data, weight, n_rows):
         """Weighted mean and covariance of the network's codes over the training rows."""
-        task = copy.deepcopy(task).eval()
+        dtype = next(task.parameters()).dtype
         shares = torch.ones(len(data)) if weight is None else weight.cpu()
         codes = []
         with torch.no_grad():
             for rows in data.split(4096):
-                codes.append(task.network.encode(rows)[0].cpu().double())
+                codes.append(task.network.encode(rows.to(dtype))[0].cpu().double())
         codes, shares = torch.cat(codes).numpy(), shares.double().numpy()
         mean = shares @ codes / shares.sum()
         centred = codes - mean

@@ -389,11 +389,11 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
         )
         untouched = result.start_kept or not result.loss_curve
         weights = start_weights if untouched else to_numpy(task.state_dict())
-        self._take_over(X, data, row_weight, frame, weights, result, task, one_pass)
+        self._take_over(X, data, row_weight, frame, weights, result, one_pass)
         tasks.end()
         return self
 
-    def _take_over(self, X, data, row_weight, frame, weights, result, task, one_pass):
+    def _take_over(self, X, data, row_weight, frame, weights, result, one_pass):
         """Assign the fitted attributes, last of all."""
         device = result.net.noise.device
         going_on = frame.fitted
@@ -415,8 +415,10 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             learnt["_optimizer_state"] = optimizer_arrays(result.net.optimizer_)
         else:
             vars(self).pop("_optimizer_state", None)
-        task.to(device)
-        learnt.update(self._learnt_attributes(task, data.to(device), row_weight, frame))
+        exact = self._make_task(frame.config, frame.moments).double()
+        load_arrays(exact, weights)
+        exact.eval().to(device=device, dtype=None if supports_float64(device) else torch.float32)
+        learnt.update(self._learnt_attributes(exact, data.to(device), row_weight, frame))
         vars(self).update(learnt)
         runtime_of(self).net = result.net
 

@@ -1,6 +1,5 @@
 """Variational autoencoder."""
 
-import copy
 import warnings
 from numbers import Integral, Real
 
@@ -82,7 +81,8 @@ class VariationalAutoencoder(
 
     hidden_layer_sizes : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
-        linear layer each way. "auto" chooses two layers by the number of features.
+        linear layer each way. "auto" is ``(128, 64)`` up to 128 features, ``(256, 128)`` beyond;
+        with at least 32 features per component ``(256, 128, 64)`` or ``(512, 256, 128)``.
 
     activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
         Activation of the hidden layers.
@@ -378,20 +378,18 @@ class VariationalAutoencoder(
     def _learnt_attributes(self, task, data, weight, frame):
         """Noise variance, and what each component carries."""
         learnt = {}
-        task = copy.deepcopy(task).eval()
+        dtype = next(task.parameters()).dtype
         if not frame.config["bounded"]:
             variance = np.exp(task.likelihood.log_variance.detach().cpu().double().numpy())
             variance = variance * frame.moments.scale**2
             learnt["noise_variance_"] = float(variance) if variance.ndim == 0 else variance
-        means, divergences = [], 0.0
-        shares = torch.ones(len(data), device=data.device) if weight is None else weight
+        share = torch.ones(len(data)) if weight is None else weight
+        share = (share / share.sum()).to(device=data.device, dtype=dtype)
         with torch.no_grad():
-            for rows, share in zip(data.split(4096), shares.to(data).split(4096), strict=True):
-                mean, log_variance = task.network.encode_distribution(rows)
-                divergences = divergences + (share @ gaussian_kl(mean, log_variance)).double()
-                means.append(mean.double())
-        spread = torch.cat(means).var(dim=0, correction=0).cpu().numpy()
-        learnt["kl_per_component_"] = (divergences / shares.double().sum()).cpu().numpy()
+            codes = [task.network.encode_distribution(x.to(dtype)) for x in data.split(4096)]
+        means, log_variances = (torch.cat(part) for part in zip(*codes, strict=True))
+        spread = share @ (means - share @ means).square()
+        learnt["kl_per_component_"] = (share @ gaussian_kl(means, log_variances)).cpu().numpy()
         learnt["active_units_"] = int((spread > ACTIVE_VARIANCE).sum())
         return learnt
 

@@ -12,9 +12,16 @@ from sklearn_ae._training import global_state_guard
 from sklearn_ae.networks import dense, draw_weights
 from sklearn_ae.networks.autoencoder import ZeroStart
 
+# Features per component from which a third hidden layer pays.
+STEEP = 32
+
 
 def auto_hidden_layer_sizes(n_features, n_components):
     """The rule behind ``hidden_layer_sizes="auto"``.
+
+    Two layers, ``(128, 64)`` up to 128 features and ``(256, 128)`` beyond. A code narrower than
+    a 32nd of the data has more to unfold and gets three: ``(256, 128, 64)`` or
+    ``(512, 256, 128)``.
 
     Parameters
     ----------
@@ -26,8 +33,9 @@ def auto_hidden_layer_sizes(n_features, n_components):
     tuple of int
         Widths of the encoder's hidden layers.
     """
-    width = max(n_features, n_components)
-    first = 64 if width <= 32 else 128 if width <= 128 else 256
+    first = 128 if max(n_features, n_components) <= 128 else 256
+    if n_features >= STEEP * n_components:
+        return (2 * first, first, first // 2)
     return (first, first // 2)
 
 
