@@ -383,7 +383,7 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
         result = train(
             task,
             data,
-            row_weight,
+            None if row_weight is None else row_weight.float(),
             settings,
             optimizer_state=self._optimizer_tensors() if one_pass else None,
         )
@@ -570,7 +570,7 @@ def _relative(weight):
     """Weights with mean one as a tensor; None where all are equal."""
     if weight is None or np.ptp(weight) == 0:
         return None
-    return torch.from_numpy((weight / weight.mean()).astype(np.float32))
+    return torch.from_numpy(weight / weight.mean())
 
 
 def _check_sizes(sizes):
