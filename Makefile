@@ -10,6 +10,9 @@ is_recent := 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for p in $(candidates); do \
 	$$p -c $(is_recent) >/dev/null 2>&1 && { echo $$p; break; }; done)
 
+# Some of the oldest supported versions have wheels for this one only.
+OLDEST_PYTHON ?= python3.11
+
 BIN := .venv/bin
 OLDEST := .venv-oldest/bin
 PEERS := .venv-peers/bin
@@ -30,19 +33,20 @@ export SKLEARN_AE_DATA ?= $(abspath ../shared/data)
 endif
 
 .PHONY: help install compare test lint examples test-slow test-oldest test-gpu \
-	docs picture bench bench-table bench-peers format build clean
+	docs picture bench bench-table bench-peers format check-version build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# make's $(call venv,FOLDER): create the environment once.
+# make's $(call venv,FOLDER,PYTHON): create the environment once, again where it is broken.
 define venv
-	@test -n "$(PYTHON)" || { echo "Python >= 3.11 not found; set PYTHON=..." >&2; exit 1; }
-	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@command -v "$(2)" >/dev/null || \
+		{ echo "Python >= 3.11 not found; set PYTHON or OLDEST_PYTHON" >&2; exit 1; }
+	$(1)/bin/python -m pip --version >/dev/null 2>&1 || "$(2)" -m venv --clear $(1)
 endef
 
 .venv/.installed: $(INPUTS)
-	$(call venv,.venv)
+	$(call venv,.venv,$(PYTHON))
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[compare,test]'
 	touch $@
 
@@ -55,12 +59,12 @@ endef
 	touch $@
 
 .venv-oldest/.installed: pyproject.toml constraints-oldest.txt
-	$(call venv,.venv-oldest)
+	$(call venv,.venv-oldest,$(OLDEST_PYTHON))
 	$(OLDEST)/python -m pip install --quiet -c constraints-oldest.txt -e '.[compare,test]'
 	touch $@
 
 .venv-peers/.installed: benchmarks/requirements-peers.txt constraints.txt
-	$(call venv,.venv-peers)
+	$(call venv,.venv-peers,$(PYTHON))
 	$(PEERS)/python -m pip install --quiet "$$(grep ^torch== constraints.txt)" \
 		-r benchmarks/requirements-peers.txt
 	touch $@
@@ -68,7 +72,7 @@ endef
 install: .venv/.installed ## create .venv with the tested versions
 
 compare: .venv/.installed ## compare reducers on DATA (default digits), write report.html
-	$(BIN)/python -m sklearn_ae compare $(DATA) --output report.html $(ARGS)
+	$(BIN)/python -m sklearn_ae compare "$(DATA)" --output report.html $(ARGS)
 
 # One recipe, so that the closing line of pytest is the last of the log.
 test: .venv/.installed ## lint, gallery scripts at reduced size, doctests and tests
@@ -112,6 +116,12 @@ bench-peers: .venv-peers/.installed ## create .venv-peers for packages that clas
 format: .venv/.installed ## let ruff rewrite the sources
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+check-version: ## the tag of a release, in GITHUB_REF_NAME, is the version of the package
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"$$/v\1/p' sklearn_ae/_version.py); \
+	tag=$${GITHUB_REF_NAME:-$$version}; \
+	test -n "$$version" -a "$$tag" = "$$version" || \
+		{ echo "The tag is $$tag, sklearn_ae/_version.py says $$version." >&2; exit 1; }
 
 build: .venv/.installed ## sdist and wheel in dist/
 	$(BIN)/python -m build --outdir dist .

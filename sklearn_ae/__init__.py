@@ -6,6 +6,15 @@ from sklearn_ae._version import __version__ as __version__
 
 # Names are loaded at first use: torch takes seconds to import, and the command line and the
 # processes of `compare` often need none of it.
+_SUBMODULES = (
+    "architectures",
+    "comparison",
+    "corruptions",
+    "datasets",
+    "likelihoods",
+    "metrics",
+    "penalties",
+)
 _HOMES = {
     "Autoencoder": "sklearn_ae._autoencoder",
     "VariationalAutoencoder": "sklearn_ae._variational",
@@ -16,6 +25,8 @@ __all__ = ["Autoencoder", "VariationalAutoencoder", "compare"]
 
 
 def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"sklearn_ae.{name}")
     if name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value
@@ -24,4 +35,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SUBMODULES})

@@ -160,7 +160,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     scale_ : float
         Root of the mean feature variance, by which centred data are divided.
 
-    explained_variance_ : ndarray of shape (n_components,)
+    explained_variance_ : ndarray of shape (min(n_components, n_samples, n_features),)
         Variance along the principal directions of the start; only with the PCA start.
 
     n_iter_ : int
@@ -173,14 +173,14 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         Minus the mean objective on the rows held out after each pass.
 
     best_loss_ : float
-        Objective of the weights that were kept: on the rows held out, else the least of
+        Objective of the weights that were kept: on the rows held out, else the last of
         ``loss_curve_``.
 
     start_kept_ : bool
         Whether the start was kept, so that the model equals PCA.
 
     history_ : list of dict
-        One entry per pass: losses, durations and what skorch callbacks recorded.
+        One entry per pass: losses, durations and what callbacks of skorch recorded.
 
     network_ : torch.nn.Module
         The fitted network, on the CPU, built anew at each access.
@@ -317,6 +317,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             "delta": float(self.delta),
             "code_activation": self.code_activation,
             "unit_norm": getattr(self.penalty, "unit_norm_decoder", False),
+            "whiten": self.whiten,
         }
 
     def _make_task(self, config, moments):
@@ -376,15 +377,15 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         task.corruption = corrupt
         task.penalty = None if self.penalty is None else copy.deepcopy(self.penalty).term
 
-    def _learnt_attributes(self, task, data, weight, frame):
+    def _learnt_attributes(self, task, data, weight, frame, one_pass):
         """Units of the code: PCA's, or uncorrelated with unit variance."""
         n_components = frame.config["n_components"]
+        if frame.fitted and (one_pass or not self.whiten):
+            return {}
         if self.whiten:
             mean, covariance = self._code_moments(task, data, weight, frame.moments.n_rows)
             scale, unscale = _whitening(covariance)
             return {"_code_mean": mean, "_code_scale": scale, "_code_unscale": unscale}
-        if frame.fitted:
-            return {}
         units = np.ones(n_components)
         if frame.directions is not None and frame.config["linear"]:
             units = _principal_units(frame.directions.variances, n_components)
@@ -445,9 +446,13 @@ def _in_data_units(corrupt, moments):
     """A corruption in the units of the data, applied to centred and scaled rows."""
     mean = torch.from_numpy(moments.mean.astype(np.float32))
     scale = float(moments.scale)
+    on_device = {}
 
     def corrupt_scaled(x, generator):
-        centre = mean.to(x.device)
+        # moved once: a copy at each step would make the device wait
+        if x.device not in on_device:
+            on_device[x.device] = mean.to(x.device)
+        centre = on_device[x.device]
         return (corrupt(x * scale + centre, generator) - centre) / scale
 
     return corrupt_scaled

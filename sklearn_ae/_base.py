@@ -1,17 +1,17 @@
 """The template of every estimator: checks, start, training, gate, state, inference."""
 
-import warnings
+import copy
 from numbers import Integral, Real
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from sklearn_ae._mixins import draw_seed
+from sklearn_ae._mixins import FittedNetworkMixin, draw_seed
 from sklearn_ae._state import (
+    Frame,
     add_format,
-    cached_module,
     check_format,
     load_arrays,
     optimizer_arrays,
@@ -25,7 +25,6 @@ from sklearn_ae._training import (
     auto_batch_size,
     auto_max_iter,
     check_callbacks,
-    in_chunks,
     make_generator,
     resolve_device,
     supports_float64,
@@ -35,9 +34,7 @@ from sklearn_ae.architectures import auto_hidden_layer_sizes
 from sklearn_ae.networks import ACTIVATIONS
 from sklearn_ae.utils._fit_tasks import FitTasks
 from sklearn_ae.utils._pca_start import (
-    Moments,
     principal_directions,
-    scale_rows,
     table_moments,
 )
 from sklearn_ae.utils._sklearn import (
@@ -87,7 +84,13 @@ TRAINING_CONSTRAINTS = {
 }
 
 
-class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
+# Parameters that may hold a part of the user's.
+PARTS = ("architecture", "code_activation", "penalty", "corruption", "likelihood")
+# Attributes that only some kinds of fit set: a refit of another kind takes them away.
+OF_ONE_KIND = ("explained_variance_", "noise_variance_")
+
+
+class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
     """Template of `fit` and `partial_fit`; a subclass says what is built and minimised."""
 
     _doc_link_module = "sklearn_ae"
@@ -148,7 +151,7 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
     def _add_training_parts(self, task, moments):
         """Give a task what it needs in training only."""
 
-    def _learnt_attributes(self, task, data, weight, frame):
+    def _learnt_attributes(self, task, data, weight, frame, one_pass):
         """Fitted attributes of the subclass, by name."""
         return {}
 
@@ -191,8 +194,10 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
                 f"Found array with {len(X)} sample(s) of positive weight (shape={X.shape}) while "
                 "a minimum of 2 is required."
             )
-        frame = _Frame.of(self) if going_on else self._new_frame(X, weight)
-        return self._train(X, y, weight, frame, self._fit_settings(len(X), frame, going_on))
+        frame = self._old_frame(X) if going_on else self._new_frame(X, weight)
+        unit = 1.0 if weight is None else weight.mean()
+        settings = self._fit_settings(len(X), frame)
+        return self._train(X, y, weight, unit, frame, settings)
 
     @restore_on_failure
     @with_callbacks
@@ -228,10 +233,17 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         going_on = hasattr(self, "_weights")
         X, weight = self._check_table(X, sample_weight, reset=not going_on)
-        if not len(X):
-            return self
-        frame = _Frame.of(self) if going_on else self._new_frame(X, weight)
-        return self._train(X, y, weight, frame, self._pass_settings(len(X), frame), one_pass=True)
+        if going_on:
+            frame, unit = self._old_frame(X), self._weight_unit
+        else:
+            if len(X) < 2:
+                raise ValueError(
+                    f"The first chunk of partial_fit has {len(X)} sample(s) of positive weight "
+                    "while a minimum of 2 is required: it fixes centre and scale."
+                )
+            frame, unit = self._new_frame(X, weight), 1.0 if weight is None else weight.mean()
+        settings = self._pass_settings(len(X), frame)
+        return self._train(X, y, weight, unit, frame, settings, one_pass=True)
 
     def _check_table(self, X, sample_weight, reset):
         X = validate_data(
@@ -245,8 +257,8 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
         if sample_weight is None:
             return X, None
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():
-            raise ValueError("Sample weights must contain at least one positive number.")
+        if not weight.any():  # scikit-learn < 1.9 lets it pass
+            raise ValueError("Sample weights must contain at least one non-zero number.")
         if not weight.all():
             X, weight = X[weight > 0], weight[weight > 0]
         return X, weight
@@ -264,6 +276,27 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             if isinstance(self.n_components, Integral)
             else len(directions.components)
         )
+        return Frame(moments, directions, self._new_config(X, n_components, uses_start, seed))
+
+    def _old_frame(self, X):
+        """The frame of the first fit, if the parameters still say the same."""
+        fixed = self._config
+        n_components = (
+            int(self.n_components)
+            if isinstance(self.n_components, Integral)
+            else fixed["n_components"]
+        )
+        config = self._new_config(X, n_components, self._uses_start(), fixed["seed"])
+        for name, value in config.items():
+            if not _same(value, fixed[name]):
+                raise ValueError(
+                    f"{type(self).__name__} goes on with what its first fit fixed, but {name} "
+                    f"changed from {fixed[name]!r} to {value!r}; use clone() for another model."
+                )
+        return Frame.of(self)
+
+    def _new_config(self, X, n_components, uses_start, seed):
+        """What a network is built from; a user's parts are copied."""
         sizes = self.hidden_layer_sizes
         if isinstance(sizes, str):
             sizes = auto_hidden_layer_sizes(X.shape[1], n_components)
@@ -277,7 +310,7 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             "seed": seed,
             **self._data_config(X),
         }
-        return _Frame(moments, directions, config)
+        return copy.deepcopy(config)
 
     def _uses_start(self):
         obstacle = self._start_obstacle()
@@ -287,8 +320,8 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             )
         return self.init != "random" and obstacle is None
 
-    def _fit_settings(self, n_rows, frame, going_on):
-        has_start = frame.config["linear"] or going_on
+    def _fit_settings(self, n_rows, frame):
+        has_start = frame.config["linear"] or frame.fitted
         n_validation = self._n_validation(n_rows, has_start)
         batch_size = self._batch_size(n_rows - n_validation)
         max_iter = self.max_iter
@@ -318,6 +351,7 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
     def _settings(self, frame, **kwargs):
         check_callbacks(self.skorch_callbacks, kwargs["learning_rate"])
         seed = frame.config["seed"]
+        passes = self.n_iter_ if frame.fitted else 0
         return Settings(
             learning_rate_init=self.learning_rate_init,
             alpha=self.alpha,
@@ -325,19 +359,24 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             tol=self.tol,
             precision=self.precision,
             device=resolve_device(self.device),
-            # each call draws its own stream; the split stays
-            seed=seed + getattr(self, "n_iter_", 0) if frame.fitted else seed,
+            # streams of their own for each call; the split stays
+            seed=seed + 1 + 3 * passes,
             split_seed=seed,
+            first_epoch=passes,
             verbose=int(self.verbose),
             callbacks=self.skorch_callbacks,
-            foreign=self._has_foreign_modules(),
+            foreign=self._has_foreign_parts(),
             **kwargs,
         )
 
-    def _has_foreign_modules(self):
-        """Whether a user's module, which may draw from torch's global state, is trained."""
-        parts = (self.architecture, getattr(self, "code_activation", "identity"))
-        return not all(isinstance(part, str) for part in parts)
+    def _has_foreign_parts(self):
+        """Whether a user's part takes part, which may draw from torch's global state."""
+        parts = [getattr(self, name, None) for name in PARTS]
+        return any(
+            not (part is None or isinstance(part, str))
+            and type(part).__module__.partition(".")[0] != "sklearn_ae"
+            for part in parts
+        )
 
     def _n_validation(self, n_rows, has_start):
         """Rows held out to judge by."""
@@ -359,7 +398,7 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             return auto_batch_size(n_rows)
         return min(self.batch_size, n_rows)
 
-    def _train(self, X, y, weight, frame, settings, one_pass=False):
+    def _train(self, X, y, weight, unit, frame, settings, one_pass=False):
         """Train from a frame on and take over what was learnt."""
         task = self._make_task(frame.config, frame.moments).double()
         if frame.fitted:
@@ -370,13 +409,18 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
         start_weights = to_numpy(task.state_dict())
         task.float()
         self._add_training_parts(task, frame.moments)
-        data = torch.from_numpy(self._table_for_network(X, frame, np.float32))
-        row_weight = _relative(weight)
+        table = self._table_for_network(X, frame, np.float32)
+        data = torch.from_numpy(table).to(settings.device)
+        row_weight = _relative(weight, unit, len(X))
+
+        def learnt(weights):
+            return self._learn(frame, weights, data, row_weight, one_pass)
+
         tasks = FitTasks(
             self,
             {"X": X, "y": y, "metadata": {"sample_weight": weight}},
             settings.max_iter,
-            lambda net: self._network_attributes(frame, to_numpy(net.module_.state_dict())),
+            lambda net: learnt(to_numpy(net.module_.state_dict())),
         )
         settings.on_epoch = tasks.end_epoch
         tasks.begin()
@@ -389,36 +433,43 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
         )
         untouched = result.start_kept or not result.loss_curve
         weights = start_weights if untouched else to_numpy(task.state_dict())
-        self._take_over(X, data, row_weight, frame, weights, result, one_pass)
+        self._take_over(X, unit, frame, learnt(weights), result, one_pass)
         tasks.end()
         return self
 
-    def _take_over(self, X, data, row_weight, frame, weights, result, one_pass):
-        """Assign the fitted attributes, last of all."""
-        device = result.net.noise.device
-        going_on = frame.fitted
-        curve = [*self.loss_curve_, *result.loss_curve] if going_on else result.loss_curve
-        scores = [-loss for loss in result.validation_losses]
-        learnt = {
-            "n_iter_": len(curve),
-            "loss_curve_": curve,
-            "validation_scores_": [*self.validation_scores_, *scores] if going_on else scores,
-            "best_loss_": result.best_loss,
-            "start_kept_": frame.config["linear"]
-            and (result.start_kept or not result.loss_curve)
-            and (not going_on or self.start_kept_),
-            "history_": plain_history(result.net),
-            "n_samples_seen_": len(X) + (self.n_samples_seen_ if going_on and one_pass else 0),
-            **self._network_attributes(frame, weights),
-        }
-        if one_pass:
-            learnt["_optimizer_state"] = optimizer_arrays(result.net.optimizer_)
-        else:
-            vars(self).pop("_optimizer_state", None)
+    def _learn(self, frame, weights, data, row_weight, one_pass):
+        """Fitted attributes that follow from weights."""
         exact = self._make_task(frame.config, frame.moments).double()
         load_arrays(exact, weights)
-        exact.eval().to(device=device, dtype=None if supports_float64(device) else torch.float32)
-        learnt.update(self._learnt_attributes(exact, data.to(device), row_weight, frame))
+        dtype = torch.float64 if supports_float64(data.device) else torch.float32
+        exact.eval().to(device=data.device, dtype=dtype)
+        return {
+            **self._network_attributes(frame, weights),
+            **self._learnt_attributes(exact, data, row_weight, frame, one_pass),
+        }
+
+    def _take_over(self, X, unit, frame, learnt, result, one_pass):
+        """Assign the fitted attributes, last of all."""
+        going_on = frame.fitted
+        scores = [-loss for loss in result.validation_losses]
+        kept = result.start_kept or not result.loss_curve
+        learnt |= {
+            "loss_curve_": result.loss_curve,
+            "validation_scores_": scores,
+            "history_": plain_history(result.net),
+            "best_loss_": result.best_loss,
+            "start_kept_": frame.config["linear"] and kept and (not going_on or self.start_kept_),
+            "n_samples_seen_": len(X) + (self.n_samples_seen_ if going_on and one_pass else 0),
+            "_weight_unit": float(unit),
+        }
+        if going_on:
+            for name in ("loss_curve_", "validation_scores_", "history_"):
+                learnt[name] = [*getattr(self, name), *learnt[name]]
+        learnt["n_iter_"] = len(learnt["loss_curve_"])
+        for name in ("_optimizer_state", *(() if going_on else OF_ONE_KIND)):
+            vars(self).pop(name, None)
+        if one_pass:
+            learnt["_optimizer_state"] = optimizer_arrays(result.net.optimizer_)
         vars(self).update(learnt)
         runtime_of(self).net = result.net
 
@@ -432,7 +483,7 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
             "scale_": float(frame.moments.scale),
             "_n_rows": float(frame.moments.n_rows),
         }
-        if frame.directions is not None:
+        if frame.directions is not None and frame.config["linear"]:
             variances = frame.directions.variances * frame.moments.scale**2
             attributes["explained_variance_"] = variances
         return attributes
@@ -440,97 +491,6 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
     def _optimizer_tensors(self):
         arrays = getattr(self, "_optimizer_state", None)
         return None if arrays is None else optimizer_tensors(arrays)
-
-    # ------------------------------------------------------------------ inference
-
-    def _table_for_network(self, X, frame, dtype):
-        """Rows as the network takes them: a new array, centred and scaled unless bounded."""
-        table = np.empty(X.shape, dtype=dtype)
-        if frame.config["bounded"]:
-            table[:] = X
-        else:
-            scale_rows(X, frame.moments, table)
-        if not np.isfinite(table).all():
-            raise ValueError(
-                "Input X contains values that are too large once centred and scaled for "
-                f"{np.dtype(dtype)}."
-            )
-        return table
-
-    def _inference_device(self):
-        try:
-            return resolve_device(self.device)
-        except ValueError as error:
-            warnings.warn(f"{error} Inference runs on the CPU.", UserWarning, stacklevel=3)
-            return torch.device("cpu")
-
-    def _fitted_task(self, dtype):
-        """Task in evaluation mode on the device, and its dtype."""
-        check_is_fitted(self, "_weights")
-        device = self._inference_device()
-        double = dtype == np.float64 and supports_float64(device)
-        torch_dtype = torch.float64 if double else torch.float32
-
-        def make():
-            task = self._make_task(self._config, _Frame.of(self).moments).double()
-            load_arrays(task, self._weights)
-            return task.to(device=device, dtype=torch_dtype).eval().requires_grad_(False)
-
-        return cached_module(self, (str(device), torch_dtype), make), device, torch_dtype
-
-    def _map_rows(self, X, function, width):
-        """Apply ``function(task, x)`` to chunks of rows.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            Validated rows.
-        function : callable
-            Gives a tuple of tensors whose first dimension is that of the rows.
-        width : int
-            Numbers that a row takes at most.
-
-        Returns
-        -------
-        list of ndarray
-            One array for each entry of the tuple.
-        """
-        task, device, dtype = self._fitted_task(X.dtype)
-        frame = _Frame.of(self)
-        numpy_dtype = np.float64 if dtype == torch.float64 else np.float32
-
-        def chunk(start, stop):
-            rows = self._table_for_network(X[start:stop], frame, numpy_dtype)
-            with torch.no_grad():
-                results = function(task, torch.from_numpy(rows).to(device))
-            return [tensor.cpu().numpy() for tensor in results]
-
-        chunks = in_chunks(chunk, len(X), max(width, X.shape[1]))
-        return [np.concatenate(arrays) for arrays in zip(*chunks, strict=True)]
-
-    def _check_rows(self, X):
-        check_is_fitted(self, "_weights")
-        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-
-    @property
-    def network_(self):
-        """The fitted network, a `torch.nn.Module` on the CPU, built anew at each access."""
-        if not hasattr(self, "_weights"):
-            raise AttributeError(f"{type(self).__name__} has no network_ before fit.")
-        task = self._make_task(self._config, _Frame.of(self).moments).double()
-        load_arrays(task, self._weights)
-        return task.float().eval().network
-
-    @property
-    def net_(self):
-        """The skorch net that was trained; not available after loading."""
-        net = runtime_of(self).net if hasattr(self, "_weights") else None
-        if net is None:
-            raise AttributeError(
-                f"This {type(self).__name__} holds no skorch net: it was not fitted in this "
-                "process. history_ and network_ are kept."
-            )
-        return net
 
     # ------------------------------------------------------------------ state
 
@@ -550,27 +510,15 @@ class BaseTorchEstimator(CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-class _Frame:
-    """Centre, scale, start and configuration: what a fit fixes before training."""
-
-    def __init__(self, moments, directions, config, fitted=False):
-        self.moments = moments
-        self.directions = directions
-        self.config = config
-        self.fitted = fitted
-
-    @classmethod
-    def of(cls, estimator):
-        """The frame of a fitted estimator."""
-        moments = Moments(estimator.mean_, estimator.scale_, estimator._n_rows)
-        return cls(moments, None, estimator._config, fitted=True)
+def _relative(weight, unit, n_rows):
+    """Weights in a unit, as a tensor; None where all are one."""
+    share = np.ones(n_rows) / unit if weight is None else weight / unit
+    return None if np.allclose(share, 1.0, rtol=1e-12, atol=0) else torch.from_numpy(share)
 
 
-def _relative(weight):
-    """Weights with mean one as a tensor; None where all are equal."""
-    if weight is None or np.ptp(weight) == 0:
-        return None
-    return torch.from_numpy(weight / weight.mean())
+def _same(new, old):
+    """Whether two values of a configuration say the same; parts are compared by their repr."""
+    return new is old or repr(new) == repr(old)
 
 
 def _check_sizes(sizes):

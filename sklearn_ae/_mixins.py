@@ -1,16 +1,112 @@
 """What estimators have in common: codes out, data back."""
 
 import math
+import warnings
 from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_random_state, check_scalar
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ae._training import in_chunks, make_generator
+from sklearn_ae._state import Frame, cached_module, load_arrays, runtime_of
+from sklearn_ae._training import in_chunks, make_generator, resolve_device, supports_float64
+from sklearn_ae.utils._pca_start import scale_rows
 from sklearn_ae.utils._sklearn import check_sample_weight
+
+
+class FittedNetworkMixin:
+    """From the arrays of a fitted estimator to a module, and rows through it."""
+
+    def _table_for_network(self, X, frame, dtype):
+        """Rows as the network takes them: a new array, centred and scaled unless bounded."""
+        table = np.empty(X.shape, dtype=dtype)
+        if frame.config["bounded"]:
+            table[:] = X
+        else:
+            scale_rows(X, frame.moments, table)
+        if not np.isfinite(table).all():
+            raise ValueError(
+                "Input X contains values that are too large once centred and scaled for "
+                f"{np.dtype(dtype)}."
+            )
+        return table
+
+    def _inference_device(self):
+        try:
+            return resolve_device(self.device)
+        except ValueError as error:
+            warnings.warn(f"{error} Inference runs on the CPU.", UserWarning, stacklevel=3)
+            return torch.device("cpu")
+
+    def _fitted_task(self, dtype):
+        """Task in evaluation mode on the device, and its dtype."""
+        check_is_fitted(self, "_weights")
+        device = self._inference_device()
+        double = dtype == np.float64 and supports_float64(device)
+        torch_dtype = torch.float64 if double else torch.float32
+
+        def make():
+            task = self._make_task(self._config, Frame.of(self).moments).double()
+            load_arrays(task, self._weights)
+            return task.to(device=device, dtype=torch_dtype).eval().requires_grad_(False)
+
+        return cached_module(self, (str(device), torch_dtype), make), device, torch_dtype
+
+    def _map_rows(self, X, function, width):
+        """Apply ``function(task, x)`` to chunks of rows.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Validated rows.
+        function : callable
+            Gives a tuple of tensors whose first dimension is that of the rows.
+        width : int
+            Numbers that a row takes at most.
+
+        Returns
+        -------
+        list of ndarray
+            One array for each entry of the tuple.
+        """
+        task, device, dtype = self._fitted_task(X.dtype)
+        frame = Frame.of(self)
+        numpy_dtype = np.float64 if dtype == torch.float64 else np.float32
+
+        def chunk(start, stop):
+            rows = self._table_for_network(X[start:stop], frame, numpy_dtype)
+            with torch.no_grad():
+                results = function(task, torch.from_numpy(rows).to(device))
+            return [tensor.cpu().numpy() for tensor in results]
+
+        chunks = in_chunks(chunk, len(X), max(width, X.shape[1]))
+        return [np.concatenate(arrays) for arrays in zip(*chunks, strict=True)]
+
+    def _check_rows(self, X):
+        check_is_fitted(self, "_weights")
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+
+    @property
+    def network_(self):
+        """The fitted network, a `torch.nn.Module` on the CPU, built anew at each access."""
+        if not hasattr(self, "_weights"):
+            raise AttributeError(f"{type(self).__name__} has no network_ before fit.")
+        task = self._make_task(self._config, Frame.of(self).moments).double()
+        load_arrays(task, self._weights)
+        return task.float().eval().network
+
+    @property
+    def net_(self):
+        """The skorch net that was trained; not available after loading."""
+        net = runtime_of(self).net if hasattr(self, "_weights") else None
+        if net is None:
+            raise AttributeError(
+                f"This {type(self).__name__} holds no skorch net: it was not fitted in this "
+                "process. history_ and network_ are kept."
+            )
+        return net
 
 
 class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -34,8 +130,7 @@ class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Codes, float32 where ``X`` is, else float64.
         """
         X = self._check_rows(X)
-        width = self.n_components_
-        (code,) = self._map_rows(X, lambda task, x: (task.network.encode(x)[0],), width)
+        (code,) = self._map_rows(X, lambda task, x: (task.network.encode(x)[0],), self._widest())
         return self._code_to_user(code).astype(X.dtype, copy=False)
 
     def _code_to_user(self, code):
@@ -271,10 +366,19 @@ class GenerativeMixin:
         X : ndarray of shape (n_steps, n_features)
             Decoded points, from the reconstruction of ``start`` to that of ``end``.
         """
-        ends = np.vstack([np.ravel(start), np.ravel(end)])
-        first, last = self.transform(ends)
-        share = np.linspace(0.0, 1.0, n_steps)[:, None]
-        return self.inverse_transform((1.0 - share) * first + share * last)
+        check_scalar(n_steps, "n_steps", Integral, min_val=1)
+        check_is_fitted(self, "_weights")
+        ends = check_array(
+            np.vstack([np.ravel(start), np.ravel(end)]), dtype=[np.float64, np.float32]
+        )
+        if ends.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"start and end have {ends.shape[1]} features, but {type(self).__name__} is "
+                f"expecting {self.n_features_in_} features as input."
+            )
+        (codes,) = self._map_rows(ends, lambda task, x: (task.network.encode(x)[0],), 1)
+        share = np.linspace(0.0, 1.0, n_steps)[:, None].astype(codes.dtype)
+        return self.inverse_transform((1.0 - share) * codes[0] + share * codes[1])
 
 
 def check_n_samples(n_samples):

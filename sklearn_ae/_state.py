@@ -11,6 +11,7 @@ import sklearn
 import torch
 
 from sklearn_ae._version import __version__
+from sklearn_ae.utils._pca_start import Moments
 
 FORMAT_VERSION = 1
 
@@ -18,6 +19,45 @@ FORMAT_VERSION = 1
 # a pickle, a copy or a clone holds plain arrays only.
 _RUNTIME = weakref.WeakKeyDictionary()
 _RUNTIME_LOCK = threading.RLock()
+
+
+class Frame:
+    """Centre, scale, start and configuration: what a first fit fixes before training.
+
+    Parameters
+    ----------
+    moments : Moments
+        Centre and scale.
+    directions : PrincipalDirections or None
+        The start; None where there is none, or where a fitted model goes on.
+    config : dict
+        What a network is built from, as plain data but for a user's own parts.
+    fitted : bool, default=False
+        Whether the frame is that of a fitted estimator.
+    """
+
+    def __init__(self, moments, directions, config, fitted=False):
+        self.moments = moments
+        self.directions = directions
+        self.config = config
+        self.fitted = fitted
+
+    @classmethod
+    def of(cls, estimator):
+        """The frame of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : BaseTorchEstimator
+            A fitted estimator.
+
+        Returns
+        -------
+        Frame
+            Its frame.
+        """
+        moments = Moments(estimator.mean_, estimator.scale_, estimator._n_rows)
+        return cls(moments, None, estimator._config, fitted=True)
 
 
 class Runtime:
@@ -73,10 +113,12 @@ def cached_module(estimator, key, make):
         The module.
     """
     runtime = runtime_of(estimator)
-    with _RUNTIME_LOCK:
-        if key not in runtime.modules:
-            runtime.modules[key] = make()
-        return runtime.modules[key]
+    if key not in runtime.modules:
+        # made outside the lock: a user's module may have to wait for another fit
+        module = make()
+        with _RUNTIME_LOCK:
+            runtime.modules.setdefault(key, module)
+    return runtime.modules[key]
 
 
 def to_numpy(tensors):
@@ -170,8 +212,7 @@ def restore_on_failure(method):
             return result
         finally:
             if not succeeded:
-                self.__dict__.clear()
-                self.__dict__.update(before)
+                self.__dict__ = before
 
     return wrapper
 

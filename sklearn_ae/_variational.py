@@ -10,6 +10,7 @@ from sklearn.utils import Bunch
 
 from sklearn_ae._base import (
     CODE_CONSTRAINTS,
+    FEWEST_ROWS_TO_TRAIN,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
     BaseTorchEstimator,
@@ -157,7 +158,7 @@ class VariationalAutoencoder(
     scale_ : float
         Root of the mean feature variance, by which centred data are divided.
 
-    explained_variance_ : ndarray of shape (n_components,)
+    explained_variance_ : ndarray of shape (min(n_components, n_samples, n_features),)
         Variance along the principal directions of the start; only with the PCA start.
 
     n_iter_ : int
@@ -170,14 +171,14 @@ class VariationalAutoencoder(
         Minus the mean objective on the rows held out after each pass.
 
     best_loss_ : float
-        Objective of the weights that were kept: on the rows held out, else the least of
+        Objective of the weights that were kept: on the rows held out, else the last of
         ``loss_curve_``.
 
     start_kept_ : bool
         Whether the start was kept, so that the model equals PCA.
 
     history_ : list of dict
-        One entry per pass: losses, durations and what skorch callbacks recorded.
+        One entry per pass: losses, durations and what callbacks of skorch recorded.
 
     network_ : torch.nn.Module
         The fitted network, on the CPU, built anew at each access.
@@ -201,7 +202,8 @@ class VariationalAutoencoder(
         Components whose posterior mean has a variance above 0.01 over the training rows.
 
     kl_per_component_ : ndarray of shape (n_components,)
-        Mean Kullback-Leibler divergence of each component over the training rows, in nats.
+        Mean Kullback-Leibler divergence of each component over the training rows (after
+        `partial_fit`, those of the last chunk of 20 rows or more), in nats.
 
     See Also
     --------
@@ -314,14 +316,8 @@ class VariationalAutoencoder(
             )
         likelihood = make_likelihood(self.likelihood)
         config = likelihood.check(X)
-        if config.get("binarize", "dynamic") is None and np.any((X > 0) & (X < 1)):
-            warnings.warn(
-                "X has values strictly between 0 and 1 under likelihood='bernoulli', so score is "
-                "not a log-likelihood. Binarise X, or use Bernoulli(binarize='dynamic') to train "
-                "on binary draws.",
-                UserWarning,
-                stacklevel=2,
-            )
+        if config.get("binarize") is None:
+            likelihood.check_density(X)
         return {
             "bounded": likelihood.bounded,
             "error_power": 0 if likelihood.bounded else 2,
@@ -375,7 +371,7 @@ class VariationalAutoencoder(
         task.kl_warm_up = self.kl_warm_up
         task.n_importance_samples = self.n_importance_samples
 
-    def _learnt_attributes(self, task, data, weight, frame):
+    def _learnt_attributes(self, task, data, weight, frame, one_pass):
         """Noise variance, and what each component carries."""
         learnt = {}
         dtype = next(task.parameters()).dtype
@@ -383,6 +379,8 @@ class VariationalAutoencoder(
             variance = np.exp(task.likelihood.log_variance.detach().cpu().double().numpy())
             variance = variance * frame.moments.scale**2
             learnt["noise_variance_"] = float(variance) if variance.ndim == 0 else variance
+        if one_pass and frame.fitted and len(data) < FEWEST_ROWS_TO_TRAIN:
+            return learnt  # too few rows to tell what the code carries
         share = torch.ones(len(data)) if weight is None else weight
         share = (share / share.sum()).to(device=data.device, dtype=dtype)
         with torch.no_grad():
@@ -393,9 +391,10 @@ class VariationalAutoencoder(
         learnt["active_units_"] = int((spread > ACTIVE_VARIANCE).sum())
         return learnt
 
-    def _take_over(self, *args, **kwargs):
-        super()._take_over(*args, **kwargs)
-        if self.active_units_ == 0 and not self.start_kept_ and self.n_iter_ > 0:
+    def _take_over(self, X, *args, **kwargs):
+        super()._take_over(X, *args, **kwargs)
+        trained = self.n_iter_ > 0 and not self.start_kept_
+        if trained and self.active_units_ == 0 and len(X) >= FEWEST_ROWS_TO_TRAIN:
             warnings.warn(
                 "The posterior collapsed: no component of the code carries information about X. "
                 f"Try a smaller beta (it is {self.beta}), kl_warm_up of some passes, or more "
@@ -429,6 +428,7 @@ class VariationalAutoencoder(
             Nats, in the units of the data; float64.
         """
         X = self._check_rows(X)
+        make_likelihood(self._config["likelihood"]).check_density(X)
         noise = self._noise_table(n_samples, random_state)
 
         def function(task, x):
@@ -479,6 +479,7 @@ class VariationalAutoencoder(
             difference: ndarrays of shape (n_samples,), in nats, in the units of the data.
         """
         X = self._check_rows(X)
+        make_likelihood(self._config["likelihood"]).check_density(X)
         noise = self._noise_table(n_samples)
 
         def function(task, x):

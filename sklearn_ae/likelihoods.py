@@ -1,5 +1,6 @@
 """Likelihoods: the distribution of the data given the code, for variational autoencoders."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -44,6 +45,15 @@ class Gaussian(BaseEstimator):
             What the module needs to know: nothing.
         """
         return {}
+
+    def check_density(self, X):
+        """Any real data have a density.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Data to be scored.
+        """
 
     def module(self, variance):
         """The torch module.
@@ -106,6 +116,23 @@ class Bernoulli(BaseEstimator):
         check_parameters(self)
         check_unit_interval(X, "likelihood='bernoulli'")
         return {"binarize": self.binarize}
+
+    def check_density(self, X):
+        """Warn of values strictly between 0 and 1, which have no probability.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Data to be scored.
+        """
+        if np.any((X > 0) & (X < 1)):
+            warnings.warn(
+                "X has values strictly between 0 and 1 under likelihood='bernoulli', so score is "
+                "not a log-likelihood. Binarise X; Bernoulli(binarize='dynamic') trains on "
+                "binary draws.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def output_offset(self, moments):
         """Where the logits start: those of the column means.
@@ -188,6 +215,15 @@ class Categorical(BaseEstimator):
                 f"but a group is off by {worst:.3g}; check group_sizes={self.group_sizes!r}."
             )
         return {"group_sizes": tuple(int(size) for size in sizes)}
+
+    def check_density(self, X):
+        """Proportions are scored by the same formula: nothing to warn of.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Data to be scored.
+        """
 
     def _sizes(self, n_features):
         if self.group_sizes is None:

@@ -61,13 +61,18 @@ class UnitIntervalAutoencoder(MappedMixin, Autoencoder):
         return np.clip(X, 0, 1)
 
 
-class BinaryVariationalAutoencoder(MappedMixin, VariationalAutoencoder):
+class MappedDensityMixin(MappedMixin):
+    def score_samples(self, X, *args, **kwargs):
+        return super().score_samples(self._mapped(X), *args, **kwargs)
+
+
+class BinaryVariationalAutoencoder(MappedDensityMixin, VariationalAutoencoder):
     @staticmethod
     def _map(X):
         return (X > 0).astype(X.dtype)
 
 
-class OneHotVariationalAutoencoder(MappedMixin, VariationalAutoencoder):
+class OneHotVariationalAutoencoder(MappedDensityMixin, VariationalAutoencoder):
     @staticmethod
     def _map(X):
         return np.eye(X.shape[1], dtype=X.dtype)[X.argmax(axis=1)]

@@ -5,7 +5,11 @@ import importlib
 import importlib.metadata
 import inspect
 import itertools
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -117,6 +121,17 @@ def test_public_names_exist_and_are_sorted():
     assert missing == []
 
 
+def test_submodules_are_attributes():
+    names = "architectures comparison corruptions datasets likelihoods metrics penalties".split()
+    code = (
+        f"import sklearn_ae as package; assert {{*{names}}} <= {{*dir(package)}}; "
+        f"print(*(getattr(package, name).__name__ for name in {names}))"
+    )
+    # a fresh process: in this one they are imported already
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.split() == [f"sklearn_ae.{name}" for name in names], run.stderr
+
+
 def public_objects():
     """Documented name -> object, of the package and of its public modules."""
     for name in sklearn_ae.__all__:
@@ -177,6 +192,34 @@ def test_constraints_pin_every_requirement():
     extras = itertools.chain.from_iterable(project["optional-dependencies"].values())
     requirements = [*project["dependencies"], *extras]
     assert {requirement.split(">=")[0] for requirement in requirements} - pinned == set()
+
+
+def test_ruff_has_one_version():
+    (pin,) = re.findall(r"^ruff==(.+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    revisions = [one["rev"] for one in repositories if one["repo"].endswith("/ruff-pre-commit")]
+    assert revisions == [f"v{pin}"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("tag", "passes"), [(f"v{sklearn_ae.__version__}", True), ("v999.0", False)]
+)
+def test_tag_of_a_release_is_the_version(tag, passes):
+    run = subprocess.run(
+        ["make", "check-version"],
+        cwd=ROOT,
+        env={**os.environ, "GITHUB_REF_NAME": tag},
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode == 0) is passes
+    assert (tag in run.stderr) is not passes
+
+
+def test_source_archive_holds_what_the_tests_read():
+    included = PYPROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {"/tests", "/.github", "/.pre-commit-config.yaml", "/benchmarks"} <= set(included)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

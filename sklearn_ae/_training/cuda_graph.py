@@ -3,16 +3,21 @@
 Not yet measured on a card.
 """
 
+import threading
+
 import torch
 
 WARM_UP_STEPS = 3
+
+# torch allows one capture at a time in a process
+_CAPTURE_LOCK = threading.Lock()
 
 
 class CapturedSteps:
     """A whole step (selection, objective, backward, optimiser) as one graph launch.
 
-    Batches of the usual size replay the graph; a last batch of another size, and the first few
-    steps, run as usual.
+    Batches of the usual size replay the graph. The first few steps, a last batch of another
+    size, and every step of a task that cannot be captured run as usual.
 
     Parameters
     ----------
@@ -26,14 +31,15 @@ class CapturedSteps:
         self.net = net
         self.batch_size = batch_size
         self.graph = None
-        self.warm_up = 0
-        device = net.noise.device
-        self.indices = torch.zeros(batch_size, dtype=torch.int64, device=device)
-        self.total = torch.zeros((), device=device)
+        self.capturable = True
+        self.steps = 0
+        self.device = net.noise.device
+        self.indices = torch.zeros(batch_size, dtype=torch.int64, device=self.device)
+        self.total = torch.zeros((), device=self.device)
 
     @staticmethod
     def applies(net):
-        """Whether a net's steps can be captured: on CUDA, with nothing that Python must see."""
+        """Whether a net's steps are to be captured: on CUDA, with nothing of the user's."""
         return net.noise.device.type == "cuda" and net.settings.capturable
 
     @staticmethod
@@ -44,21 +50,23 @@ class CapturedSteps:
             captured = net.captured_steps = CapturedSteps(net, batches.sizes[0])
         return captured
 
-    def step(self, batch):
-        """One step as usual; adds to ``total``."""
-        optimizer = self.net.optimizer_
-        optimizer.zero_grad(set_to_none=True)
-        loss = self.net.objective(batch)
-        loss.backward()
-        optimizer.step()
-        self.total.add_(loss.detach(), alpha=len(batch[0]))
-
     def capture(self, part):
-        """Record one step on the static index buffer."""
-        self.graph = torch.cuda.CUDAGraph()
-        self.graph.register_generator_state(self.net.noise)
-        with torch.cuda.graph(self.graph):
-            self.step(part.select(self.indices))
+        """Record one step on the static index buffer; give it up where torch refuses.
+
+        Parameters
+        ----------
+        part : Part
+            The training rows.
+        """
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with _CAPTURE_LOCK:
+                graph.register_generator_state(self.net.noise)
+                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                    self.net.plain_step(part.select(self.indices), self.total)
+            self.graph = graph
+        except RuntimeError:
+            self.capturable = False
 
     def run(self, batches):
         """Pass once over the training rows.
@@ -74,20 +82,33 @@ class CapturedSteps:
             Sum of the objective over the rows.
         """
         self.total.zero_()
-        for indices in batches.order().split(batches.sizes):
-            self.net._set_learning_rate()
-            if len(indices) != self.batch_size:
-                self.step(batches.part.select(indices))
-            elif self.warm_up < WARM_UP_STEPS:
-                self.warm_up += 1
-                side = torch.cuda.Stream()
-                side.wait_stream(torch.cuda.current_stream())
-                with torch.cuda.stream(side):
-                    self.step(batches.part.select(indices))
-                torch.cuda.current_stream().wait_stream(side)
-            else:
-                self.indices.copy_(indices)
-                if self.graph is None:
-                    self.capture(batches.part)
-                self.graph.replay()
+        # the device of a tensor: no change where that is the CPU
+        with torch.cuda.device_of(self.total):
+            for indices in batches.order().split(batches.sizes):
+                self.net.set_learning_rate()
+                self._step(batches.part, indices)
         return self.total
+
+    def _step(self, part, indices):
+        if len(indices) != self.batch_size or not self.capturable:
+            self.net.plain_step(part.select(indices), self.total)
+            return
+        self.steps += 1
+        if self.steps <= WARM_UP_STEPS:
+            self._side_step(part.select(indices))
+            return
+        self.indices.copy_(indices)
+        if self.graph is None:
+            self.capture(part)
+        if self.graph is None:
+            self.net.plain_step(part.select(indices), self.total)
+        else:
+            self.graph.replay()
+
+    def _side_step(self, batch):
+        """A step on a side stream, as torch asks for before a capture."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            self.net.plain_step(batch, self.total)
+        torch.cuda.current_stream().wait_stream(side)

@@ -20,7 +20,13 @@ def resolve_device(device):
         The device.
     """
     if device != "auto":
-        resolved = torch.device(device)
+        try:
+            resolved = torch.device(device)
+        except RuntimeError:
+            raise ValueError(
+                f"device={device!r} is not a device of torch; use 'auto', 'cpu', 'cuda', "
+                "'cuda:1' or 'mps'."
+            ) from None
         if resolved.type == "cuda" and not torch.cuda.is_available():
             raise ValueError(
                 f"device={device!r} was asked for, but torch {torch.__version__} finds no CUDA "

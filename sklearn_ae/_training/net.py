@@ -70,8 +70,13 @@ class TrainingNet(NeuralNet):
             decays = parameter.ndim > 1 and not name.startswith("network.linear.")
             (weights if decays else rest).append(parameter)
         groups = [{"params": weights, "weight_decay": self.settings.alpha}, {"params": rest}]
+        groups = [group for group in groups if group["params"]]
         _, kwargs = super().get_params_for_optimizer(prefix, [])
-        return ([group for group in groups if group["params"]],), kwargs
+        if isinstance(kwargs["lr"], torch.Tensor):
+            for group in groups:
+                # one tensor for both would be scaled twice by a schedule
+                group["lr"] = kwargs["lr"].clone()
+        return (groups,), kwargs
 
     def notify(self, method_name, **cb_kwargs):
         """Tell the callbacks; skorch's early stopping raises KeyboardInterrupt, Ctrl-C too."""
@@ -95,15 +100,15 @@ class TrainingNet(NeuralNet):
         """Reconstruction of ``x``."""
         return self.module_.network(x.to(self.device))
 
-    def objective(self, batch):
+    def objective(self, batch, generator=None):
         """Mean objective of a batch, each row by its weight."""
-        losses = add_terms(self.module_(batch[0], self.noise))
+        losses = add_terms(self.module_(batch[0], generator or self.noise))
         return (losses if batch.weight is None else losses * batch.weight).mean()
 
     def train_step(self, batch, **fit_params):
         """One step of the optimiser, with the hooks that skorch's epoch loop expects."""
         self._set_training(True)
-        self._set_learning_rate()
+        self.set_learning_rate()
         self.optimizer_.zero_grad(set_to_none=True)
         loss = self.objective(batch)
         loss.backward()
@@ -116,8 +121,12 @@ class TrainingNet(NeuralNet):
         """Loss and prediction of a validation batch."""
         self._set_training(False)
         with torch.no_grad():
-            loss = self.objective(batch)
+            loss = self.objective(batch, self.validation_noise())
         return {"loss": loss, "y_pred": self._prediction(batch)}
+
+    def validation_noise(self):
+        """A generator that draws the same noise table each time."""
+        return make_generator(self.settings.seed + 2, self.noise.device)
 
     def _prediction(self, batch):
         """Reconstruction in evaluation mode, which leaves running statistics alone."""
@@ -125,7 +134,8 @@ class TrainingNet(NeuralNet):
         with torch.no_grad():
             return self.infer(batch[0])
 
-    def _set_learning_rate(self):
+    def set_learning_rate(self):
+        """Set the learning rate of the next step."""
         if self.settings.learning_rate == "one_cycle":
             rate = self.settings.learning_rate_init * one_cycle(self.step_count, self.n_steps)
             for group in self.optimizer_.param_groups:
@@ -165,16 +175,27 @@ class TrainingNet(NeuralNet):
         self._set_training(True)
         if CapturedSteps.applies(self):
             return CapturedSteps.of(self, batches).run(batches).item()
-        optimizer = self.optimizer_
         total = torch.zeros((), device=batches.part.data.device)
         for batch in batches:
-            self._set_learning_rate()
-            optimizer.zero_grad(set_to_none=True)
-            loss = self.objective(batch)
-            loss.backward()
-            optimizer.step()
-            total.add_(loss.detach(), alpha=len(batch[0]))
+            self.set_learning_rate()
+            self.plain_step(batch, total)
         return total.item()
+
+    def plain_step(self, batch, total):
+        """One step of the optimiser; the objective is added to ``total``, unread.
+
+        Parameters
+        ----------
+        batch : Batch
+            The rows.
+        total : tensor of shape ()
+            Sum of the objective over the rows so far.
+        """
+        self.optimizer_.zero_grad(set_to_none=True)
+        loss = self.objective(batch)
+        loss.backward()
+        self.optimizer_.step()
+        total.add_(loss.detach(), alpha=len(batch[0]))
 
     def row_losses(self, part):
         """Objective of each row under one fixed noise table.
@@ -190,7 +211,7 @@ class TrainingNet(NeuralNet):
             The objective of each row, in the order of the part.
         """
         self._set_training(False)
-        generator = make_generator(self.settings.seed, self.noise.device)
+        generator = self.validation_noise()
         with torch.no_grad():
             return torch.cat(
                 [

@@ -40,9 +40,14 @@ def global_state_guard(seed):
         Seed in force inside.
     """
     with _GLOBAL_STATE_LOCK:
-        before = torch.default_generator.get_state()
-        torch.default_generator.manual_seed(seed)
+        generators = [torch.default_generator]
+        if torch.cuda.is_available() and torch.cuda.is_initialized():
+            generators += torch.cuda.default_generators
+        before = [generator.get_state() for generator in generators]
+        for generator in generators:
+            generator.manual_seed(seed)
         try:
             yield
         finally:
-            torch.default_generator.set_state(before)
+            for generator, state in zip(generators, before, strict=True):
+                generator.set_state(state)

@@ -73,7 +73,10 @@ class ReconstructionTask(nn.Module):
         code, state = self.network.encode(inputs)
         terms = {"reconstruction": self.loss(self.network.decode(code, state), x)}
         if self.penalty is not None:
-            penalty = self.penalty(inputs, code, self._encode)
+            # a penalty may differentiate the encoder, in validation too
+            with torch.enable_grad():
+                penalty = self.penalty(inputs, code, self._encode)
+            penalty = penalty if self.training else penalty.detach()
             if penalty.shape != terms["reconstruction"].shape:
                 raise ValueError(
                     f"The penalty must give one number per row, of shape ({len(x)},); got shape "
@@ -134,7 +137,7 @@ class EvidenceBoundTask(nn.Module):
     def begin_epoch(self, epoch):
         """Set the weight of the divergence for an epoch, counted from 0."""
         if self.kl_warm_up:
-            self.kl_weight.fill_(self.beta * min(1.0, (epoch + 1) / self.kl_warm_up))
+            self.kl_weight.fill_(self.beta * min(1.0, epoch / self.kl_warm_up))
 
     def forward(self, x, generator):
         """Terms of the objective: see `ReconstructionTask.forward`."""

@@ -48,9 +48,9 @@ class Settings:
     on_epoch : callable or None
         ``on_epoch(net, last)`` after each epoch; a true result stops training.
     foreign : bool
-        Whether a user's modules, which may draw from torch's global state, are trained.
-    capturable : bool
-        Whether steps may be captured in a CUDA graph.
+        Whether parts of the user's, which may draw from torch's global state, take part.
+    first_epoch : int
+        Passes made by earlier fits that this one goes on from.
     validation_batch_size : int
         Rows per validation batch.
     """
@@ -72,8 +72,13 @@ class Settings:
     callbacks: list | None = None
     on_epoch: object = None
     foreign: bool = False
-    capturable: bool = True
+    first_epoch: int = 0
     validation_batch_size: int = VALIDATION_BATCH
+
+    @property
+    def capturable(self):
+        """Whether steps may be captured in a CUDA graph: a user's code may not lend itself."""
+        return not self.foreign
 
 
 @dataclass
@@ -204,7 +209,7 @@ def make_net(task, settings):
         task,
         settings=settings,
         generator=make_generator(settings.seed),
-        noise=make_generator(settings.seed, device),
+        noise=make_generator(settings.seed + 1, device),
         optimizer=torch.optim.Adam,
         optimizer__fused=device.type != "mps",
         lr=torch.tensor(rate, device=device) if cuda and settings.capturable else rate,
@@ -261,8 +266,13 @@ def train(task, data, weight, settings, optimizer_state=None):
         state = net.optimizer_.state_dict()
         net.optimizer_.load_state_dict({**state, "state": optimizer_state})
     guard = global_state_guard(settings.seed) if settings.foreign else contextlib.nullcontext()
-    with guard:
-        result = _Run(net, *parts, settings).go()
+    try:
+        with guard:
+            result = _Run(net, *parts, settings).go()
+    finally:
+        # the net outlives the fit: nothing of it may hold the estimator or its data
+        settings.on_epoch = None
+        net.captured_steps = None
     task.network.autocast_dtype = None
     task.eval()
     return result
@@ -288,7 +298,7 @@ class _Run:
             weight = self.validation_part.weight
             if weight is not None:
                 self.validation_weight = weight.index_select(0, self.validation_part.rows)
-            if settings.gate or not settings.max_iter:
+            if settings.gate:
                 self.start_losses = net.row_losses(self.validation_part)
                 self._check_finite(weighted_mean(self.start_losses, self.validation_weight))
         start = BestWeights(net.module_) if settings.gate else None
@@ -309,7 +319,7 @@ class _Run:
             "dataset_train": self.train_part,
             "dataset_valid": self.validation_part,
         }  # fmt: skip
-        net.module_.begin_epoch(epoch)
+        net.module_.begin_epoch(self.settings.first_epoch + epoch)
         try:
             net.notify("on_epoch_begin", **parts)
             loss = net.run_epoch(batches)
@@ -349,6 +359,14 @@ class _Run:
             and self.epochs_without_gain >= self.settings.n_iter_no_change
         )
 
+    def _last_loss(self):
+        """Objective on the training rows where nothing is held out: of the last pass, if any."""
+        if self.loss_curve:
+            return self.loss_curve[-1]
+        part = self.train_part
+        weight = None if part.weight is None else part.weight.index_select(0, part.rows)
+        return weighted_mean(self.net.row_losses(part), weight)
+
     def _check_finite(self, loss):
         if not math.isfinite(loss):
             raise FloatingPointError(
@@ -369,7 +387,7 @@ class _Run:
                 start.restore()
                 best_loss = weighted_mean(self.start_losses, self.validation_weight)
         elif self.validation_part is None:
-            best_loss = min(self.loss_curve, default=math.nan)
+            best_loss = self._last_loss()
         return TrainingResult(
             self.net, self.loss_curve, self.validation_losses, best_loss, start_kept
         )

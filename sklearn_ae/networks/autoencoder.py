@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-# Standard deviations of a posterior stay within exp(-10) and exp(10): a step that is too long
+# Standard deviations of a posterior stay within exp(-15) and exp(15): a step that is too long
 # then ends in a large but finite loss, from which training recovers.
-LOG_VARIANCE_LIMIT = 20.0
+LOG_VARIANCE_LIMIT = 30.0
 
 
 class LinearPath(nn.Module):

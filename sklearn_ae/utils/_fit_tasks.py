@@ -23,6 +23,7 @@ class FitTasks:
         self.estimator = estimator
         self.data = data
         self.fitted_attributes = fitted_attributes
+        self.n_epochs = n_epochs
         self.epoch = None
         self.fit = None
         if SUPPORTS_CALLBACKS and getattr(estimator, "_skl_callbacks", None):
@@ -32,7 +33,8 @@ class FitTasks:
         """Tell that the fit begins."""
         if self.fit is not None:
             self.fit.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-            self._begin_epoch()
+            if self.n_epochs:
+                self._begin_epoch()
 
     def _begin_epoch(self):
         self.epoch = self.fit.subcontext(task_name="epoch")

@@ -27,8 +27,8 @@ class Moments:
     scale : float
         Root of the mean feature variance; 1 for a constant table.
     n_rows : float
-        Number of rows that the table stands for: the sum of the weights. Weights that add up
-        to less than two are taken as relative, and the rows are counted.
+        Number of rows that the table stands for: the sum of the weights, and no fewer than
+        there are, so that weights below one are taken as relative.
     """
 
     mean: np.ndarray
@@ -119,7 +119,7 @@ def table_moments(X, weight=None):
     # a variance at the level of rounding is none
     tiny = n_features * np.finfo(np.float64).eps ** 2 * float(np.square(mean).mean())
     scale = np.sqrt(variance) if variance > tiny else 1.0
-    return Moments(mean, scale, total if total >= 2 else float(n_rows))
+    return Moments(mean, scale, max(total, float(n_rows)))
 
 
 def scale_rows(X, moments, out):

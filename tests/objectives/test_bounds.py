@@ -133,13 +133,13 @@ def test_warm_up_raises_the_weight_to_beta_over_its_epochs():
     for epoch in range(6):
         task.begin_epoch(epoch)
         weights.append(task.kl_weight.item())
-    assert_allclose(weights, [0.5, 1.0, 1.5, 2.0, 2.0, 2.0])
+    assert_allclose(weights, [0.0, 0.5, 1.0, 1.5, 2.0, 2.0])
 
 
 def test_warm_up_does_not_enter_evaluation(x):
     network, likelihood = linear_model()
     task = EvidenceBoundTask(network, likelihood, kl_warm_up=10).double()
-    task.begin_epoch(0)
+    task.begin_epoch(1)
     with torch.no_grad():
         training = task.train()(x, torch.Generator().manual_seed(0))["kl"]
         evaluation = task.eval()(x, torch.Generator().manual_seed(0))["kl"]

@@ -1,0 +1,227 @@
+"""What a fit leaves behind: for the next fit, for memory, for other threads."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pandas as pd
+import pytest
+import skorch.callbacks
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+
+from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae.penalties import L1
+
+DIGITS = load_digits().data[:300]
+SMALL = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
+
+
+@pytest.mark.parametrize("max_iter", [0, 2])
+def test_a_deleted_estimator_is_freed_with_its_data(max_iter):
+    estimator = Autoencoder(hidden_layer_sizes=(8,), max_iter=max_iter).fit(DIGITS)
+    estimator.transform(DIGITS)
+    gone = weakref.ref(estimator)
+    del estimator
+    gc.collect()
+    assert gone() is None
+
+
+def test_fractional_weights_leave_the_start_alone():
+    weight = np.full(len(DIGITS), 0.006)
+    plain = VariationalAutoencoder(5, max_iter=0).fit(DIGITS)
+    weighted = VariationalAutoencoder(5, max_iter=0).fit(DIGITS, sample_weight=weight)
+    assert_allclose(weighted.noise_variance_, plain.noise_variance_, rtol=1e-9)
+    assert_allclose(weighted.score(DIGITS), plain.score(DIGITS), rtol=1e-9)
+    every = Autoencoder(None, max_iter=0).fit(DIGITS, sample_weight=weight)
+    assert every.n_components_ == min(DIGITS.shape)
+
+
+@pytest.mark.parametrize("change", [{"n_components": 3}, {"loss": "huber"}, {"whiten": True}])
+def test_a_warm_fit_refuses_another_model(change):
+    estimator = Autoencoder(2, warm_start=True, **SMALL).fit(DIGITS)
+    before = estimator.transform(DIGITS)
+    with pytest.raises(ValueError, match="changed from"):
+        estimator.set_params(**change).fit(DIGITS)
+    assert_array_equal(estimator.transform(DIGITS), before)
+
+
+def test_a_warm_fit_checks_range_and_parts():
+    X = (DIGITS > 8).astype(float)
+    estimator = Autoencoder(2, loss="log_loss", warm_start=True, **SMALL).fit(X)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        estimator.fit(255 * X)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        estimator.partial_fit(255 * X)
+    penalised = Autoencoder(2, penalty=L1(0.1), **SMALL).partial_fit(DIGITS)
+    with pytest.raises(ValueError, match="weight"):
+        penalised.set_params(penalty__weight=-5).partial_fit(DIGITS)
+
+
+def test_a_refit_of_another_kind_takes_old_attributes_away():
+    estimator = Autoencoder(2, **SMALL).fit(DIGITS)
+    assert not hasattr(estimator.set_params(init="random").fit(DIGITS), "explained_variance_")
+    vae = VariationalAutoencoder(2, **SMALL).fit(DIGITS)
+    vae.set_params(likelihood="bernoulli").fit((DIGITS > 8).astype(float))
+    assert not hasattr(vae, "noise_variance_")
+
+
+def test_history_has_an_entry_for_every_pass():
+    estimator = Autoencoder(2, **SMALL)
+    for rows in np.array_split(DIGITS, 4):
+        estimator.partial_fit(rows)
+    assert len(estimator.history_) == len(estimator.loss_curve_) == estimator.n_iter_ == 4
+
+
+def test_chunks_of_small_weight_move_the_model_less():
+    moved = []
+    for weight in (1.0, 1e-6):
+        estimator = Autoencoder(2, **SMALL).partial_fit(DIGITS[:150], sample_weight=np.ones(150))
+        before = estimator.loss_curve_[-1]
+        estimator.partial_fit(DIGITS[150:], sample_weight=np.full(150, weight))
+        moved.append(estimator.loss_curve_[-1] / before)
+    assert moved[1] < 1e-4 * moved[0]
+
+
+def test_a_chunk_without_weight_raises_and_changes_nothing():
+    estimator = Autoencoder(2, **SMALL).partial_fit(DIGITS)
+    before = estimator.transform(DIGITS)
+    with pytest.raises(ValueError, match="non-zero"):
+        estimator.partial_fit(DIGITS[:50], sample_weight=np.zeros(50))
+    assert_array_equal(estimator.transform(DIGITS), before)
+
+
+def test_the_first_chunk_needs_two_rows():
+    with pytest.raises(ValueError, match="first chunk"):
+        Autoencoder(2).partial_fit(DIGITS[:1])
+
+
+def test_warm_up_goes_on_over_chunks():
+    kl = {}
+    for warm_up in (0, 100):
+        vae = VariationalAutoencoder(2, kl_warm_up=warm_up, **SMALL)
+        for _ in range(3):
+            vae.partial_fit(DIGITS)
+        kl[warm_up] = vae.net_.module_.kl_weight.item()
+    assert_allclose([kl[0], kl[100]], [1.0, 0.02], rtol=1e-6)
+
+
+def test_a_tiny_chunk_does_not_speak_of_collapse():
+    vae = VariationalAutoencoder(2, **SMALL).partial_fit(DIGITS)
+    active = vae.active_units_
+    assert vae.partial_fit(DIGITS[:1]).active_units_ == active
+
+
+def test_best_loss_is_that_of_the_kept_weights():
+    estimator = Autoencoder(2, early_stopping=False, **SMALL).fit(DIGITS)
+    assert estimator.best_loss_ == estimator.loss_curve_[-1]
+    start = Autoencoder(2, max_iter=0).fit(DIGITS)
+    residual = DIGITS - PCA(2).fit(DIGITS).inverse_transform(PCA(2).fit_transform(DIGITS))
+    expected = (residual**2).sum(axis=1).mean() / start.scale_**2
+    assert_allclose(start.best_loss_, expected, rtol=1e-5)
+
+
+class Passive(skorch.callbacks.Callback):
+    def on_batch_end(self, net, **kwargs):
+        """Look at nothing."""
+
+
+@pytest.mark.parametrize("estimator_class", [Autoencoder, VariationalAutoencoder])
+def test_a_passive_batch_callback_changes_nothing(estimator_class):
+    plain, watched = (
+        estimator_class(2, skorch_callbacks=callbacks, **SMALL).fit(DIGITS).transform(DIGITS)
+        for callbacks in (None, [Passive()])
+    )
+    assert_allclose(watched, plain, rtol=1e-6, atol=1e-9)
+
+
+class Tangent(BaseEstimator):
+    """Squared norm of one random product with the encoder's Jacobian."""
+
+    def term(self, x, code, encode):
+        x = x.detach().requires_grad_()
+        code = encode(x)
+        direction = torch.ones_like(code)
+        (product,) = torch.autograd.grad(code, x, direction, create_graph=True)
+        return 1e-2 * product.square().sum(-1)
+
+
+def test_a_penalty_may_differentiate_the_encoder():
+    estimator = Autoencoder(2, penalty=Tangent(), **SMALL).fit(DIGITS)
+    assert len(estimator.validation_scores_) == 3
+
+
+def test_interpolate_ignores_the_output_container():
+    frame = pd.DataFrame(DIGITS).rename(columns=str)
+    vae = VariationalAutoencoder(2, **SMALL).set_output(transform="pandas").fit(frame)
+    line = vae.interpolate(frame.iloc[0], frame.iloc[1], n_steps=5)
+    assert line.shape == (5, 64)
+    assert_allclose(line[[0, -1]], vae.reconstruct(frame.iloc[:2]), rtol=1e-6, atol=1e-9)
+
+
+def test_a_users_part_is_copied_into_the_model():
+    activation = torch.nn.PReLU()
+    estimator = Autoencoder(2, code_activation=activation, **SMALL).fit(DIGITS)
+    assert estimator._config["code_activation"] is not activation
+
+
+def test_inference_does_not_wait_for_a_users_module_in_training():
+    waiting, done = threading.Event(), threading.Event()
+
+    class Wait(skorch.callbacks.Callback):
+        def on_epoch_end(self, net, **kwargs):
+            waiting.set()
+            assert done.wait(timeout=60)
+
+        def __deepcopy__(self, memo):
+            return self
+
+    def factory(n_features, n_components):
+        return torch.nn.Linear(n_features, n_components), torch.nn.Linear(n_components, n_features)
+
+    other = Autoencoder(2, **SMALL).fit(DIGITS)
+    slow = Autoencoder(
+        2, architecture=factory, max_iter=1, random_state=0, skorch_callbacks=[Wait()]
+    )
+    thread = threading.Thread(target=slow.fit, args=(DIGITS,))
+    thread.start()
+    assert waiting.wait(timeout=60)
+    transformed = other.transform(DIGITS)
+    done.set()
+    thread.join()
+    assert transformed.shape == (300, 2)
+
+
+def test_an_unknown_device_raises():
+    with pytest.raises(ValueError, match="banana"):
+        Autoencoder(device="banana").fit(DIGITS)
+
+
+@pytest.mark.parametrize("max_iter", [0, 2])
+@pytest.mark.parametrize("estimator_class", [Autoencoder, VariationalAutoencoder])
+def test_sklearn_callbacks_get_a_whole_estimator(estimator_class, max_iter):
+    pytest.importorskip("sklearn.callback")
+    seen = []
+
+    class Look:
+        def setup(self, estimator, context):
+            """Nothing to prepare."""
+
+        def teardown(self, estimator, context):
+            """Nothing to clear."""
+
+        def on_fit_task_begin(self, estimator, context):
+            """Nothing to note."""
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.task_name == "epoch":
+                seen.append(fitted_estimator.transform(DIGITS).shape)
+                assert np.isfinite(fitted_estimator.score(DIGITS))
+
+    estimator = estimator_class(2, hidden_layer_sizes=(8,), max_iter=max_iter, random_state=0)
+    estimator.set_callbacks(Look()).fit(DIGITS)
+    assert seen == [(300, 2)] * max_iter
