@@ -93,8 +93,9 @@ examples: .venv/.installed ## run the gallery scripts at reduced size
 test-slow: .venv/.installed ## tests that are slow or need the network
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or download" $(ARGS)
 
+# Old packages warn of one another, so that warnings are no errors there.
 test-oldest: .venv-oldest/.installed ## tests on the oldest supported versions
-	@OMP_NUM_THREADS=1 $(OLDEST)/python -m pytest $(PARALLEL) $(ARGS)
+	@OMP_NUM_THREADS=1 $(OLDEST)/python -m pytest $(PARALLEL) -W default $(ARGS)
 
 test-gpu: .venv/.installed ## tests that need a CUDA device
 	@$(BIN)/python -m pytest -m gpu $(ARGS)

@@ -1,9 +1,13 @@
 """The command line: ``sklearn-ae`` and ``python -m sklearn_ae``."""
 
 import argparse
+import contextlib
+import signal
 import sys
+import threading
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class _Parser(argparse.ArgumentParser):
@@ -24,11 +28,15 @@ def main(argv=None):
     -------
     status : int
         0, 1 where results could not be written or every reducer failed, 2 for bad input,
-        130 after Ctrl-C.
+        130 after Ctrl-C. After SIGTERM it exits with 143.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        # A character that the terminal cannot show must not cost the results.
+        sys.stdout.reconfigure(errors="replace")
     try:
-        arguments = _parser().parse_args(argv)
-        return arguments.run(arguments)
+        with _terminable():
+            arguments = _parser().parse_args(argv)
+            return arguments.run(arguments)
     except KeyboardInterrupt:
         print("sklearn-ae: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -37,6 +45,25 @@ def main(argv=None):
 
         print(f"sklearn-ae: error: {first_line(error)}", file=sys.stderr)
         return 2
+
+
+@contextlib.contextmanager
+def _terminable():
+    """SIGTERM ends what runs inside by an exception, so that it cleans up."""
+    # Only the main thread may set handlers.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number, frame):
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        # None stands for a handler that Python did not set: it cannot be put back.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _parser():

@@ -140,7 +140,6 @@ def expected_failed_checks(estimator):
         return {"check_transformer_n_iter": "max_iter=0 asks for the start: no pass is made"}
     return {
         "check_sample_weight_equivalence_on_dense_data": MINIBATCH_REASON,
-        "check_sample_weight_equivalence_on_sparse_data": MINIBATCH_REASON,
     }
 
 

@@ -87,11 +87,20 @@ def run(*arguments, **how):
         (["good.csv", "--reducers", ","], "no reducer"),
         (["good.csv", "--output", "no/such/folder/r.html"], "no folder"),
         (["good.csv", "--csv", "."], "it is a folder"),
+        (["good.csv", "--csv", "good.csv"], "cannot write good.csv: it is the input"),
+        (["good.csv", "--json", "../{folder}/good.csv"], "it is the input"),
+        (["good.csv", "--output", "hard_link.csv"], "it is the input"),
+        (["good.csv", "--csv", "r.txt", "--json", "./r.txt"], "another output"),
+        (["good.csv", "--json", "report.html"], "another output"),
+        (["~nosuchuser/x.csv"], "cannot read ~nosuchuser/x.csv"),
         (["good.csv", "--colour", "red"], "unrecognized arguments"),
         ([], "required: DATA"),
     ],
 )
 def test_bad_input_ends_in_one_line_and_status_2(folder, capsys, arguments, reason):
+    os.link("good.csv", "hard_link.csv")
+    arguments = [argument.format(folder=folder.name) for argument in arguments]
+    before = Path("good.csv").read_bytes()
     try:
         status = main(["compare", *arguments])
     except SystemExit as error:
@@ -101,6 +110,7 @@ def test_bad_input_ends_in_one_line_and_status_2(folder, capsys, arguments, reas
     assert captured.err.startswith("sklearn-ae: error: ") and captured.err.count("\n") == 1
     assert any(part in captured.err for part in reason.split("|"))
     assert not Path("report.html").exists()
+    assert Path("good.csv").read_bytes() == before
 
 
 def test_whole_command_in_a_process(folder):
@@ -153,19 +163,90 @@ def test_interrupt_stops_at_once_with_status_130(folder):
     assert list(folder.glob("sklearn_ae_compare_*")) == []
 
 
-def test_report_that_cannot_be_written_loses_no_results(folder, capsys, monkeypatch):
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_termination_cleans_up_with_status_143(folder):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    process = subprocess.Popen(
+        [*COMMAND, "compare", "digits", "--no-report", "--reducers", "tsne,vae"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    deadline = time.monotonic() + 120
+    while not children_of(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (child,) = children_of(process.pid)
+    process.terminate()
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 143 and "Traceback" not in errors
+    assert not Path(f"/proc/{child}").exists()
+    assert list(folder.glob("sklearn_ae_compare_*")) == []
+
+
+QUICK = ("compare", "good.csv", "--reducers", "pca", "--repeats", "1", "--quiet", "--no-report")
+
+
+def test_terminal_without_unicode_loses_nothing(folder):
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [*COMMAND, *QUICK, "--repeats", "2", "--csv", "r.csv"],
+        capture_output=True, text=True, cwd=folder, env=environment, timeout=180,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "") and "wrote r.csv" in done.stdout
+
+
+def test_closed_pipe_is_quiet_and_loses_nothing(folder):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*COMMAND, *QUICK, "--csv", "r.csv"],
+        stdout=writer, stderr=subprocess.PIPE, text=True, cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=180,
+    )  # fmt: skip
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(pd.read_csv(folder / "r.csv")) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (RuntimeError("no font"), "no font"),
+        (TypeError("bad type"), "bad type"),
+        (KeyError("colour"), "'colour'"),
+    ],
+)
+def test_report_that_cannot_be_written_loses_no_results(folder, capsys, monkeypatch, error, reason):
     def full(self, path=None):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(ComparisonResult, "to_html", full)
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     status = main(["compare", "good.csv", "--reducers", "pca", "--repeats", "1", "--quiet"])
     captured = capsys.readouterr()
     assert status == 1 and "PCA" in captured.out
-    assert "cannot write report.html: [Errno 28] No space left on device" in captured.err
+    assert f"cannot write report.html: {reason}" in captured.err
     (saved,) = folder.glob("sklearn-ae-results-*.json")
     assert str(saved) in captured.err
     assert json.loads(saved.read_text())["results"][0]["reducer"] == "PCA"
+
+
+def test_template_that_fails_loses_no_results(folder, capsys, monkeypatch):
+    jinja2 = pytest.importorskip("jinja2")
+
+    def fail(self, name):
+        raise jinja2.TemplateNotFound(name)
+
+    monkeypatch.setattr(jinja2.Environment, "get_template", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    arguments = [argument for argument in QUICK if argument != "--no-report"]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert "PCA" in captured.out and "the report cannot be rendered" in captured.err
+    assert len(list(folder.glob("sklearn-ae-results-*.json"))) == 1
 
 
 def test_every_reducer_failing_is_status_1(folder, capsys, monkeypatch):

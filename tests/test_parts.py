@@ -329,7 +329,9 @@ def test_noise_shrinks_a_linear_autoencoder():
         learning_rate_init=1e-2, early_stopping=False, random_state=0,
     ).fit(X)  # fmt: skip
     centred = X - X.mean(axis=0)
-    slope = np.diag(np.linalg.lstsq(centred, estimator.reconstruct(X) - X.mean(axis=0))[0])
+    slope = np.diag(
+        np.linalg.lstsq(centred, estimator.reconstruct(X) - X.mean(axis=0), rcond=None)[0]
+    )
     variance = X.var(axis=0)[:2]
     assert_allclose(slope[:2], variance / (variance + 1.5**2), atol=0.05)
 

@@ -16,6 +16,19 @@ DATA is the path of a CSV, TSV, Parquet, NPY or NPZ file, or one of
 {", ".join(NAMED_SETS)},
 or the name of a table of ADBench, such as Pima.
 """
+# What the drawing and writing of results has been seen or is documented to raise: none of it
+# may cost the results.
+WRITE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 EXAMPLES = """\
 examples:
   sklearn-ae compare digits
@@ -75,6 +88,7 @@ def run(arguments):
         "to_json": arguments.json,
     }
     outputs = {method: Path(path) for method, path in outputs.items() if path is not None}
+    _check_distinct(arguments.data, list(outputs.values()))
     for path in outputs.values():
         _check_writable(path)
     if "to_html" in outputs:
@@ -94,19 +108,50 @@ def run(arguments):
         random_state=arguments.seed,
         verbose=0 if arguments.quiet else 2,
     )
-    problems = _write(result, outputs)
     from sklearn_ae.comparison._text import print_table
 
-    print_table(result)
-    for path in outputs.values():
-        if path not in problems:
-            print(f"wrote {path}")
-    sys.stdout.flush()
+    # The table first: whatever happens to the files, the results are seen.
+    problems = _show(lambda: print_table(result))
+    problems |= _write(result, outputs)
+    wrote = "".join(f"wrote {path}\n" for path in outputs.values() if path not in problems)
+    problems |= _show(lambda: print(wrote, end=""))
     for path, reason in problems.items():
         print(f"sklearn-ae: error: cannot write {path}: {reason}", file=sys.stderr)
-    if problems and "to_json" not in outputs:
+    if problems and outputs.get("to_json", next(iter(problems))) in problems:
         _save_elsewhere(result)
     return 1 if problems or len(result.errors()) == len(result.summary_) else 0
+
+
+def _show(write):
+    """Write on standard output; the reason where that fails, unless the reader has gone."""
+    try:
+        write()
+        print(end="", flush=True)
+    except OSError as error:
+        # What is still in the buffer goes nowhere, so that Python does not complain at exit.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        if not isinstance(error, BrokenPipeError):
+            return {"standard output": first_line(error)}
+    return {}
+
+
+def _check_distinct(data, outputs):
+    """Refuse an output that is the input or another output."""
+    source = Path(os.path.expanduser(data))
+    for number, path in enumerate(outputs):
+        if source.is_file() and _is_same(path, source):
+            raise ValueError(f"cannot write {path}: it is the input")
+        if any(_is_same(path, other) for other in outputs[:number]):
+            raise ValueError(f"cannot write {path}: another output has the same path")
+
+
+def _is_same(path, other):
+    """Whether both are one file, under whatever names, or would be once they are written."""
+    if path.exists() and other.exists():
+        return path.samefile(other)
+    return path.resolve() == other.resolve()
 
 
 def _check_writable(path):
@@ -135,14 +180,19 @@ def _write(result, outputs):
     for method, path in outputs.items():
         try:
             getattr(result, method)(path)
-        except (OSError, ValueError, ImportError) as error:
+        except WRITE_ERRORS as error:
             problems[path] = first_line(error)
     return problems
 
 
 def _save_elsewhere(result):
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="sklearn-ae-results-", suffix=".json", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(result.to_json())
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="sklearn-ae-results-", suffix=".json", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(result.to_json())
+    except WRITE_ERRORS as error:
+        reason = first_line(error)
+        print(f"sklearn-ae: error: cannot save the results elsewhere: {reason}", file=sys.stderr)
+        return
     print(f"sklearn-ae: the results are in {file.name}", file=sys.stderr)

@@ -1,12 +1,14 @@
 """The main job: reducers side by side on one split of the data."""
 
 import contextlib
+import operator
 import os
 import platform
 import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from importlib import metadata
 from numbers import Integral, Real
 from pathlib import Path
@@ -16,7 +18,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from sklearn_ae.comparison._data import Dataset, as_dataset, load_data, split_target
+from sklearn_ae.comparison._data import as_dataset, check_target, load_data, split_target
 from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._prepare import prepare
@@ -26,6 +28,8 @@ from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._runner import Job
 
 MIN_SAMPLES = 10
+# Up to so many different whole numbers, and a fifth of the rows, a target is a label.
+MAX_NUMBERED_CLASSES = 1000
 PACKAGES = ("sklearn-ae", "scikit-learn", "numpy", "torch", "umap-learn")
 
 
@@ -132,37 +136,36 @@ def compare(
     """
     start = time.perf_counter()
     _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbose)
+    n_components, n_repeats, max_rows = map(_as_int, (n_components, n_repeats, max_rows))
     reducers = resolve(reducers)
     rng = check_random_state(random_state)
     data = _load(X, y, name, image_shape)
     data = _drop_rows(data, max_rows, rng)
-    labels, is_class = _labels(data)
+    labels, classes = _labels(data)
     preparation = prepare(data, scale)
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
     with _temporary_folder() as folder:
-        splits = _Splits(folder, preparation, labels if is_class else None, test_size, seeds)
-        _check_n_components(n_components, reducers, splits)
+        splits = _Splits(folder, preparation, None if classes is None else labels, test_size, seeds)
+        _check_n_components(n_components, reducers, splits, preparation.notes)
         rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose)
         example = splits.example()
     notes = [*data.notes, *preparation.notes, *splits.notes]
-    if labels is not None and not is_class:
+    if labels is not None and classes is None:
         notes.append("the target is a number, not a label: it colours the maps only")
+    is_image = data.image_shape is not None and np.prod(data.image_shape) == splits.n_features
+    if data.image_shape is not None and not is_image:
+        left = f"{splits.n_features} features are left of {data.X.shape[1]}"
+        notes.append(f"not shown as images: {left}")
     settings = {
         "data": data.name,
-        "rows": len(data.X),
-        "columns": data.X.shape[1],
-        "features": splits.n_features,
-        "classes": len(np.unique(labels)) if is_class else None,
-        "training rows": len(splits.first[0]),
-        "test rows": len(splits.first[1]),
+        **_sizes(data, classes, splits),
         "components": n_components,
         "repeats": n_repeats,
-        "random state": random_state if isinstance(random_state, Integral) else None,
+        "random state": _as_int(random_state) if isinstance(random_state, Integral) else None,
         "seeds": seeds,
         "reducers": {key: _describe(value) for key, value in reducers.items()},
         "seconds": round(time.perf_counter() - start, 1),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
-        "versions": _versions(),
+        **_surroundings(),
     }
     return ComparisonResult(
         results=_table(rows, n_repeats),
@@ -170,8 +173,8 @@ def compare(
         notes=notes,
         codes=arrays,
         example=example,
-        colours=_colours(labels, is_class, data.target_names, splits.first[1]),
-        image_shape=data.image_shape,
+        colours=_colours(labels, classes, splits.first[1]),
+        image_shape=data.image_shape if is_image else None,
         pca=next((key for key, value in reducers.items() if _is_pca(value)), None),
         autoencoders=[key for key, value in reducers.items() if _is_ours(value)],
     )
@@ -201,29 +204,29 @@ def _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbo
         )
 
 
+def _as_int(value):
+    """Python's own integer, which JSON can hold; NumPy's cannot. None stays None."""
+    return None if value is None else operator.index(value)
+
+
 def _load(X, y, name, image_shape):
     column = y if isinstance(y, str) else None
     if isinstance(X, str | os.PathLike):
-        data = load_data(X, column)
-        if y is not None and column is None:
-            data = as_dataset(data.X, y, name=data.name, image_shape=data.image_shape)
-    elif isinstance(X, Dataset):
-        data = X
-    elif column is not None:
-        if hasattr(X, "to_pandas"):
-            X = X.to_pandas()
-        if not isinstance(X, pd.DataFrame):
-            raise ValueError(f"y={column!r} names a column, but X is not a DataFrame")
-        X, y = split_target(X, column)
-        data = as_dataset(X, y)
+        data, y = load_data(X, column), None if column is not None else y
     else:
-        data = as_dataset(X, y)
+        data = as_dataset(X)
+    if isinstance(y, str):
+        if not isinstance(data.X, pd.DataFrame):
+            raise ValueError(f"y={column!r} names a column, but X is not a DataFrame")
+        rows, y = split_target(data.X, column)
+        data = replace(data, X=rows)
+    if y is not None:
+        data = replace(data, y=check_target(y, len(data.X)), target_names=None)
     if image_shape is not None:
         image_shape = tuple(image_shape)
         if len(image_shape) != 2 or np.prod(image_shape) != data.X.shape[1]:
             raise ValueError(f"image_shape={image_shape} does not fit {data.X.shape[1]} features")
-    changes = {"name": name or data.name, "image_shape": image_shape or data.image_shape}
-    return Dataset(**{**vars(data), **changes})
+    return replace(data, name=name or data.name, image_shape=image_shape or data.image_shape)
 
 
 def _drop_rows(data, max_rows, rng):
@@ -245,26 +248,35 @@ def _drop_rows(data, max_rows, rng):
         return data
     X = data.X.iloc[keep] if isinstance(data.X, pd.DataFrame) else data.X[keep]
     y = None if data.y is None else data.y[keep]
-    return Dataset(**{**vars(data), "X": X, "y": y, "notes": tuple(notes)})
+    return replace(data, X=X, y=y, notes=tuple(notes))
 
 
 def _labels(data):
-    """Numbers of the classes, or the values of a target that is no label; and which it is."""
+    """Class of each row as a number, and the classes as text.
+
+    Of a target that is no label, its values and None; None and None without a target.
+    """
     if data.y is None:
-        return None, False
+        return None, None
     y = pd.Series(data.y).infer_objects()
     numeric = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
     n_classes = y.nunique()
     if n_classes < 2:
         raise ValueError("the labels have a single class: there is nothing to tell apart")
-    if numeric:
-        values = y.to_numpy(dtype=np.float64)
-        if n_classes > max(20, len(y) ** 0.5) or np.any(values != np.round(values)):
-            return values, False
-    elif n_classes > len(y) / 2:
-        raise ValueError(f"the target has {n_classes} classes in {len(y)} rows: it is no label")
-    classes, codes = np.unique(y.to_numpy() if numeric else y.astype(str), return_inverse=True)
-    return codes if numeric or data.target_names else np.array(classes)[codes], True
+    if not numeric:
+        if n_classes > len(y) / 2:
+            raise ValueError(f"the target has {n_classes} classes in {len(y)} rows: it is no label")
+        classes, codes = np.unique(y.astype(str).to_numpy(dtype=object), return_inverse=True)
+        return codes, classes.astype(str)
+    values = y.to_numpy(dtype=np.float64)
+    most = max(20, min(len(y) / 5, MAX_NUMBERED_CLASSES))
+    if n_classes > most or np.any(values != np.round(values)):
+        return values, None
+    classes, codes = np.unique(values, return_inverse=True)
+    classes, names = [int(value) for value in classes], data.target_names
+    if names is not None and classes[0] >= 0 and classes[-1] < len(names):
+        return codes, np.array([names[value] for value in classes])
+    return codes, np.array([str(value) for value in classes])
 
 
 class _Splits:
@@ -294,7 +306,7 @@ class _Splits:
             fixed = X
             np.savez(folder / f"split_{repeat}.npz", train=train, test=test)
         if labels is not None:
-            np.save(folder / "y.npy", np.unique(labels, return_inverse=True)[1])
+            np.save(folder / "y.npy", labels)
 
     def _stratification(self, labels, n_samples, test_size):
         if labels is None:
@@ -311,12 +323,13 @@ class _Splits:
         return self.X_test, self.names
 
 
-def _check_n_components(n_components, reducers, splits):
+def _check_n_components(n_components, reducers, splits, notes):
     largest = min(len(splits.first[0]), splits.n_features)
     if n_components > largest and any(isinstance(value, str) for value in reducers.values()):
+        dropped = "".join(f"; {note}" for note in notes if note.startswith("dropped "))
         raise ValueError(
             f"n_components={n_components} must be between 1 and min(n_samples, n_features)="
-            f"{largest}, counted on the training rows"
+            f"{largest}, counted on the training rows{dropped}"
         )
 
 
@@ -360,15 +373,11 @@ def _table(rows, n_repeats):
     return table.astype(dict.fromkeys(keys, np.float64))
 
 
-def _colours(labels, is_class, target_names, test):
+def _colours(labels, classes, test):
     """What colours the points of a map: names of classes, or numbers; None without labels."""
     if labels is None:
         return None
-    values = labels[test]
-    if is_class and target_names is not None and labels.dtype.kind == "i":
-        if len(target_names) > labels.max():
-            return np.asarray(target_names)[values]
-    return values.astype(str) if is_class else values
+    return labels[test] if classes is None else classes[labels[test]]
 
 
 def _is_pca(reducer):
@@ -389,11 +398,25 @@ def _describe(reducer):
     return f"{shown} with its defaults"
 
 
-def _versions():
+def _sizes(data, classes, splits):
+    train, test = splits.first
+    return {
+        "rows": len(data.X),
+        "columns": data.X.shape[1],
+        "features": splits.n_features,
+        "classes": None if classes is None else len(classes),
+        "training rows": len(train),
+        "test rows": len(test),
+    }
+
+
+def _surroundings():
+    """The machine and the versions of what ran on it."""
     versions = {"Python": sys.version.split()[0]}
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             versions[package] = "not installed"
-    return versions
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    return {"machine": machine, "versions": versions}

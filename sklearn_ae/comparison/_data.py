@@ -1,7 +1,10 @@
 """What `compare` can read: named data sets, files, and what the caller holds in memory."""
 
+import lzma
+import warnings
 import zipfile
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,18 @@ NAMED_SETS = ("digits", "mnist", "fashion_mnist", *BUNDLED_TABLES)
 SUFFIXES = (".csv", ".tsv", ".parquet", ".npy", ".npz")
 DATA_KEYS = ("X", "data", "x", "images", "arr_0")
 TARGET_KEYS = ("y", "target", "label", "labels")
+MISSING_MARKS = ("", "?", "NA", "N/A", "nan", "NaN", "None", "null")
+# What the readers raise on a damaged file.
+READ_ERRORS = (
+    ValueError,
+    OSError,
+    EOFError,
+    ArithmeticError,
+    RuntimeError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -86,12 +101,27 @@ def load_data(source, target=None):
     >>> digits.X.shape, digits.image_shape
     ((1797, 64), (8, 8))
     """
-    path = Path(source).expanduser()
-    if path.exists() or path.suffix.lower() in SUFFIXES or len(path.parts) > 1:
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(f"cannot read {source}: {first_line(error)}") from error
+    is_path = path.suffix.lower() in SUFFIXES or len(path.parts) > 1
+    # A folder that is called like a data set does not hide it.
+    if is_path or (path.exists() and not _is_named(str(source))):
         return _load_file(path, target)
     if target is not None:
         raise ValueError(f"the named data set {source!r} has its own labels: drop the target")
     return _load_named(str(source))
+
+
+def _is_named(name):
+    if name in NAMED_SETS:
+        return True
+    # The fetchers need pooch, which nothing else of the comparison does.
+    from sklearn_ae import datasets
+
+    table = name.removeprefix("adbench:")
+    return bool({table, table.partition("_")[2]} & {*datasets.ADBENCH_NAMES})
 
 
 def _load_named(name):
@@ -113,7 +143,6 @@ def _load_named(name):
             name,
             target_names=names,
         )
-    # The fetchers need pooch, which nothing else of the comparison does.
     from sklearn_ae import datasets
 
     if name in ("mnist", "fashion_mnist"):
@@ -126,14 +155,12 @@ def _load_named(name):
             target_names=tuple(images.target_names),
             notes=("pixels divided by 255, so they lie in [0, 1]; not standardised",),
         )
-    table = name.removeprefix("adbench:")
-    known = {*datasets.ADBENCH_NAMES}
-    if table not in known and table.partition("_")[2] not in known:
+    if not _is_named(name):
         raise ValueError(
             f"{name!r} is neither a file nor a named data set ({', '.join(NAMED_SETS)}, "
             "or a table of ADBench such as Pima)"
         )
-    bunch = datasets.fetch_adbench(table, as_frame=True)
+    bunch = datasets.fetch_adbench(name.removeprefix("adbench:"), as_frame=True)
     return Dataset(
         bunch.data,
         np.asarray(bunch.target),
@@ -153,7 +180,12 @@ def _load_file(path, target):
             f"cannot read {path}: unknown kind of file (CSV, TSV, Parquet, NPY and NPZ are read)"
         )
     X, y = readers.get(suffix, _read_table)(path, target)
-    return as_dataset(X, y, name=path.name)
+    data = as_dataset(X, y, name=path.name)
+    if isinstance(X, pd.DataFrame) and suffix != ".parquet":
+        names = [*X.columns] if target is None else [*X.columns, target]
+        if names and pd.to_numeric(pd.Series(names), errors="coerce").notna().all():
+            data = replace(data, notes=(*data.notes, "first row taken as header"))
+    return data
 
 
 def _read_table(path, target):
@@ -166,19 +198,41 @@ def _read_table(path, target):
         raise ImportError(
             f"cannot read {path}: pip install 'sklearn-ae[compare]' for Parquet files"
         ) from error
-    except (ValueError, OSError, EOFError) as error:
+    except READ_ERRORS as error:
         raise ValueError(f"cannot read {path}: {first_line(error)}") from error
     return (frame, None) if target is None else split_target(frame, target)
 
 
 def _read_csv(path):
     separator = "\t" if ".tsv" in path.suffixes else ","
-    frame = pd.read_csv(path, sep=separator, skipinitialspace=True, low_memory=False)
-    if frame.shape[1] == 1:
-        for other in (";", "\t", "|"):
-            if other in str(frame.columns[0]):
-                return pd.read_csv(path, sep=other, skipinitialspace=True, low_memory=False)
-    return frame
+    heads = pd.read_csv(path, sep=separator, skipinitialspace=True, nrows=0).columns
+    if len(heads) == 1:
+        found = (other for other in (";", "\t", "|") if other in str(heads[0]))
+        separator = next(found, separator)
+    with warnings.catch_warnings():
+        # Cells beyond the header would be lost; without index_col they would shift the others.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            frame = pd.read_csv(
+                path, sep=separator, skipinitialspace=True, low_memory=False, index_col=False
+            )
+        except pd.errors.ParserWarning as error:
+            raise ValueError("its rows have more cells than its header") from error
+    return frame if separator == "," else frame.apply(_decimal_commas)
+
+
+def _decimal_commas(column):
+    """The column as numbers where it holds numbers written 1,5; else as it is."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column
+    text = column.astype(object)
+    text = text.map(lambda value: value.strip() if isinstance(value, str) else value)
+    text = text.mask(text.isin(MISSING_MARKS))
+    present = text.dropna().astype(str)
+    number = r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?"
+    if present.empty or not present.str.fullmatch(number).all():
+        return column
+    return text.str.replace(",", ".").astype(np.float64)
 
 
 def split_target(frame, target):
@@ -229,7 +283,7 @@ def _read_arrays(path):
             # allow_pickle stays off: a file of objects could run code.
             content = np.load(file, allow_pickle=False)
             return content if isinstance(content, np.ndarray) else dict(content.items())
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except READ_ERRORS as error:
         reason = first_line(error)
         if "allow_pickle" in reason or "pickled" in reason:
             reason = "it holds Python objects or is damaged; only plain arrays are read"
@@ -255,7 +309,7 @@ def as_dataset(X, y=None, *, name="data", image_shape=None):
             X = np.divide(X, 255, dtype=np.float32)
             notes = ("bytes divided by 255, so they lie in [0, 1]; not standardised",)
     if y is not None:
-        y = _check_target(y, len(X))
+        y = check_target(y, len(X))
     return Dataset(X, y, name, image_shape or _guess_image_shape(X), notes=notes)
 
 
@@ -270,7 +324,8 @@ def _check_matrix(X):
     raise ValueError(f"Expected 2D array, got {X.ndim}D array of shape {X.shape}: {advice}")
 
 
-def _check_target(y, n_samples):
+def check_target(y, n_samples):
+    """The labels as a vector of that length."""
     y = np.asarray(y)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
@@ -280,6 +335,8 @@ def _check_target(y, n_samples):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {[n_samples, len(y)]}"
         )
+    if y.dtype.kind == "O" and any(map(pd.api.types.is_list_like, y)):
+        raise ValueError("the target holds lists: only numbers and text are read")
     return y
 
 

@@ -219,8 +219,13 @@ def _measure_in_sample(model, X_test, labels, seed, meter):
 
 
 def _fit_notes(model):
-    kept = getattr(model, "start_kept_", None)
-    return ["training brought no gain on validation rows: PCA start kept"] if kept else []
+    if not getattr(model, "start_kept_", False):
+        return []
+    if getattr(model, "max_iter", None) == 0:
+        return ["max_iter=0, not trained: PCA start kept"]
+    if getattr(model, "n_iter_", None) == 0:
+        return ["too few rows to train: PCA start kept"]
+    return ["training brought no gain on validation rows: PCA start kept"]
 
 
 def _trustworthiness(X, Z, seed):

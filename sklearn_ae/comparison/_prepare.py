@@ -10,8 +10,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from sklearn_ae.comparison._data import MISSING_MARKS
+
 MAX_CATEGORIES = 20
-MISSING_MARKS = ("", "?", "NA", "N/A", "nan", "NaN", "None", "null")
 
 
 def clean_columns(frame):
@@ -69,6 +70,8 @@ def _as_numbers(column):
     if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
         start = column.min()
         return (column - start) / pd.Timedelta(days=1)
+    if column.map(types.is_list_like).any():
+        raise ValueError(f"column {column.name!r} holds lists: only numbers and text are read")
     text = column.astype(object).map(lambda value: value.strip() if _is_text(value) else value)
     text = text.mask(text.isin(MISSING_MARKS))
     try:

@@ -30,7 +30,7 @@ def progress(n_steps, verbose):
             yield _Lines()
             return
         with Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed}/{task.total} fits"),
             TimeElapsedColumn(),

@@ -17,30 +17,39 @@ MAX_BARNES_HUT_COMPONENTS = 3
 
 
 def resolve(reducers):
-    """A dict from the name shown to a key of `DEFAULT_REDUCERS` or an estimator."""
+    """A dict from the name shown to a key of `DEFAULT_REDUCERS` or an estimator.
+
+    A name that occurs again is numbered: PCA, PCA (2).
+    """
     if reducers is None:
         return dict(DEFAULT_REDUCERS)
     if isinstance(reducers, str):
         reducers = [reducers]
     if not hasattr(reducers, "items"):
         names = {key: name for name, key in DEFAULT_REDUCERS.items()}
-        reducers = {
-            names.get(_as_key(item), str(item)) if isinstance(item, str) else _name(item): item
+        pairs = [
+            (names.get(_as_key(item), item) if isinstance(item, str) else _name(item), item)
             for item in reducers
-        }
-    if not reducers:
+        ]
+    else:
+        pairs = [(str(name), item) for name, item in reducers.items()]
+    if not pairs:
         raise ValueError("there is no reducer to compare")
     resolved = {}
-    for name, reducer in reducers.items():
+    for wanted, reducer in pairs:
+        name, number = wanted, 1
+        while name in resolved:
+            number += 1
+            name = f"{wanted} ({number})"
         if isinstance(reducer, str):
-            resolved[str(name)] = _known_key(reducer)
+            resolved[name] = _known_key(reducer)
         elif isinstance(reducer, type) or not hasattr(reducer, "fit"):
             raise TypeError(
                 f"reducer {name!r} should be an estimator instance or one of "
                 f"{sorted(DEFAULT_REDUCERS.values())}, got {reducer!r}"
             )
         else:
-            resolved[str(name)] = reducer
+            resolved[name] = reducer
     if RAW_DATA in resolved:
         raise ValueError(f"the name {RAW_DATA!r} is taken by a row of the table")
     return resolved

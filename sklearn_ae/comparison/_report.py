@@ -4,14 +4,20 @@ import base64
 import io
 from datetime import datetime
 
-from jinja2 import Environment, PackageLoader, select_autoescape
+from jinja2 import Environment, PackageLoader, TemplateError, select_autoescape
 from matplotlib import rc_context
 
 from sklearn_ae.comparison._text import footnotes, table_rows, title
 
 LIGHT = {"text.color": "#1f2430", "axes.labelcolor": "#1f2430", "axes.edgecolor": "#9aa3b2"}
 DARK = {"text.color": "#e6e9ef", "axes.labelcolor": "#e6e9ef", "axes.edgecolor": "#5c6575"}
-SHARED = {"font.family": "sans-serif", "svg.fonttype": "path", "figure.facecolor": "none"}
+SHARED = {
+    "font.family": "sans-serif",
+    "svg.fonttype": "path",
+    "figure.facecolor": "none",
+    # Names are shown as they are: a dollar sign starts no formula.
+    "text.parse_math": False,
+}
 DOTS_PER_INCH = 144
 
 
@@ -29,7 +35,7 @@ def render(result):
         ("Reconstructions", result.plot_reconstructions, _about_reconstructions(result)),
         ("Measures", result.plot_metrics, "Bars are means, lines the spread over repeats."),
     ]
-    return environment.get_template("_report.html.jinja").render(
+    content = dict(
         title=title(result),
         verdict=result.verdict_,
         measures=result.measures(),
@@ -40,6 +46,11 @@ def render(result):
         figures=[_themes(*figure) for figure in figures] if succeeded else [],
         date=datetime.now().strftime("%Y-%m-%d %H:%M"),
     )
+    try:
+        return environment.get_template("_report.html.jinja").render(content)
+    except TemplateError as error:
+        # Callers need not know which package renders.
+        raise RuntimeError(f"the report cannot be rendered: {error}") from error
 
 
 def _about_maps(result):

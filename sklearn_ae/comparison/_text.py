@@ -102,7 +102,7 @@ def text_table(result):
         )
         text.append("  ".join([first, *rest]).rstrip())
     marks = f"{BEST_MARK} best of its column among rows judged on held-out data"
-    below = [marks, *footnotes(result)]
+    below = [marks, *footnotes(result), *result.notes_]
     return "\n".join([title(result), "", *text, "", *below, "", *result.verdict_])
 
 
@@ -111,14 +111,16 @@ def print_table(result):
     try:
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
+        from rich.markup import escape
         from rich.table import Table
     except ImportError:
         print(text_table(result))
         return
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         print(text_table(result))
         return
-    table = Table(title=title(result), title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    heading = escape(title(result))
+    table = Table(title=heading, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     for measure in result.measures():
         table.add_column(measure.label, justify="right", overflow="fold")
@@ -126,13 +128,13 @@ def print_table(result):
     for row in rows:
         name = row["name"] + (f" {IN_SAMPLE_MARK}" if row["in_sample"] else "")
         cells = [f"[bold green]{text}[/]" if best else text for text, best in row["cells"]]
-        table.add_row(name, *(cells if row["error"] is None else ["failed"]))
+        table.add_row(escape(name), *(cells if row["error"] is None else ["failed"]))
     console = Console(highlight=False)
     console.print(table)
     for row in rows:
         if row["error"] is not None:
             console.print(f"{row['name']} failed: {row['error']}", style="red", markup=False)
-    for line in footnotes(result):
+    for line in [*footnotes(result), *result.notes_]:
         console.print(line, style="dim", markup=False)
     console.print()
     for sentence in result.verdict_:

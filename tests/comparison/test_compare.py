@@ -1,5 +1,6 @@
 """The main job itself. Each call starts processes, so the data are tiny and the fits few."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_iris, load_wine
@@ -21,9 +23,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import metrics
 from sklearn_ae.comparison import DEFAULT_REDUCERS, compare
-from sklearn_ae.comparison._compare import _drop_rows
-from sklearn_ae.comparison._data import as_dataset
-from sklearn_ae.comparison._measure import MemoryMeter, measure
+from sklearn_ae.comparison._compare import _colours, _drop_rows, _labels
+from sklearn_ae.comparison._data import Dataset, as_dataset, load_data
+from sklearn_ae.comparison._measure import MemoryMeter, _fit_notes, measure
 from sklearn_ae.comparison._reducers import resolve, seeded
 from sklearn_ae.comparison._runner import Job
 
@@ -298,3 +300,100 @@ def test_interrupt_ends_the_process_and_leaves_no_files(iris, tmp_path, monkeypa
     timer.join()
     assert time.perf_counter() - start < 60
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "target_names", "shown"),
+    [
+        ([3, 5, 9], None, ["3", "5", "9"]),
+        ([0, 2], ("zero", "one", "two"), ["zero", "two"]),
+        ([0, 7], ("zero", "one"), ["0", "7"]),
+        ([-1, 1], ("zero", "one"), ["-1", "1"]),
+        ([1.0, 4.0], None, ["1", "4"]),
+        (["b", "a"], None, ["b", "a"]),
+    ],
+)
+def test_classes_keep_their_names(values, target_names, shown):
+    y = np.array(values * 6)
+    data = Dataset(np.ones((len(y), 2)), y, target_names=target_names)
+    labels, classes = _labels(data)
+    assert set(labels) == set(range(len(values)))
+    assert _colours(labels, classes, np.arange(len(values))).tolist() == shown
+
+
+def test_names_follow_the_numbers_where_a_class_is_absent(iris):
+    data = load_data("iris")
+    rows = data.y != 0
+    data = Dataset(data.X[rows], data.y[rows], target_names=data.target_names)
+    result = compare(data, reducers=["pca"], n_repeats=1, random_state=0, verbose=0)
+    assert set(result._colours) == {"versicolor", "virginica"}
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "n_rows", "is_class"),
+    [(40, 400, True), (90, 400, False), (2000, 10000, False)],
+)
+def test_whole_numbers_are_classes_up_to_a_fifth_of_the_rows(n_classes, n_rows, is_class):
+    y = np.arange(n_rows) % n_classes
+    assert (_labels(Dataset(np.ones((n_rows, 1)), y))[1] is not None) == is_class
+
+
+def test_reducers_of_one_name_are_numbered():
+    resolved = resolve([PCA(2), PCA(3), "pca"])
+    assert list(resolved) == ["PCA", "PCA (2)", "PCA (3)"]
+    assert resolved["PCA (2)"].n_components == 3 and resolved["PCA (3)"] == "pca"
+    assert list(resolve({1: "pca", "1": "tsne"})) == ["1", "1 (2)"]
+
+
+def test_integers_of_numpy_are_written_as_json(iris):
+    result = compare(
+        iris[0],
+        reducers=["pca"],
+        n_components=np.int64(2),
+        n_repeats=np.int32(1),
+        max_rows=np.int64(40),
+        random_state=np.int64(3),
+        verbose=0,
+    )
+    settings = json.loads(result.to_json())["settings"]
+    assert (settings["components"], settings["repeats"], settings["rows"]) == (2, 1, 40)
+    assert settings["random state"] == 3
+
+
+def test_labels_of_a_data_set_can_be_replaced():
+    wine = load_data("wine")
+    y = np.arange(len(wine.X)) % 2
+    result = compare(wine, y, ["pca"], n_repeats=1, random_state=0, verbose=0)
+    assert result.settings_["classes"] == 2 and set(result._colours) == {"0", "1"}
+
+
+def test_images_that_lost_pixels_are_not_drawn():
+    pytest.importorskip("matplotlib")
+    frame = pd.DataFrame(np.random.default_rng(0).random((40, 16)))
+    frame[3] = 0.5
+    result = compare(
+        frame, reducers=["pca"], n_repeats=1, image_shape=(4, 4), random_state=0, verbose=0
+    )
+    assert "not shown as images: 15 features are left of 16" in result.notes_
+    assert len(result.plot_reconstructions().axes[0].get_xticklabels()) == 15
+
+
+def test_too_many_components_name_the_dropped_columns():
+    frame = pd.DataFrame({"a": np.arange(20) ** 2 / 7, "same": 1.0})
+    with pytest.raises(ValueError, match=r"n_components=2 must be .*dropped 'same': constant"):
+        compare(frame, reducers=["pca"], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "notes"),
+    [
+        ({"start_kept_": False}, []),
+        ({"start_kept_": True, "n_iter_": 9}, ["training brought no gain on validation rows"]),
+        ({"start_kept_": True, "n_iter_": 0}, ["too few rows to train"]),
+        ({"start_kept_": True, "n_iter_": 0, "max_iter": 0}, ["max_iter=0, not trained"]),
+    ],
+)
+def test_why_the_start_was_kept_is_told_truly(attributes, notes):
+    model = PCA()
+    vars(model).update(attributes)
+    assert _fit_notes(model) == [f"{note}: PCA start kept" for note in notes]

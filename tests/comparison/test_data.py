@@ -191,3 +191,83 @@ def test_holes_of_an_array_are_imputed():
 def test_bad_values_of_an_array(X, message):
     with pytest.raises(ValueError, match=message):
         prepare(as_dataset(X), "auto")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a,b\n1,2,9\n3,4,8\n", "a,b\n1,2,9\n3,4\n", "a,b\n1,2\n3,4,8\n"],
+)
+def test_rows_wider_than_the_header_are_refused(tmp_path, content):
+    path = tmp_path / "wide.csv"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"cannot read .*wide.csv: "):
+        load_data(path)
+
+
+def test_commas_at_the_end_of_rows_shift_no_column(tmp_path):
+    path = tmp_path / "trailing.csv"
+    path.write_text("a,b\n1,2,\n3,4,\n")
+    assert load_data(path).X.to_dict("list") == {"a": [1, 3], "b": [2, 4]}
+
+
+def test_decimal_commas_are_read_where_another_separator_is_used(tmp_path):
+    path = tmp_path / "comma.csv"
+    path.write_text("a;b;c\n1,5;2,5;x,y\n?;3;z\n-2;,25;w\n")
+    frame = load_data(path).X
+    assert np.array_equal(frame["a"], [1.5, np.nan, -2.0], equal_nan=True)
+    assert frame["b"].tolist() == [2.5, 3.0, 0.25] and frame["c"].tolist() == ["x,y", "z", "w"]
+
+
+@pytest.mark.parametrize(("header", "noted"), [("1.5,2", True), ("a,2", False)])
+def test_a_header_of_numbers_is_noted(tmp_path, header, noted):
+    path = tmp_path / "table.csv"
+    path.write_text(f"{header}\n1,2\n3,4\n")
+    assert ("first row taken as header" in load_data(path).notes) == noted
+
+
+@pytest.mark.parametrize("name", ["digits", "iris"])
+def test_a_folder_does_not_hide_a_named_set(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    assert load_data(name).name == name
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(FileNotFoundError, match="it is a folder"):
+        load_data("mine")
+
+
+def test_home_of_nobody_is_one_clear_error():
+    with pytest.raises(FileNotFoundError, match=r"cannot read ~nosuchuser/x\.csv"):
+        load_data("~nosuchuser/x.csv")
+
+
+@pytest.mark.parametrize("position", [60, 70, 90, 120, 200])
+def test_damaged_compressed_archives_are_one_clear_error(tmp_path, position):
+    path = tmp_path / "damaged.npz"
+    np.savez_compressed(path, X=np.random.default_rng(0).normal(size=(50, 4)))
+    content = bytearray(path.read_bytes())
+    content[position : position + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"cannot read .*damaged.npz: "):
+        load_data(path)
+
+
+@pytest.mark.parametrize("method", [99, 12])
+def test_unknown_compression_is_one_clear_error(tmp_path, method):
+    path = tmp_path / "unknown.npz"
+    np.savez(path, X=np.ones((5, 2)))
+    content = path.read_bytes()
+    local, central = content.index(b"PK\x03\x04") + 8, content.index(b"PK\x01\x02") + 10
+    changed = bytearray(content)
+    for place in (local, central):
+        changed[place : place + 2] = method.to_bytes(2, "little")
+    path.write_bytes(changed)
+    with pytest.raises(ValueError, match=r"cannot read .*unknown.npz: "):
+        load_data(path)
+
+
+def test_lists_in_a_table_are_refused_by_column():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "nested": [np.ones(2), np.ones(2)]})
+    with pytest.raises(ValueError, match="column 'nested' holds lists"):
+        clean_columns(frame)
+    with pytest.raises(ValueError, match="the target holds lists"):
+        as_dataset(frame[["a"]], frame["nested"])

@@ -71,6 +71,31 @@ def test_rich_table_has_all_rows(digits, capsys, monkeypatch):
     assert digits.verdict_[0] in text
 
 
+def test_markup_in_names_is_shown_as_it_is(capsys, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    reducers = {"[red]PCA[/red]": "pca", "[/]": "pca"}
+    result = compare(X, None, reducers, n_repeats=1, name="[b]data[/b]", verbose=0)
+    print_table(result)
+    text = capsys.readouterr().out
+    assert "[red]PCA[/red]" in text and "[/] " in text and "[b]data[/b]" in text
+    html = result.to_html()
+    assert "[red]PCA[/red]" in html
+
+
+def test_dollar_signs_in_names_are_no_formula():
+    pytest.importorskip("matplotlib")
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    result = compare(X, None, {"$\\nosuch{$": "pca"}, n_repeats=1, verbose=0)
+    assert result.to_html().count("data:image/png") > 0
+
+
+def test_preparation_is_told_below_the_table(table):
+    assert table.notes_ and all(note in repr(table) for note in table.notes_)
+
+
 def test_notebook_shows_the_table(digits):
     html = digits._repr_html_()
     assert "explained variance" in html and "&lt;b&gt;PCA" in html
