@@ -12,6 +12,7 @@ from torch import nn
 from sklearn_ae._base import (
     CODE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
+    ROWS_AT_ONCE,
     TRAINING_CONSTRAINTS,
     BaseTorchEstimator,
 )
@@ -399,15 +400,17 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     def _code_moments(self, task, data, weight, n_rows):
         """Weighted mean and covariance of the network's codes over the training rows."""
         dtype = next(task.parameters()).dtype
-        shares = torch.ones(len(data)) if weight is None else weight.cpu()
-        codes = []
+        share = torch.ones(len(data)) if weight is None else weight
+        share = (share / share.sum()).to(device=data.device, dtype=dtype)
+        first = second = 0.0
         with torch.no_grad():
-            for rows in data.split(4096):
-                codes.append(task.network.encode(rows.to(dtype))[0].cpu().double())
-        codes, shares = torch.cat(codes).numpy(), shares.double().numpy()
-        mean = shares @ codes / shares.sum()
-        centred = codes - mean
-        covariance = (shares[:, None] * centred).T @ centred / shares.sum()
+            # sums only: small results kept between large ones would fragment the memory
+            for x, part in zip(data.split(ROWS_AT_ONCE), share.split(ROWS_AT_ONCE), strict=True):
+                code, _ = task.network.encode(x.to(dtype))
+                first = first + part @ code
+                second = second + (part[:, None] * code).T @ code
+        mean = first.cpu().double().numpy()
+        covariance = second.cpu().double().numpy() - np.outer(mean, mean)
         return mean, covariance * n_rows / max(n_rows - 1, 1)
 
     def _code_to_user(self, code):

@@ -49,6 +49,8 @@ from sklearn_ae.utils._sklearn import (
 
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
+# Rows that are encoded together after training.
+ROWS_AT_ONCE = 4096
 
 CODE_CONSTRAINTS = {
     "n_components": [

@@ -12,6 +12,7 @@ from sklearn_ae._base import (
     CODE_CONSTRAINTS,
     FEWEST_ROWS_TO_TRAIN,
     NETWORK_CONSTRAINTS,
+    ROWS_AT_ONCE,
     TRAINING_CONSTRAINTS,
     BaseTorchEstimator,
 )
@@ -383,11 +384,16 @@ class VariationalAutoencoder(
             return learnt  # too few rows to tell what the code carries
         share = torch.ones(len(data)) if weight is None else weight
         share = (share / share.sum()).to(device=data.device, dtype=dtype)
+        first = second = kl = 0.0
         with torch.no_grad():
-            codes = [task.network.encode_distribution(x.to(dtype)) for x in data.split(4096)]
-        means, log_variances = (torch.cat(part) for part in zip(*codes, strict=True))
-        spread = share @ (means - share @ means).square()
-        learnt["kl_per_component_"] = (share @ gaussian_kl(means, log_variances)).cpu().numpy()
+            # sums only: small results kept between large ones would fragment the memory
+            for x, part in zip(data.split(ROWS_AT_ONCE), share.split(ROWS_AT_ONCE), strict=True):
+                mean, log_variance = task.network.encode_distribution(x.to(dtype))
+                first = first + part @ mean
+                second = second + part @ mean.square()
+                kl = kl + part @ gaussian_kl(mean, log_variance)
+        spread = second - first.square()
+        learnt["kl_per_component_"] = kl.cpu().numpy()
         learnt["active_units_"] = int((spread > ACTIVE_VARIANCE).sum())
         return learnt
 
