@@ -30,8 +30,8 @@ from sklearn_ae._training import (
     supports_float64,
     train,
 )
-from sklearn_ae.architectures import auto_hidden_layer_sizes
-from sklearn_ae.networks import ACTIVATIONS
+from sklearn_ae.architectures import auto_hidden_layer_sizes, make_architecture
+from sklearn_ae.networks import ACTIVATIONS, OutputLimits
 from sklearn_ae.utils._fit_tasks import FitTasks
 from sklearn_ae.utils._pca_start import (
     principal_directions,
@@ -73,6 +73,7 @@ TRAINING_CONSTRAINTS = {
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
     "learning_rate": [StrOptions({"one_cycle", "constant"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
     "early_stopping": [StrOptions({"auto"}), "boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -357,6 +358,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         return Settings(
             learning_rate_init=self.learning_rate_init,
             alpha=self.alpha,
+            weight_decay=self.weight_decay,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
             precision=self.precision,
@@ -439,6 +441,13 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         tasks.end()
         return self
 
+    @staticmethod
+    def _output_limits(config, moments):
+        """Limits on the outputs of a network that starts at PCA and may leave the plane."""
+        if not config["linear"] or moments.limits is None or make_architecture(config).is_linear:
+            return None
+        return OutputLimits(*torch.from_numpy(moments.scaled_limits()))
+
     def _learn(self, frame, weights, data, row_weight, one_pass):
         """Fitted attributes that follow from weights."""
         exact = self._make_task(frame.config, frame.moments).double()
@@ -484,6 +493,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             "mean_": frame.moments.mean,
             "scale_": float(frame.moments.scale),
             "_n_rows": float(frame.moments.n_rows),
+            "_limits": frame.moments.limits,
         }
         if frame.directions is not None and frame.config["linear"]:
             variances = frame.directions.variances * frame.moments.scale**2

@@ -56,7 +56,7 @@ class Frame:
         Frame
             Its frame.
         """
-        moments = Moments(estimator.mean_, estimator.scale_, estimator._n_rows)
+        moments = Moments(estimator.mean_, estimator.scale_, estimator._n_rows, estimator._limits)
         return cls(moments, None, estimator._config, fitted=True)
 
 

@@ -115,6 +115,11 @@ class VariationalAutoencoder(
     alpha : float, default=0.0
         L2 weight; biases and the linear path are excluded.
 
+    weight_decay : float, default=0.5
+        Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): a step at rate ``r``
+        first takes the share ``r * weight_decay`` off the weights that ``alpha`` is for. It is
+        no part of the objective and does not depend on its scale; 0 is plain Adam.
+
     early_stopping : "auto" or bool, default="auto"
         Whether rows are held out to choose the best pass and to judge the network against the
         start. "auto" does so from 20 rows on and returns the start below. False trains on all
@@ -266,6 +271,7 @@ class VariationalAutoencoder(
         learning_rate_init=1e-3,
         learning_rate="one_cycle",
         alpha=0.0,
+        weight_decay=0.5,
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -292,6 +298,7 @@ class VariationalAutoencoder(
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
         self.alpha = alpha
+        self.weight_decay = weight_decay
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -347,6 +354,7 @@ class VariationalAutoencoder(
             centre=torch.from_numpy(moments.mean) if bounded else None,
             scale=moments.scale if bounded else 1.0,
             offset=torch.zeros(n_features) if bounded else None,
+            limits=self._output_limits(config, moments),
         )
         shape = (n_features,) if config["noise_variance"] == "per_feature" else ()
         likelihood = make_likelihood(config["likelihood"]).module(

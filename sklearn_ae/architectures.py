@@ -54,6 +54,11 @@ class Dense:
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
 
+    @property
+    def is_linear(self):
+        """Whether the whole is a linear map, which spans a subspace as PCA does."""
+        return not self.hidden_layer_sizes or self.activation == "identity"
+
     def build(self, n_features, n_components, n_code_outputs, *, zero_start, seed):
         """Build encoder and decoder without drawing their weights.
 
@@ -102,6 +107,8 @@ class Factory:
     function : callable
         ``(n_features, n_components) -> (encoder, decoder)``.
     """
+
+    is_linear = False
 
     def __init__(self, function):
         self.function = function

@@ -609,6 +609,7 @@ BAD_PARAMETERS = {
     "learning_rate_init": [0.0, -1.0, "fast"],
     "learning_rate": ["cosine", 0.1],
     "alpha": [-1.0],
+    "weight_decay": [-1.0],
     "early_stopping": ["yes", 3],
     "validation_fraction": [0.0, 1.0, 2],
     "n_iter_no_change": [0],

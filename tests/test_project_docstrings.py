@@ -25,6 +25,7 @@ SHARED = [
     "learning_rate_init",
     "learning_rate",
     "alpha",
+    "weight_decay",
     "early_stopping",
     "validation_fraction",
     "n_iter_no_change",

@@ -64,12 +64,19 @@ class TrainingNet(NeuralNet):
         )
 
     def get_params_for_optimizer(self, prefix, named_parameters):
-        """L2 for the weights of the network; none for biases and the linear path."""
+        """Decay and L2 for the weights of the network; none for biases and the linear path."""
         weights, rest = [], []
         for name, parameter in named_parameters:
             decays = parameter.ndim > 1 and not name.startswith("network.linear.")
             (weights if decays else rest).append(parameter)
-        groups = [{"params": weights, "weight_decay": self.settings.alpha}, {"params": rest}]
+        groups = [
+            {
+                "params": weights,
+                "weight_decay": self.settings.weight_decay,
+                "l2": self.settings.alpha,
+            },
+            {"params": rest, "weight_decay": 0.0},
+        ]
         groups = [group for group in groups if group["params"]]
         _, kwargs = super().get_params_for_optimizer(prefix, [])
         if isinstance(kwargs["lr"], torch.Tensor):

@@ -10,6 +10,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae._training.batches import IndexBatches, Part
 from sklearn_ae._training.net import StopTraining, TrainingNet
+from sklearn_ae._training.optimizer import DecayedAdam
 from sklearn_ae._training.seeds import global_state_guard, make_generator
 
 VALIDATION_BATCH = 4096
@@ -29,6 +30,8 @@ class Settings:
         Schedule.
     alpha : float
         L2 weight.
+    weight_decay : float
+        Decay beside the objective.
     n_validation : int
         Rows held out; 0 trains on all rows and makes exactly ``max_iter`` epochs.
     gate : bool
@@ -60,6 +63,7 @@ class Settings:
     learning_rate_init: float
     learning_rate: str
     alpha: float
+    weight_decay: float
     n_validation: int
     gate: bool
     n_iter_no_change: int
@@ -210,7 +214,7 @@ def make_net(task, settings):
         settings=settings,
         generator=make_generator(settings.seed),
         noise=make_generator(settings.seed + 1, device),
-        optimizer=torch.optim.Adam,
+        optimizer=DecayedAdam,
         optimizer__fused=device.type != "mps",
         lr=torch.tensor(rate, device=device) if cuda and settings.capturable else rate,
         batch_size=settings.batch_size,

@@ -2,11 +2,13 @@
 
 from sklearn_ae.networks.autoencoder import AutoencoderNetwork, LinearPath, VariationalNetwork
 from sklearn_ae.networks.dense import ACTIVATIONS, dense, draw_weights
+from sklearn_ae.networks.output_limits import OutputLimits
 
 __all__ = [
     "ACTIVATIONS",
     "AutoencoderNetwork",
     "LinearPath",
+    "OutputLimits",
     "VariationalNetwork",
     "dense",
     "draw_weights",

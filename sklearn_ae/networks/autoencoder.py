@@ -57,7 +57,7 @@ class ZeroStart(nn.Module):
 
 
 class AutoencoderNetwork(nn.Module):
-    """``encode(x) = c(W_e x + f(x))`` and ``decode(z) = W_d z + g(z)``.
+    """``encode(x) = c(W_e x + f(x))`` and ``decode(z) = l(W_d z + g(z))``.
 
     Parameters
     ----------
@@ -73,6 +73,8 @@ class AutoencoderNetwork(nn.Module):
         The centred input of the encoder is divided by this number.
     offset : tensor of shape (n_features,) or None
         Where a trained vector that is added to the output starts; None leaves it out.
+    limits : OutputLimits or None
+        Holds the output near the range of the data; None leaves it as it is.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class AutoencoderNetwork(nn.Module):
         centre=None,
         scale=1.0,
         offset=None,
+        limits=None,
     ):
         super().__init__()
         self.encoder = encoder
@@ -93,6 +96,7 @@ class AutoencoderNetwork(nn.Module):
         self.scale = scale
         self.register_buffer("centre", centre, persistent=False)
         self.offset = None if offset is None else nn.Parameter(offset)
+        self.limits = limits
         self.autocast_dtype = None
 
     def _branch(self, module, x):
@@ -146,7 +150,9 @@ class AutoencoderNetwork(nn.Module):
         output = self._branch(self.decoder, code)
         if self.linear is not None:
             output = output + self.linear.decode(code)
-        return output if self.offset is None else output + self.offset
+        if self.offset is not None:
+            output = output + self.offset
+        return output if self.limits is None else self.limits(output)
 
     def forward(self, x):
         """Reconstruction of ``x``."""

@@ -14,6 +14,9 @@ SMALL_TABLE = 2**18
 # Least dimension beyond which few components are found by random projection.
 LARGE_DIMENSION = 3000
 CHUNK_NUMBERS = 2**21
+# Share of the rows, and number of rows, that lie on a limit of a feature's range if it is one.
+LIMIT_SHARE = 0.01
+FEWEST_ON_LIMIT = 10
 
 
 @dataclass
@@ -29,11 +32,19 @@ class Moments:
     n_rows : float
         Number of rows that the table stands for: the sum of the weights, and no fewer than
         there are, so that weights below one are taken as relative.
+    limits : ndarray of shape (2, n_features) or None
+        Least and largest value of each feature where its range ends there, else infinite, in
+        the units of the data; None where no feature has either.
     """
 
     mean: np.ndarray
     scale: float
     n_rows: float
+    limits: np.ndarray | None = None
+
+    def scaled_limits(self):
+        """The two rows of ``limits`` for centred and scaled data."""
+        return (self.limits - self.mean) / self.scale
 
 
 @dataclass
@@ -119,7 +130,28 @@ def table_moments(X, weight=None):
     # a variance at the level of rounding is none
     tiny = n_features * np.finfo(np.float64).eps ** 2 * float(np.square(mean).mean())
     scale = np.sqrt(variance) if variance > tiny else 1.0
-    return Moments(mean, scale, max(total, float(n_rows)))
+    stands_for = max(total, float(n_rows))
+    limits = _limits(X, weight, chunks, total, stands_for)
+    return Moments(mean, scale, stands_for, limits)
+
+
+def _limits(X, weight, chunks, total, stands_for):
+    """Least and largest value of each feature on which enough rows lie, else infinity.
+
+    A pixel, an indicator or a count has many rows on the end of its range; the least of
+    continuous values is met once, and a later row may lie beyond it.
+    """
+    limits = []
+    for extreme, beyond in ((np.min, -np.inf), (np.max, np.inf)):
+        limit = extreme([extreme(X[rows], axis=0) for rows in chunks], axis=0)
+        on_limit = sum(
+            (X[rows] == limit).sum(axis=0) if weight is None else weight[rows] @ (X[rows] == limit)
+            for rows in chunks
+        )
+        share = on_limit / total
+        met = (share >= LIMIT_SHARE) & (share * stands_for >= FEWEST_ON_LIMIT)
+        limits.append(np.where(met, limit.astype(np.float64), beyond))
+    return np.stack(limits) if np.isfinite(limits).any() else None
 
 
 def scale_rows(X, moments, out):

@@ -56,8 +56,8 @@ class NetworkOfFirstColumn(FitLine):
 def settings(**kwargs):
     defaults = {
         "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
-        "alpha": 0.0, "n_validation": 0, "gate": False, "n_iter_no_change": 10, "tol": 1e-4,
-        "precision": "float32", "device": torch.device("cpu"), "seed": 0, "split_seed": 1,
+        "alpha": 0.0, "weight_decay": 0.0, "n_validation": 0, "gate": False,
+        "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32", "device": torch.device("cpu"), "seed": 0, "split_seed": 1,
     }  # fmt: skip
     return Settings(**{**defaults, **kwargs})
 
@@ -113,6 +113,13 @@ def test_alpha_is_half_the_squared_norm_of_the_weights(data):
         task, data, None, settings(max_iter=600, learning_rate_init=0.02, batch_size=63, alpha=1.0)
     )
     assert_allclose(parameters(task), least_squares(data, ridge=0.5), atol=2e-3)
+
+
+def test_weight_decay_takes_a_share_of_the_weights_alone(data):
+    """AdamW: a step takes rate * decay off the slope before it moves it; the bias is spared."""
+    task = FitLine(4.0, 4.0)
+    train(task, data, None, settings(batch_size=63, learning_rate_init=0.01, weight_decay=5.0))
+    assert_allclose(parameters(task), [4.0 * (1 - 0.05) - 0.01, 4.0 - 0.01], rtol=1e-4)
 
 
 def test_first_step_of_adam_moves_by_the_learning_rate(data):

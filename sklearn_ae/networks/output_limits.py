@@ -1,0 +1,34 @@
+"""Outputs that learn to stay within the range of the features that have one."""
+
+import torch
+from torch import nn
+
+# Slope that is left outside the limits, so that no output stops learning.
+LEAST_SLOPE = 0.01
+
+
+class OutputLimits(nn.Module):
+    """The identity within limits, a trained slope outside them that starts at one.
+
+    With ``c(u)`` the output ``u`` clipped to its limits, ``c(u) + a (u - c(u))``, where
+    ``a = 0.01 + 0.99 exp(-bend)`` and ``bend`` starts at zero: the identity, so that a start
+    is not disturbed. It spares the network the exact zeros of pixels, counts and indicators.
+
+    Parameters
+    ----------
+    lower, upper : tensors of shape (n_features,)
+        The limits; infinite where a feature has none.
+    """
+
+    def __init__(self, lower, upper):
+        super().__init__()
+        # the estimator keeps them
+        self.register_buffer("lower", lower, persistent=False)
+        self.register_buffer("upper", upper, persistent=False)
+        self.bend = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x):
+        """Limited outputs: (n, n_features) to the same shape."""
+        clipped = torch.clamp(x, self.lower, self.upper)
+        slope = LEAST_SLOPE + (1.0 - LEAST_SLOPE) * torch.exp(-self.bend)
+        return torch.lerp(clipped, x, slope)
