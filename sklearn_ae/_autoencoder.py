@@ -117,10 +117,11 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     alpha : float, default=0.0
         L2 weight; biases and the linear path are excluded.
 
-    weight_decay : float, default=0.5
-        Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): a step at rate ``r``
-        first takes the share ``r * weight_decay`` off the weights that ``alpha`` is for. It is
-        no part of the objective and does not depend on its scale; 0 is plain Adam.
+    weight_decay : float, default=5e-4
+        Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): the share that each
+        step takes off the weights that ``alpha`` is for, before it moves them; it follows the
+        course of the learning rate but not its size. It is no part of the objective; 0 is plain
+        Adam.
 
     early_stopping : "auto" or bool, default="auto"
         Whether rows are held out to choose the best pass and to judge the network against the
@@ -265,7 +266,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         learning_rate_init=1e-3,
         learning_rate="one_cycle",
         alpha=0.0,
-        weight_decay=0.5,
+        weight_decay=5e-4,
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change=10,

@@ -69,11 +69,13 @@ class TrainingNet(NeuralNet):
         for name, parameter in named_parameters:
             decays = parameter.ndim > 1 and not name.startswith("network.linear.")
             (weights if decays else rest).append(parameter)
+        settings = self.settings
         groups = [
             {
                 "params": weights,
-                "weight_decay": self.settings.weight_decay,
-                "l2": self.settings.alpha,
+                # AdamW multiplies it by the rate, whose course it is to follow, not its size
+                "weight_decay": settings.weight_decay / settings.learning_rate_init,
+                "l2": settings.alpha,
             },
             {"params": rest, "weight_decay": 0.0},
         ]

@@ -31,7 +31,7 @@ class Settings:
     alpha : float
         L2 weight.
     weight_decay : float
-        Decay beside the objective.
+        Share of the weights that a step at the largest learning rate takes off.
     n_validation : int
         Rows held out; 0 trains on all rows and makes exactly ``max_iter`` epochs.
     gate : bool

@@ -57,7 +57,8 @@ def settings(**kwargs):
     defaults = {
         "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
         "alpha": 0.0, "weight_decay": 0.0, "n_validation": 0, "gate": False,
-        "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32", "device": torch.device("cpu"), "seed": 0, "split_seed": 1,
+        "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32",
+        "device": torch.device("cpu"), "seed": 0, "split_seed": 1,
     }  # fmt: skip
     return Settings(**{**defaults, **kwargs})
 
@@ -116,9 +117,9 @@ def test_alpha_is_half_the_squared_norm_of_the_weights(data):
 
 
 def test_weight_decay_takes_a_share_of_the_weights_alone(data):
-    """AdamW: a step takes rate * decay off the slope before it moves it; the bias is spared."""
+    """A step takes that share off the slope before it moves it; the bias is spared."""
     task = FitLine(4.0, 4.0)
-    train(task, data, None, settings(batch_size=63, learning_rate_init=0.01, weight_decay=5.0))
+    train(task, data, None, settings(batch_size=63, learning_rate_init=0.01, weight_decay=0.05))
     assert_allclose(parameters(task), [4.0 * (1 - 0.05) - 0.01, 4.0 - 0.01], rtol=1e-4)
 
 
