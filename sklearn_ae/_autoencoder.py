@@ -52,6 +52,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     where the encoder :math:`f(u) = W_e u + f_\theta(u)` and the decoder
     :math:`g(z) = W_d z + g_\theta(z)` have a linear path beside the network, :math:`c` is the
     code activation, :math:`\ell` the loss summed over features and :math:`p` the penalty.
+    Features with many rows on the end of their range (pixels, indicators, counts) have outputs
+    that learn to stay within it.
     Training begins with the linear path at the PCA solution and the network at zero. The
     trained network is kept only if it does better than that start on rows held out.
 
