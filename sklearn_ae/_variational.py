@@ -108,7 +108,7 @@ class VariationalAutoencoder(
         Largest learning rate of Adam.
 
     learning_rate : {"one_cycle", "constant"}, default="one_cycle"
-        "one_cycle" rises over at most 200 steps, falls by a cosine to zero, always makes
+        "one_cycle" rises over at most 100 steps, falls by a cosine to zero, always makes
         ``max_iter`` passes and keeps the best weights. "constant" stops by
         ``n_iter_no_change``.
 

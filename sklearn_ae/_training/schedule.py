@@ -3,7 +3,7 @@
 import math
 
 WARM_UP_FRACTION = 0.1
-LONGEST_WARM_UP = 200
+LONGEST_WARM_UP = 100
 
 
 def one_cycle(step, n_steps):
