@@ -21,7 +21,7 @@ from sklearn_ae._training import ReconstructionTask
 from sklearn_ae.architectures import make_architecture
 from sklearn_ae.corruptions import CORRUPTIONS, make_corruption
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
-from sklearn_ae.networks import AutoencoderNetwork, LinearPath
+from sklearn_ae.networks import AutoencoderNetwork, LinearPath, OutputLimits
 from sklearn_ae.networks.unit_norm import constrain_columns
 from sklearn_ae.objectives import LOSSES, huber
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_parameters
@@ -50,12 +50,12 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2
 
     where the encoder :math:`f(u) = W_e u + f_\theta(u)` and the decoder
-    :math:`g(z) = W_d z + g_\theta(z)` have a linear path beside the network, :math:`c` is the
-    code activation, :math:`\ell` the loss summed over features and :math:`p` the penalty.
-    Features with many rows on the end of their range (pixels, indicators, counts) have outputs
-    that learn to stay within it.
-    Training begins with the linear path at the PCA solution and the network at zero. The
-    trained network is kept only if it does better than that start on rows held out.
+    :math:`g(z) = h(W_d z + g_\theta(z))` have a linear path beside the network, :math:`c` is the
+    code activation, :math:`\ell` the loss summed over features and :math:`p` the penalty. For
+    features with many rows on an end of their range (pixels, indicators, counts) :math:`h`
+    learns to flatten beyond it; else, and at the start, it is the identity. Training begins
+    with the linear path at the PCA solution and the network at zero. The trained network is
+    kept only if it does better than that start on rows held out.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
 
     weight_decay : float, default=5e-4
         Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): the share that each
-        step takes off the weights that ``alpha`` is for, before it moves them; it follows the
-        course of the learning rate but not its size. It is no part of the objective; 0 is plain
-        Adam.
+        step takes off the weights that ``alpha`` is for, before it moves them. It follows the
+        course of the learning rate but not its size, from 1e-3 on; below, the share is smaller
+        in proportion. It is no part of the objective; 0 is plain Adam.
 
     early_stopping : "auto" or bool, default="auto"
         Whether rows are held out to choose the best pass and to judge the network against the
@@ -356,7 +356,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             centre=torch.from_numpy(moments.mean) if bounded else None,
             scale=moments.scale if bounded else 1.0,
             offset=torch.zeros(n_features) if bounded else None,
-            limits=self._output_limits(config, moments),
+            limits=None if moments.limits is None else OutputLimits(moments.scaled_limits()),
         )
         loss = LOSSES[config["loss"]]
         if loss is huber:

@@ -31,10 +31,11 @@ from sklearn_ae._training import (
     train,
 )
 from sklearn_ae.architectures import auto_hidden_layer_sizes, make_architecture
-from sklearn_ae.networks import ACTIVATIONS, OutputLimits
+from sklearn_ae.networks import ACTIVATIONS
 from sklearn_ae.utils._fit_tasks import FitTasks
 from sklearn_ae.utils._pca_start import (
     principal_directions,
+    table_limits,
     table_moments,
 )
 from sklearn_ae.utils._sklearn import (
@@ -73,7 +74,7 @@ TRAINING_CONSTRAINTS = {
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
     "learning_rate": [StrOptions({"one_cycle", "constant"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "weight_decay": [Interval(Real, 0, 1, closed="left")],
     "early_stopping": [StrOptions({"auto"}), "boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -208,8 +209,8 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
     def partial_fit(self, X, y=None, sample_weight=None):
         """Make one pass over a chunk of rows.
 
-        The first chunk fixes centre, scale and start. There is no gate; the learning rate is
-        constant, and the optimiser goes on where the last chunk left it.
+        The first chunk fixes centre, scale, limits and start. There is no gate; the learning
+        rate is constant, and the optimiser goes on where the last chunk left it.
 
         Parameters
         ----------
@@ -279,7 +280,11 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             if isinstance(self.n_components, Integral)
             else len(directions.components)
         )
-        return Frame(moments, directions, self._new_config(X, n_components, uses_start, seed))
+        config = self._new_config(X, n_components, uses_start, seed)
+        # only a network that starts at PCA and may leave the plane
+        if uses_start and not make_architecture(config).is_linear:
+            moments.limits = table_limits(X, weight)
+        return Frame(moments, directions, config)
 
     def _old_frame(self, X):
         """The frame of the first fit, if the parameters still say the same."""
@@ -440,13 +445,6 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         self._take_over(X, unit, frame, learnt(weights), result, one_pass)
         tasks.end()
         return self
-
-    @staticmethod
-    def _output_limits(config, moments):
-        """Limits on the outputs of a network that starts at PCA and may leave the plane."""
-        if not config["linear"] or moments.limits is None or make_architecture(config).is_linear:
-            return None
-        return OutputLimits(*torch.from_numpy(moments.scaled_limits()))
 
     def _learn(self, frame, weights, data, row_weight, one_pass):
         """Fitted attributes that follow from weights."""

@@ -26,7 +26,7 @@ from sklearn_ae._mixins import (
 from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
 from sklearn_ae.architectures import make_architecture
 from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
-from sklearn_ae.networks import LinearPath, VariationalNetwork
+from sklearn_ae.networks import LinearPath, OutputLimits, VariationalNetwork
 from sklearn_ae.objectives import gaussian_kl
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
@@ -54,7 +54,8 @@ class VariationalAutoencoder(
     ``n_importance_samples`` above 1 the bound is the importance-weighted one,
     :math:`\mathbb E \log \frac 1S \sum_s p(x, z_s) / q(z_s|x)`. With a Gaussian likelihood
     training begins at probabilistic PCA, with its exact posterior, and the trained network is
-    kept only if its bound is better on rows held out.
+    kept only if its bound is better on rows held out; the means of features with many rows on
+    an end of their range (pixels, indicators, counts) learn to flatten beyond it.
 
     Parameters
     ----------
@@ -117,9 +118,9 @@ class VariationalAutoencoder(
 
     weight_decay : float, default=5e-4
         Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): the share that each
-        step takes off the weights that ``alpha`` is for, before it moves them; it follows the
-        course of the learning rate but not its size. It is no part of the objective; 0 is plain
-        Adam.
+        step takes off the weights that ``alpha`` is for, before it moves them. It follows the
+        course of the learning rate but not its size, from 1e-3 on; below, the share is smaller
+        in proportion. It is no part of the objective; 0 is plain Adam.
 
     early_stopping : "auto" or bool, default="auto"
         Whether rows are held out to choose the best pass and to judge the network against the
@@ -355,7 +356,7 @@ class VariationalAutoencoder(
             centre=torch.from_numpy(moments.mean) if bounded else None,
             scale=moments.scale if bounded else 1.0,
             offset=torch.zeros(n_features) if bounded else None,
-            limits=self._output_limits(config, moments),
+            limits=None if moments.limits is None else OutputLimits(moments.scaled_limits()),
         )
         shape = (n_features,) if config["noise_variance"] == "per_feature" else ()
         likelihood = make_likelihood(config["likelihood"]).module(

@@ -556,6 +556,28 @@ def test_alpha_spares_the_linear_path():
     assert estimator.score(X) > PCA(2).fit(X).explained_variance_ratio_.sum() - 0.01
 
 
+def test_weight_decay_spares_the_linear_path():
+    X = np.random.default_rng(0).normal(size=(200, 6)) * [5, 4, 1, 1, 1, 1]
+    start = Autoencoder(2, max_iter=0).fit(X).network_.linear
+    trained = Autoencoder(
+        2, hidden_layer_sizes=(4,), weight_decay=0.5, max_iter=30, learning_rate_init=1e-6,
+        early_stopping=False, random_state=0,
+    ).fit(X)  # fmt: skip
+    for before, after in zip(start.parameters(), trained.network_.linear.parameters(), strict=True):
+        assert_allclose(after.detach(), before.detach(), atol=1e-3)
+
+
+def test_a_small_learning_rate_does_not_let_the_decay_erase_the_network():
+    X = nonlinear(200)
+    estimator = Autoencoder(
+        2, hidden_layer_sizes=(32,), max_iter=60, warm_start=True, early_stopping=False,
+        learning_rate_init=1e-2, random_state=0,
+    ).fit(X)  # fmt: skip
+    score = estimator.score(X)
+    estimator.set_params(learning_rate="constant", learning_rate_init=1e-5).fit(X)
+    assert estimator.score(X) > score - 0.01
+
+
 def test_max_iter_auto_and_batch_size_auto_train():
     estimator = Autoencoder(hidden_layer_sizes=(4,), early_stopping=False, random_state=0)
     estimator.fit(nonlinear(30))
@@ -609,7 +631,7 @@ BAD_PARAMETERS = {
     "learning_rate_init": [0.0, -1.0, "fast"],
     "learning_rate": ["cosine", 0.1],
     "alpha": [-1.0],
-    "weight_decay": [-1.0],
+    "weight_decay": [-1.0, 1.0],
     "early_stopping": ["yes", 3],
     "validation_fraction": [0.0, 1.0, 2],
     "n_iter_no_change": [0],

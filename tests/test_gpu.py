@@ -139,11 +139,20 @@ def test_captured_steps_equal_plain_ones(X, monkeypatch):
     def fit():
         estimator = Autoencoder(
             2, hidden_layer_sizes=(16,), max_iter=6, batch_size=32, early_stopping=False,
-            device="cuda", random_state=0,
+            device="cuda", random_state=0, alpha=0.01,
         )  # fmt: skip
         return estimator.fit(X)
 
+    graphs, capture = [], CapturedSteps.capture
+
+    def watched(self, part):
+        capture(self, part)
+        graphs.append(self.graph)
+
+    monkeypatch.setattr(CapturedSteps, "capture", watched)
     captured = fit()
+    assert graphs
+    assert None not in graphs
     monkeypatch.setattr(CapturedSteps, "applies", staticmethod(lambda net: False))
     plain = fit()
     assert_allclose(captured.loss_curve_, plain.loss_curve_, rtol=1e-4)

@@ -13,6 +13,8 @@ from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.schedule import one_cycle
 from sklearn_ae._training.seeds import make_generator
 
+# Learning rate from which `weight_decay` acts in full.
+FULL_DECAY_RATE = 1e-3
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
 
 
@@ -70,11 +72,13 @@ class TrainingNet(NeuralNet):
             decays = parameter.ndim > 1 and not name.startswith("network.linear.")
             (weights if decays else rest).append(parameter)
         settings = self.settings
+        # AdamW multiplies it by the rate. A large rate is not to decay more; with a small one, a
+        # decay that is not small too would hold all weights near zero.
+        decay = settings.weight_decay / max(settings.learning_rate_init, FULL_DECAY_RATE)
         groups = [
             {
                 "params": weights,
-                # AdamW multiplies it by the rate, whose course it is to follow, not its size
-                "weight_decay": settings.weight_decay / settings.learning_rate_init,
+                "weight_decay": decay,
                 "l2": settings.alpha,
             },
             {"params": rest, "weight_decay": 0.0},

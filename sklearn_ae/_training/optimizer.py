@@ -27,9 +27,14 @@ class DecayedAdam(torch.optim.AdamW):
     @torch.no_grad()
     def step(self, closure=None):
         """Make one step: see `torch.optim.AdamW.step`."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            if group["l2"] and weights:
-                gradients = [weight.grad for weight in weights]
-                torch._foreach_add_(gradients, weights, alpha=group["l2"])
-        return super().step(closure)
+            if group["l2"]:
+                for weight in group["params"]:
+                    if weight.grad is not None:
+                        weight.grad.add_(weight, alpha=group["l2"])
+        super().step()
+        return loss

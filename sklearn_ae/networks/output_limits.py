@@ -1,4 +1,4 @@
-"""Outputs that learn to stay within the range of the features that have one."""
+"""Outputs that learn to flatten beyond the range of the features that have one."""
 
 import torch
 from torch import nn
@@ -16,12 +16,13 @@ class OutputLimits(nn.Module):
 
     Parameters
     ----------
-    lower, upper : tensors of shape (n_features,)
-        The limits; infinite where a feature has none.
+    limits : ndarray of shape (2, n_features)
+        Lower and upper limits; infinite where a feature has none.
     """
 
-    def __init__(self, lower, upper):
+    def __init__(self, limits):
         super().__init__()
+        lower, upper = torch.from_numpy(limits)
         # the estimator keeps them
         self.register_buffer("lower", lower, persistent=False)
         self.register_buffer("upper", upper, persistent=False)

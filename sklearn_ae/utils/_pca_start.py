@@ -1,5 +1,6 @@
-"""Centre, scale and principal directions of a table, in float64, with weights."""
+"""Centre, scale, limits and principal directions of a table, in float64, with weights."""
 
+import functools
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -14,14 +15,14 @@ SMALL_TABLE = 2**18
 # Least dimension beyond which few components are found by random projection.
 LARGE_DIMENSION = 3000
 CHUNK_NUMBERS = 2**21
-# Share of the rows, and number of rows, that lie on a limit of a feature's range if it is one.
+# The range of a feature ends where at least this share and this number of rows lie.
 LIMIT_SHARE = 0.01
 FEWEST_ON_LIMIT = 10
 
 
 @dataclass
 class Moments:
-    """Centre and scale of a table.
+    """Centre, scale and limits of a table.
 
     Parameters
     ----------
@@ -33,8 +34,7 @@ class Moments:
         Number of rows that the table stands for: the sum of the weights, and no fewer than
         there are, so that weights below one are taken as relative.
     limits : ndarray of shape (2, n_features) or None
-        Least and largest value of each feature where its range ends there, else infinite, in
-        the units of the data; None where no feature has either.
+        See `table_limits`; None also where a network has no use for them.
     """
 
     mean: np.ndarray
@@ -130,28 +130,45 @@ def table_moments(X, weight=None):
     # a variance at the level of rounding is none
     tiny = n_features * np.finfo(np.float64).eps ** 2 * float(np.square(mean).mean())
     scale = np.sqrt(variance) if variance > tiny else 1.0
-    stands_for = max(total, float(n_rows))
-    limits = _limits(X, weight, chunks, total, stands_for)
-    return Moments(mean, scale, stands_for, limits)
+    return Moments(mean, scale, max(total, float(n_rows)))
 
 
-def _limits(X, weight, chunks, total, stands_for):
-    """Least and largest value of each feature on which enough rows lie, else infinity.
+def table_limits(X, weight=None):
+    """Values on which the range of a feature ends: enough rows lie on its least or largest.
 
     A pixel, an indicator or a count has many rows on the end of its range; the least of
     continuous values is met once, and a later row may lie beyond it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The table.
+    weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+
+    Returns
+    -------
+    ndarray of shape (2, n_features) or None
+        Lower and upper limits, infinite where a feature has none; None where no feature has
+        any.
     """
-    limits = []
-    for extreme, beyond in ((np.min, -np.inf), (np.max, np.inf)):
-        limit = extreme([extreme(X[rows], axis=0) for rows in chunks], axis=0)
-        on_limit = sum(
-            (X[rows] == limit).sum(axis=0) if weight is None else weight[rows] @ (X[rows] == limit)
-            for rows in chunks
-        )
-        share = on_limit / total
-        met = (share >= LIMIT_SHARE) & (share * stands_for >= FEWEST_ON_LIMIT)
-        limits.append(np.where(met, limit.astype(np.float64), beyond))
-    return np.stack(limits) if np.isfinite(limits).any() else None
+    chunks = row_chunks(*X.shape)
+    # one chunk at a time: a wide table has chunks of one row
+    extremes = [
+        functools.reduce(pick, (reduce(X[rows], axis=0) for rows in chunks))
+        for pick, reduce in ((np.minimum, np.min), (np.maximum, np.max))
+    ]
+    n_met, share = np.zeros((2, X.shape[1])), np.zeros((2, X.shape[1]))
+    for rows in chunks:
+        for end, extreme in enumerate(extremes):
+            met = X[rows] == extreme
+            n_met[end] += met.sum(axis=0)
+            share[end] += met.sum(axis=0) if weight is None else weight[rows] @ met
+    share /= len(X) if weight is None else weight.sum()
+    # rows are counted whatever their weight: one heavy row is no end of a range
+    ends = (n_met >= FEWEST_ON_LIMIT) & (share >= LIMIT_SHARE * (1 - 1e-9))
+    limits = np.where(ends, np.asarray(extremes, dtype=np.float64), [[-np.inf], [np.inf]])
+    return limits if ends.any() else None
 
 
 def scale_rows(X, moments, out):

@@ -8,14 +8,14 @@ from sklearn.decomposition import PCA
 
 from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae.networks import OutputLimits
-from sklearn_ae.utils._pca_start import table_moments
+from sklearn_ae.utils._pca_start import table_limits
 
 INF = np.inf
 
 
 def limits_of(column, weight=None):
-    moments = table_moments(np.asarray(column, dtype=float)[:, None], weight)
-    return None if moments.limits is None else moments.limits[:, 0].tolist()
+    limits = table_limits(np.asarray(column, dtype=float)[:, None], weight)
+    return None if limits is None else limits[:, 0].tolist()
 
 
 def rectified(n_samples=300, seed=0):
@@ -25,14 +25,18 @@ def rectified(n_samples=300, seed=0):
     return np.maximum(generator.normal(size=(n_samples, 2)) @ mixing, 0.0)
 
 
-def test_limits_are_the_identity_before_training():
-    limits = OutputLimits(torch.tensor([-1.0, -INF]), torch.tensor([1.0, INF])).double()
-    x = torch.linspace(-3, 3, 14, dtype=torch.float64).reshape(7, 2)
-    assert_allclose(limits(x).detach(), x, rtol=1e-15)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_limits_are_the_identity_before_training(dtype):
+    limits = OutputLimits(np.array([[-1.0, -INF], [1.0, INF]])).to(dtype)
+    x = torch.linspace(-3, 3, 14, dtype=dtype).reshape(7, 2).requires_grad_()
+    assert torch.equal(limits(x), x)
+    limits(x).square().sum().backward()
+    assert_allclose(x.grad, 2 * x.detach())
+    assert torch.isfinite(limits.bend.grad)
 
 
 def test_limits_bend_outside_and_never_flatten():
-    limits = OutputLimits(torch.tensor([-1.0, -INF]), torch.tensor([1.0, INF]))
+    limits = OutputLimits(np.array([[-1.0, -INF], [1.0, INF]])).float()
     with torch.no_grad():
         limits.bend.fill_(100.0)
     x = torch.tensor([[-3.0, -3.0], [0.5, 0.5], [2.0, 2.0]])
@@ -54,17 +58,40 @@ def test_a_range_ends_where_enough_rows_lie(column, expected):
     assert limits_of(column) == expected
 
 
-def test_limits_count_weights_as_repeated_rows():
-    column, repeats = np.arange(40.0), np.r_[30, np.ones(39, dtype=int)]
-    repeated = limits_of(np.repeat(column, repeats))
-    assert repeated == limits_of(column, repeats.astype(float)) == [0.0, INF]
+@pytest.mark.parametrize("n", [20, 77, 154, 303, 1000])
+@pytest.mark.parametrize("scale", [None, 0.1, 1.0, 1 / 3, 10.0])
+def test_ten_rows_in_a_thousand_are_enough_whatever_the_weights(n, scale):
+    column = np.r_[np.zeros(10), 1.0 + np.arange(n - 10)]
+    for seed in range(5):
+        column = np.random.default_rng(seed).permutation(column)
+        weight = None if scale is None else np.full(n, scale)
+        assert limits_of(column, weight) == [0.0, INF]
+
+
+def test_one_heavy_row_is_no_end_of_a_range():
+    column = np.arange(40.0)
+    assert limits_of(column, np.r_[1000.0, np.ones(39)]) is None
+    assert limits_of(column, np.full(40, 1000.0)) is None
+
+
+def test_rows_of_little_weight_are_no_end_of_a_range():
+    column = np.r_[np.zeros(20), 1.0 + np.arange(80)]
+    assert limits_of(column, np.r_[np.full(20, 0.01), np.ones(80)]) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_constant_column_has_both_limits_at_its_value(dtype):
+    X = np.c_[rectified(), np.full(300, 0.1)].astype(dtype)
+    assert table_limits(X)[:, -1].tolist() == [dtype(0.1)] * 2
+    estimator = Autoencoder(2, max_iter=3, random_state=0).fit(X)
+    assert_allclose(estimator.reconstruct(X)[:, -1], 0.1, atol=1e-3)
 
 
 def test_limits_are_found_across_chunks(monkeypatch):
     X = rectified()
-    whole = table_moments(X).limits
+    whole = table_limits(X)
     monkeypatch.setattr("sklearn_ae.utils._pca_start.CHUNK_NUMBERS", 50)
-    assert_array_equal(table_moments(X).limits, whole)
+    assert_array_equal(table_limits(X), whole)
     assert_array_equal(whole[0], np.zeros(12))
 
 
@@ -95,6 +122,23 @@ def test_linear_and_plain_networks_have_no_limits(kwargs):
     assert estimator.network_.limits is None
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    [Autoencoder(2, loss="log_loss"), VariationalAutoencoder(2, likelihood="bernoulli")],
+)
+def test_logits_have_no_limits(estimator):
+    X = (rectified() > 0).astype(float)
+    assert estimator.set_params(max_iter=1).fit(X).network_.limits is None
+
+
+def test_a_start_that_is_kept_is_pca_with_limits_too():
+    X = np.random.default_rng(0).integers(0, 2, size=(60, 30)).astype(float)
+    estimator = Autoencoder(2, random_state=0, max_iter=20).fit(X)
+    assert estimator.start_kept_
+    assert estimator.network_.limits is not None
+    assert_allclose(estimator.transform(X), PCA(2).fit_transform(X), atol=1e-10)
+
+
 def test_data_without_limits_get_none():
     X = np.random.default_rng(0).normal(size=(60, 4))
     assert Autoencoder(2, max_iter=1, random_state=0).fit(X).network_.limits is None
@@ -106,7 +150,7 @@ def test_limits_outlive_going_on():
     limits = estimator._limits.copy()
     estimator.fit(X + 1.0)
     assert_array_equal(estimator._limits, limits)
-    estimator.partial_fit(X)
+    estimator.partial_fit(X + 2.0)
     assert_array_equal(estimator._limits, limits)
 
 
