@@ -146,6 +146,10 @@ def weighted_mean(values, weight):
 def gains_significantly(before, after, weight):
     """Whether the mean paired gain on the validation rows exceeds one standard error.
 
+    The standard error is that of a mean of n rows whose variance is not known: the standard
+    deviation of Student's t, ``sqrt((n - 1) / (n - 3))`` times ``sqrt(variance / n)``. Beyond 50
+    rows the factor is within 2 % of one; with six it is 1.29.
+
     Parameters
     ----------
     before, after : tensors of shape (n,)
@@ -156,16 +160,20 @@ def gains_significantly(before, after, weight):
     Returns
     -------
     bool
-        Whether the mean of ``before - after`` is above its standard error.
+        Whether the mean of ``before - after`` is above its standard error; not with three rows
+        or fewer, or weights that leave no more to count.
     """
     gain = (before - after).double()
     share = torch.ones_like(gain) if weight is None else weight.double()
     share = share / share.sum()
     mean = (share * gain).sum()
-    # the variance of a weighted mean; with equal weights it is var(gain, ddof=1) / n
-    correction = 1.0 - share.square().sum()
-    variance = (share * (gain - mean)).square().sum() / correction.clamp(min=1e-12)
-    return bool(mean > variance.sqrt())
+    # of a weighted mean; with equal weights it is var(gain, ddof=1) / n, and n_rows is n
+    concentration = share.square().sum()
+    n_rows = 1.0 / concentration
+    if n_rows <= 3.0 + 1e-9:
+        return False
+    variance = (share * (gain - mean)).square().sum() / (1.0 - concentration)
+    return bool(mean > (variance * (n_rows - 1.0) / (n_rows - 3.0)).sqrt())
 
 
 def split_rows(n_rows, n_validation, seed, device):

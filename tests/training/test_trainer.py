@@ -227,13 +227,21 @@ def test_the_gate_lets_a_better_network_through(data):
     assert np.abs(parameters(task) - least_squares(data)).max() < 0.3
 
 
-@pytest.mark.parametrize("factor, expected", [(0.9, False), (1.1, True)])
-def test_the_gate_asks_for_one_standard_error(factor, expected):
-    gain = np.random.default_rng(0).normal(size=30)
+@pytest.mark.parametrize(
+    ("n", "factor", "expected"),
+    [(30, 0.95, False), (30, 1.1, True), (6, 1.25, False), (6, 1.33, True)],
+)
+def test_the_gate_asks_for_one_standard_error(n, factor, expected):
+    """With few rows that of Student's t."""
+    gain = np.random.default_rng(0).normal(size=n)
     gain += factor * sem(gain) - gain.mean()
     before = torch.from_numpy(gain)
-    assert gains_significantly(before, torch.zeros(30), None) is expected
-    assert gains_significantly(before, torch.zeros(30), torch.full((30,), 3.0)) is expected
+    assert gains_significantly(before, torch.zeros(n), None) is expected
+    assert gains_significantly(before, torch.zeros(n), torch.full((n,), 3.0)) is expected
+
+
+def test_the_gate_does_not_judge_by_three_rows():
+    assert not gains_significantly(torch.tensor([2.0, 2.1, 2.0]), torch.zeros(3), None)
 
 
 def test_the_gate_counts_weights():
