@@ -21,7 +21,7 @@ from sklearn_ae._training import ReconstructionTask
 from sklearn_ae.architectures import make_architecture
 from sklearn_ae.corruptions import CORRUPTIONS, make_corruption
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
-from sklearn_ae.networks import AutoencoderNetwork, LinearPath, OutputLimits
+from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import constrain_columns
 from sklearn_ae.objectives import LOSSES, huber
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_parameters
@@ -347,21 +347,16 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             activation = CODE_ACTIVATIONS[activation]()
         elif not isinstance(activation, nn.Module):
             activation = activation.module()
-        bounded = config["bounded"]
         network = AutoencoderNetwork(
             encoder,
             decoder,
-            linear=LinearPath(n_features, n_components) if config["linear"] else None,
             code_activation=copy.deepcopy(activation),
-            centre=torch.from_numpy(moments.mean) if bounded else None,
-            scale=moments.scale if bounded else 1.0,
-            offset=torch.zeros(n_features) if bounded else None,
-            limits=None if moments.limits is None else OutputLimits(moments.scaled_limits()),
+            **self._beside_the_branches(config, moments),
         )
         loss = LOSSES[config["loss"]]
         if loss is huber:
             loss = functools.partial(huber, delta=config["delta"])
-        return ReconstructionTask(network, loss, logits=bounded)
+        return ReconstructionTask(network, loss, logits=config["bounded"])
 
     def _draw_weights(self, task, config, moments, directions, generator):
         network = task.network

@@ -31,7 +31,7 @@ from sklearn_ae._training import (
     train,
 )
 from sklearn_ae.architectures import auto_hidden_layer_sizes, make_architecture
-from sklearn_ae.networks import ACTIVATIONS
+from sklearn_ae.networks import ACTIVATIONS, LinearPath, OutputLimits
 from sklearn_ae.utils._fit_tasks import FitTasks
 from sklearn_ae.utils._pca_start import (
     principal_directions,
@@ -445,6 +445,19 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         self._take_over(X, unit, frame, learnt(weights), result, one_pass)
         tasks.end()
         return self
+
+    @staticmethod
+    def _beside_the_branches(config, moments):
+        """Parts of every network that stand beside its encoder and decoder."""
+        n_features, logits = config["n_features"], config["bounded"]
+        linear = LinearPath(n_features, config["n_components"]) if config["linear"] else None
+        return {
+            "linear": linear,
+            "centre": torch.from_numpy(moments.mean) if logits else None,
+            "scale": moments.scale if logits else 1.0,
+            "offset": torch.zeros(n_features) if logits else None,
+            "limits": None if moments.limits is None else OutputLimits(moments.scaled_limits()),
+        }
 
     def _learn(self, frame, weights, data, row_weight, one_pass):
         """Fitted attributes that follow from weights."""

@@ -22,12 +22,12 @@ _RUNTIME_LOCK = threading.RLock()
 
 
 class Frame:
-    """Centre, scale, start and configuration: what a first fit fixes before training.
+    """Centre, scale, limits, start and configuration: what a first fit fixes.
 
     Parameters
     ----------
     moments : Moments
-        Centre and scale.
+        Centre, scale and limits.
     directions : PrincipalDirections or None
         The start; None where there is none, or where a fitted model goes on.
     config : dict

@@ -26,7 +26,7 @@ from sklearn_ae._mixins import (
 from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
 from sklearn_ae.architectures import make_architecture
 from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
-from sklearn_ae.networks import LinearPath, OutputLimits, VariationalNetwork
+from sklearn_ae.networks import VariationalNetwork
 from sklearn_ae.objectives import gaussian_kl
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
@@ -347,16 +347,11 @@ class VariationalAutoencoder(
             zero_start=config["linear"],
             seed=config["seed"],
         )
-        bounded = config["bounded"]
         network = VariationalNetwork(
             encoder,
             decoder,
             torch.zeros(n_components),
-            linear=LinearPath(n_features, n_components) if config["linear"] else None,
-            centre=torch.from_numpy(moments.mean) if bounded else None,
-            scale=moments.scale if bounded else 1.0,
-            offset=torch.zeros(n_features) if bounded else None,
-            limits=None if moments.limits is None else OutputLimits(moments.scaled_limits()),
+            **self._beside_the_branches(config, moments),
         )
         shape = (n_features,) if config["noise_variance"] == "per_feature" else ()
         likelihood = make_likelihood(config["likelihood"]).module(

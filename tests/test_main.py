@@ -140,7 +140,12 @@ def children_of(pid):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_interrupt_stops_at_once_with_status_130(folder):
+@pytest.mark.parametrize(
+    ("number", "status", "last_line"),
+    [(signal.SIGINT, 130, "sklearn-ae: interrupted"), (signal.SIGTERM, 143, None)],
+    ids=["Ctrl-C", "termination"],
+)
+def test_a_signal_stops_at_once_and_cleans_up(number, status, last_line, folder):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
     process = subprocess.Popen(
         [*COMMAND, "compare", "digits", "--no-report", "--reducers", "tsne,vae"],
@@ -154,33 +159,13 @@ def test_interrupt_stops_at_once_with_status_130(folder):
     while not children_of(process.pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     (child,) = children_of(process.pid)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert output == "" and errors.splitlines()[-1] == "sklearn-ae: interrupted"
+    assert process.returncode == status
+    assert output == ""
     assert "Traceback" not in errors
-    assert not Path(f"/proc/{child}").exists()
-    assert list(folder.glob("sklearn_ae_compare_*")) == []
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_termination_cleans_up_with_status_143(folder):
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-    process = subprocess.Popen(
-        [*COMMAND, "compare", "digits", "--no-report", "--reducers", "tsne,vae"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    deadline = time.monotonic() + 120
-    while not children_of(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    (child,) = children_of(process.pid)
-    process.terminate()
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 143 and "Traceback" not in errors
+    if last_line is not None:
+        assert errors.splitlines()[-1] == last_line
     assert not Path(f"/proc/{child}").exists()
     assert list(folder.glob("sklearn_ae_compare_*")) == []
 

@@ -76,11 +76,7 @@ class TrainingNet(NeuralNet):
         # decay that is not small too would hold all weights near zero.
         decay = settings.weight_decay / max(settings.learning_rate_init, FULL_DECAY_RATE)
         groups = [
-            {
-                "params": weights,
-                "weight_decay": decay,
-                "l2": settings.alpha,
-            },
+            {"params": weights, "weight_decay": decay, "l2": settings.alpha},
             {"params": rest, "weight_decay": 0.0},
         ]
         groups = [group for group in groups if group["params"]]
