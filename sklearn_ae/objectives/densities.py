@@ -25,7 +25,8 @@ def gaussian_log_density(x, mean, log_variance):
     """
     if log_variance.ndim == 0:
         # one variance for all: the features are summed first, which halves the work
-        squares = (x - mean).square().sum(-1)
+        x, mean = torch.broadcast_tensors(x, mean)
+        squares = functional.mse_loss(mean, x, reduction="none").sum(-1)
         width = mean.shape[-1]
         return -0.5 * (width * (LOG_2_PI + log_variance) + squares * torch.exp(-log_variance))
     terms = LOG_2_PI + log_variance + (x - mean).square() * torch.exp(-log_variance)

@@ -5,7 +5,8 @@ from torch.nn import functional
 
 def squared_error(output, target):
     """Sum over features of ``(output - target)**2``."""
-    return (output - target).square().sum(-1)
+    # one kernel each way: several times faster than a difference that is squared
+    return functional.mse_loss(output, target, reduction="none").sum(-1)
 
 
 def absolute_error(output, target):
