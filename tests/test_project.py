@@ -5,6 +5,7 @@ import importlib
 import importlib.metadata
 import inspect
 import itertools
+import json
 import os
 import re
 import shutil
@@ -255,3 +256,45 @@ def test_readme_example_runs():
     names = {}
     exec(compile(block, "README.md", "exec"), names)
     assert names["search"].best_score_ > 0.8
+
+
+def results_of(case):
+    lines = (ROOT / "benchmarks" / "results" / f"{case}.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def figure_of(case, **wanted):
+    """Figures of the one line of a case with these entries."""
+    (found,) = (
+        line["figures"]
+        for line in results_of(case)
+        if all({**line, **line["settings"]}[name] == value for name, value in wanted.items())
+    )
+    return found
+
+
+def readme_figures():
+    """What the table of the README says, computed from the result files."""
+    gains = [line["figures"] for line in results_of("pca_floor")]
+    above = [line["difference"] for line in gains]
+    assert min(above) > -1e-12
+    kept = sum(line["start_kept"] for line in gains)
+    recipe = figure_of("seed_recipe", method="ours beside Keras", seed=0)
+    reached = next(
+        moment for moment, error in recipe["ours"]["curve"] if error <= recipe["test_mse"]
+    )
+    mnist = figure_of("mnist_30", data="mnist", method="Autoencoder", seed=0)
+    pca = figure_of("mnist_30", data="mnist", method="PCA", seed=0)
+    largest = figure_of("scaling", method="Autoencoder", n_rows=10**6)
+    return {
+        "pca_floor": f"{sum(above) / len(above):+.3f} on average, never below; PCA kept in {kept}",
+        "mnist_30": f"{mnist['squared_error']:.2f}, PCA {pca['squared_error']:.2f}",
+        "seed_recipe": f"1/{recipe['fit_s'] / reached:.0f} of Keras's",
+        "scaling": f"{largest['peak_over_data']:.2f}",
+    }
+
+
+def test_figures_of_the_readme_are_those_of_the_result_files():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", (ROOT / "README.md").read_text(), re.M)
+    assert dict(rows) == readme_figures()
+    assert len(results_of("pca_floor")) == 162
