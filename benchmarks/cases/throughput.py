@@ -49,7 +49,9 @@ LINE_UP = {
     | PEERS,
 }
 EPOCHS = 3
-MIN_ROUNDS, MAX_ROUNDS, ENOUGH_S, STOP_S = 5, 120, 90, 400
+# Rounds at least: of two contenders, and of more.
+MIN_ROUNDS = {2: 15}
+FEWEST_ROUNDS, MAX_ROUNDS, ENOUGH_S, STOP_S = 5, 120, 90, 400
 
 
 def cells():
@@ -78,12 +80,13 @@ def start(name, **arguments):
         return None, str(error)
 
 
-def go_on(rounds, taken, smoke):
+def go_on(rounds, taken, n_contenders, smoke):
     """Whether another round is to be made."""
     if smoke:
         return rounds < 1
+    fewest = MIN_ROUNDS.get(n_contenders, FEWEST_ROUNDS)
     return rounds < 3 or (
-        taken < STOP_S and (rounds < MIN_ROUNDS or (taken < ENOUGH_S and rounds < MAX_ROUNDS))
+        taken < STOP_S and (rounds < fewest or (taken < ENOUGH_S and rounds < MAX_ROUNDS))
     )
 
 
@@ -108,7 +111,7 @@ def run(cell, options):
             missing[name] = {"not_available": problem}
             del running[name]
     rounds, begin = [], time.perf_counter()
-    while go_on(len(rounds), time.perf_counter() - begin, options.smoke):
+    while go_on(len(rounds), time.perf_counter() - begin, len(running), options.smoke):
         first = len(rounds) % len(running)
         order = [*running][first:] + [*running][:first]
         rounds.append({name: running[name].epochs(EPOCHS)[1:] for name in order})
