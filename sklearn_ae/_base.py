@@ -16,6 +16,7 @@ from sklearn_ae._state import (
     load_arrays,
     optimizer_arrays,
     optimizer_tensors,
+    plain_history,
     restore_on_failure,
     runtime_of,
     to_numpy,
@@ -552,15 +553,3 @@ def _check_sizes(sizes):
             f"integers. Got {sizes!r} instead."
         )
     return tuple(int(size) for size in sizes)
-
-
-def plain_history(net):
-    """Epochs of a skorch net as a list of dictionaries of plain numbers."""
-    return [
-        {
-            key: value.item() if hasattr(value, "item") else value
-            for key, value in epoch.items()
-            if key != "batches"
-        }
-        for epoch in net.history
-    ]

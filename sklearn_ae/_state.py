@@ -188,6 +188,29 @@ def optimizer_tensors(arrays):
     }
 
 
+def plain_history(net):
+    """Epochs of a skorch net, as plain numbers.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        The net.
+
+    Returns
+    -------
+    list of dict
+        One entry per epoch, what was recorded of its batches left out.
+    """
+    return [
+        {
+            key: value.item() if hasattr(value, "item") else value
+            for key, value in epoch.items()
+            if key != "batches"
+        }
+        for epoch in net.history
+    ]
+
+
 def restore_on_failure(method):
     """Decorate a method so that an exception leaves the estimator as it was before the call.
 

@@ -49,9 +49,9 @@ LINE_UP = {
     | PEERS,
 }
 EPOCHS = 3
-# Rounds at least: of two contenders, and of more.
-MIN_ROUNDS = {2: 15}
-FEWEST_ROUNDS, MAX_ROUNDS, ENOUGH_S, STOP_S = 5, 120, 90, 400
+# Rounds at least, by who takes turns.
+MIN_ROUNDS = {"two": 15, "all": 5}
+MAX_ROUNDS, ENOUGH_S, STOP_S = 120, 90, 400
 
 
 def cells():
@@ -80,11 +80,10 @@ def start(name, **arguments):
         return None, str(error)
 
 
-def go_on(rounds, taken, n_contenders, smoke):
+def go_on(rounds, taken, fewest, smoke):
     """Whether another round is to be made."""
     if smoke:
         return rounds < 1
-    fewest = MIN_ROUNDS.get(n_contenders, FEWEST_ROUNDS)
     return rounds < 3 or (
         taken < STOP_S and (rounds < fewest or (taken < ENOUGH_S and rounds < MAX_ROUNDS))
     )
@@ -111,7 +110,8 @@ def run(cell, options):
             missing[name] = {"not_available": problem}
             del running[name]
     rounds, begin = [], time.perf_counter()
-    while go_on(len(rounds), time.perf_counter() - begin, len(running), options.smoke):
+    fewest = MIN_ROUNDS[cell["method"].partition(" ")[0]]
+    while go_on(len(rounds), time.perf_counter() - begin, fewest, options.smoke):
         first = len(rounds) % len(running)
         order = [*running][first:] + [*running][:first]
         rounds.append({name: running[name].epochs(EPOCHS)[1:] for name in order})
