@@ -103,6 +103,7 @@ class HandWritten(Contender):
 
     def epochs(self, n):
         import torch
+        from torch.nn.functional import mse_loss
 
         self.stamps.start()
         for _ in range(n):
@@ -114,7 +115,8 @@ class HandWritten(Contender):
                     self.x.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
                 ):
                     output = self.network(batch)
-                loss = (output.float() - batch).square().sum(dim=1).mean()
+                # faster than the square of a difference, and than reduction="sum" on two cores
+                loss = mse_loss(output.float(), batch, reduction="none").sum(dim=1).mean()
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()

@@ -3,8 +3,8 @@
 The first 20000 training images of MNIST, scaled as `Autoencoder` scales them. All contenders
 of a cell take turns, another one first in each round: a round is one short fit of each, whose
 first epoch is dropped, and ratios are taken within a round, so that a slow minute of the machine
-hits all of them. Ours and the hand-written loop also take turns alone, in more rounds, because
-they differ by less than the machine does from minute to minute. "ours / it" is
+hits all of them. Ours and the hand-written loop take turns alone, in more rounds, because they
+differ by less than the machine does from minute to minute. "ours / it" is
 `Autoencoder` with ``init="random"`` and ``early_stopping=False``: no linear path and no held-out
 rows, as the others have none. Another row has the linear path of ``init="pca"``. Peers with an
 environment of their own run in processes that stay alive and idle between their turns.
@@ -35,13 +35,11 @@ LINE_UP = {
         OURS: ("Ours", "bfloat16"),
     },
     "all in turn, float32": {
-        "hand-written": ("HandWritten", "float32"),
         OURS: ("Ours", "float32"),
         OURS_FROM_PCA: ("OursFromPCA", "float32"),
     }
     | PEERS,
     "all in turn, bfloat16": {
-        "hand-written": ("HandWritten", "bfloat16"),
         OURS: ("Ours", "bfloat16"),
         OURS_FROM_PCA: ("OursFromPCA", "bfloat16"),
         "Keras bfloat16": ("Keras", "bfloat16"),
