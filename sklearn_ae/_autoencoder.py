@@ -27,7 +27,7 @@ from sklearn_ae.objectives import LOSSES, huber
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_parameters
 
 CODE_ACTIVATIONS = {
-    "identity": nn.Identity,
+    "identity": None,
     "sigmoid": nn.Sigmoid,
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -344,7 +344,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             constrain_columns(decoder)
         activation = config["code_activation"]
         if isinstance(activation, str):
-            activation = CODE_ACTIVATIONS[activation]()
+            made = CODE_ACTIVATIONS[activation]
+            activation = None if made is None else made()
         elif not isinstance(activation, nn.Module):
             activation = activation.module()
         network = AutoencoderNetwork(

@@ -166,8 +166,9 @@ def test_a_signal_stops_at_once_and_cleans_up(number, status, last_line, folder)
     assert "Traceback" not in errors
     if last_line is not None:
         assert errors.splitlines()[-1] == last_line
-    # A signal in the middle of the child's start leaves the child to end by itself: its input
-    # is closed.
+    # A signal in the middle of the child's start leaves the child to end by itself, at once too:
+    # its input is closed.
+    deadline = time.monotonic() + 10
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{child}").exists()

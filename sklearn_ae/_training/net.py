@@ -1,6 +1,7 @@
 """The private skorch net: its epochs, without a read of the loss at every step."""
 
 import functools
+import itertools
 import operator
 
 import torch
@@ -49,7 +50,8 @@ class TrainingNet(NeuralNet):
         self.settings = settings
         self.generator = generator
         self.noise = noise
-        self.step_count = 0
+        # not a number: skorch looks into every attribute that is set
+        self.steps = itertools.count()
         self.n_steps = 1
 
     @property
@@ -75,17 +77,14 @@ class TrainingNet(NeuralNet):
         # AdamW multiplies it by the rate. A large rate is not to decay more; with a small one, a
         # decay that is not small too would hold all weights near zero.
         decay = settings.weight_decay / max(settings.learning_rate_init, FULL_DECAY_RATE)
-        groups = [
-            {"params": weights, "weight_decay": decay, "l2": settings.alpha},
-            {"params": rest, "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
+        group = {
+            "params": weights + rest,
+            "n_decayed": len(weights),
+            "decay": decay,
+            "l2": settings.alpha,
+        }
         _, kwargs = super().get_params_for_optimizer(prefix, [])
-        if isinstance(kwargs["lr"], torch.Tensor):
-            for group in groups:
-                # one tensor for both would be scaled twice by a schedule
-                group["lr"] = kwargs["lr"].clone()
-        return (groups,), kwargs
+        return ([group],), kwargs
 
     def notify(self, method_name, **cb_kwargs):
         """Tell the callbacks; skorch's early stopping raises KeyboardInterrupt, Ctrl-C too."""
@@ -146,13 +145,12 @@ class TrainingNet(NeuralNet):
     def set_learning_rate(self):
         """Set the learning rate of the next step."""
         if self.settings.learning_rate == "one_cycle":
-            rate = self.settings.learning_rate_init * one_cycle(self.step_count, self.n_steps)
+            rate = self.settings.learning_rate_init * one_cycle(next(self.steps), self.n_steps)
             for group in self.optimizer_.param_groups:
                 if isinstance(group["lr"], torch.Tensor):
                     group["lr"].fill_(rate)
                 else:
                     group["lr"] = rate
-        self.step_count += 1
 
     def run_epoch(self, batches):
         """Pass once over the training rows.

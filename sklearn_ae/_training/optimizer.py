@@ -3,38 +3,49 @@
 import torch
 
 
-class DecayedAdam(torch.optim.AdamW):
-    """AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) whose groups may have an L2 term.
+class DecayedAdam(torch.optim.Adam):
+    """Adam whose first weights decay beside the objective, and may have an L2 term in it.
 
-    The gradient of ``l2 / 2 * ||w||**2`` is added to that of the objective; the decay of AdamW
-    stands beside the objective and does not depend on its scale.
+    Each step of a weight begins with ``w = (1 - lr * decay) * w`` (AdamW, Loshchilov and Hutter
+    2019, arXiv:1711.05101); ``l2 * w``, the gradient of ``l2 / 2 * ||w||**2``, is added to the
+    gradient of the objective. All parameters stay in one group, as the kernel of a step is called
+    once per group. `step` takes no closure.
 
     Parameters
     ----------
-    params : iterable of dict
-        Groups, each with ``params`` and perhaps ``l2``.
-    l2 : float, default=0.0
-        Weight of the term in groups that do not say.
+    params : iterable of tensor or of dict
+        Parameters, or groups of them.
+    n_decayed : int or None, default=None
+        The first so many parameters of a group have decay and L2; None stands for all.
+    decay, l2 : float, default=0.0
+        The two factors.
     **kwargs : dict
-        Parameters of `torch.optim.AdamW`.
+        Parameters of `torch.optim.Adam`, whose ``weight_decay`` is not used.
     """
 
-    def __init__(self, params, *, l2=0.0, **kwargs):
+    def __init__(self, params, *, n_decayed=None, decay=0.0, l2=0.0, **kwargs):
         super().__init__(params, **kwargs)
         for group in self.param_groups:
+            group.setdefault("n_decayed", n_decayed)
+            group.setdefault("decay", decay)
             group.setdefault("l2", l2)
+        # a hook, since a step of its own around Adam's would run all that torch wraps a step in
+        # twice
+        self.register_step_pre_hook(_decay)
 
-    @torch.no_grad()
-    def step(self, closure=None):
-        """Make one step: see `torch.optim.AdamW.step`."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            if group["l2"]:
-                for weight in group["params"]:
-                    if weight.grad is not None:
-                        weight.grad.add_(weight, alpha=group["l2"])
-        super().step()
-        return loss
+
+@torch.no_grad()
+def _decay(optimizer, args, kwargs):
+    """Add L2 to the gradients and let the weights decay, before a step."""
+    for group in optimizer.param_groups:
+        decay, l2 = group["decay"], group["l2"]
+        if not (decay or l2):
+            continue
+        kept = 1.0 - group["lr"] * decay
+        for weight in group["params"][: group["n_decayed"]]:
+            if weight.grad is None:
+                continue
+            if l2:
+                weight.grad.add_(weight, alpha=l2)
+            if decay:
+                weight.mul_(kept)

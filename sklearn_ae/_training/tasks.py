@@ -75,7 +75,7 @@ class ReconstructionTask(nn.Module):
         if self.penalty is not None:
             # a penalty may differentiate the encoder, in validation too
             with torch.enable_grad():
-                penalty = self.penalty(inputs, code, self._encode)
+                penalty = self.penalty(inputs, code.to(inputs.dtype), self._encode)
             penalty = penalty if self.training else penalty.detach()
             if penalty.shape != terms["reconstruction"].shape:
                 raise ValueError(
@@ -86,7 +86,7 @@ class ReconstructionTask(nn.Module):
         return terms
 
     def _encode(self, x):
-        return self.network.encode(x)[0]
+        return self.network.encode(x)[0].to(x.dtype)
 
 
 class EvidenceBoundTask(nn.Module):

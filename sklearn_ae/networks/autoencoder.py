@@ -100,11 +100,15 @@ class AutoencoderNetwork(nn.Module):
         self.autocast_dtype = None
 
     def _branch(self, module, x):
-        """Run a network branch, in reduced precision where asked for; the result is ``x``'s."""
+        """Run a network branch, in reduced precision where asked for; so is its result."""
         if self.autocast_dtype is None:
             return module(x)
         with torch.autocast(x.device.type, dtype=self.autocast_dtype):
-            return module(x).to(x.dtype)
+            return module(x)
+
+    def _full(self, x):
+        """Values in full precision; a sum with the linear path has it already."""
+        return x if self.autocast_dtype is None else x.float()
 
     def _encoder_input(self, x):
         return x if self.centre is None else (x - self.centre) / self.scale
@@ -120,7 +124,7 @@ class AutoencoderNetwork(nn.Module):
         Returns
         -------
         code : tensor of shape (n, n_components)
-            The code.
+            The code; in reduced precision if only the network made it.
         state : None
             Nothing: a dense decoder needs the code only.
         """
@@ -129,7 +133,7 @@ class AutoencoderNetwork(nn.Module):
         if self.linear is not None:
             code = code + self.linear.encode(x)
         if self.code_activation is not None:
-            code = self.code_activation(code)
+            code = self.code_activation(self._full(code))
         return code, None
 
     def decode(self, code, state=None):
@@ -152,6 +156,7 @@ class AutoencoderNetwork(nn.Module):
             output = output + self.linear.decode(code)
         if self.offset is not None:
             output = output + self.offset
+        output = self._full(output)
         return output if self.limits is None else self.limits(output)
 
     def forward(self, x):
@@ -193,7 +198,7 @@ class VariationalNetwork(AutoencoderNetwork):
             Parameters of the normal distribution.
         """
         x = self._encoder_input(x)
-        mean, log_variance = self._branch(self.encoder, x).chunk(2, dim=1)
+        mean, log_variance = self._full(self._branch(self.encoder, x)).chunk(2, dim=1)
         if self.linear is not None:
             mean = mean + self.linear.encode(x)
         log_variance = log_variance + self.base_log_variance
