@@ -1,7 +1,6 @@
 """The private skorch net: its epochs, without a read of the loss at every step."""
 
 import functools
-import itertools
 import operator
 
 import torch
@@ -50,8 +49,8 @@ class TrainingNet(NeuralNet):
         self.settings = settings
         self.generator = generator
         self.noise = noise
-        # not a number: skorch looks into every attribute that is set
-        self.steps = itertools.count()
+        # steps made, in a list: skorch looks into every attribute that is set
+        self.steps = [0]
         self.n_steps = 1
 
     @property
@@ -145,12 +144,13 @@ class TrainingNet(NeuralNet):
     def set_learning_rate(self):
         """Set the learning rate of the next step."""
         if self.settings.learning_rate == "one_cycle":
-            rate = self.settings.learning_rate_init * one_cycle(next(self.steps), self.n_steps)
+            rate = self.settings.learning_rate_init * one_cycle(self.steps[0], self.n_steps)
             for group in self.optimizer_.param_groups:
                 if isinstance(group["lr"], torch.Tensor):
                     group["lr"].fill_(rate)
                 else:
                     group["lr"] = rate
+        self.steps[0] += 1
 
     def run_epoch(self, batches):
         """Pass once over the training rows.

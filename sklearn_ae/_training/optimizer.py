@@ -33,6 +33,12 @@ class DecayedAdam(torch.optim.Adam):
         # twice
         self.register_step_pre_hook(_decay)
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # torch copies no hooks; a state that is loaded into a living optimiser keeps its own
+        if not self._optimizer_step_pre_hooks:
+            self.register_step_pre_hook(_decay)
+
 
 @torch.no_grad()
 def _decay(optimizer, args, kwargs):

@@ -1,5 +1,7 @@
 """The optimiser beside torch's own."""
 
+import copy
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -39,3 +41,15 @@ def test_only_the_first_parameters_decay():
     optimizer.step()
     # the first has no gradient: a step leaves it alone
     assert [float(weight[0].detach()) for weight in weights] == pytest.approx([1.0, 0.95, 1.0])
+
+
+def test_copies_decay_and_loaded_states_decay_once():
+    weight = torch.ones(3, requires_grad=True)
+    optimizer = DecayedAdam([weight], lr=0.1, decay=0.5)
+    optimizer.load_state_dict(optimizer.state_dict())
+    for one in (optimizer, copy.deepcopy(optimizer)):
+        (held,) = one.param_groups[0]["params"]
+        held.grad = torch.zeros(3)
+        one.step()
+        assert float(held[0].detach()) == pytest.approx(0.95)
+        weight.data.fill_(1.0)
