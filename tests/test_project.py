@@ -14,6 +14,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from sklearn.base import BaseEstimator
@@ -302,6 +303,33 @@ def readme_figures():
         "seed_recipe": f"1/{recipe['fit_s'] / ours:.0f} of its time; 1/{theirs / ours:.0f}",
         "scaling": f"{largest['peak_over_data']:.2f}",
     }
+
+
+def test_practice_page_says_what_auto_rules_found():
+    scores, rows, times = {}, {}, {}
+    for line in results_of("auto_rules"):
+        figures, key = line["figures"], (line["method"], line["data"])
+        if "explained_variance" in figures:  # not stopped at the limit
+            scores.setdefault(key, []).append(figures["explained_variance"])
+            times.setdefault(key, []).append(figures["fit_s"])
+            rows[line["data"]] = figures["n_rows"]
+    changes = {}
+    for (method, data), found in scores.items():
+        change = np.mean(found) - np.mean(scores["auto", data])
+        changes.setdefault(method, {})[data] = change
+    assert len(rows) == 11 and min(rows.values()) == 45 and max(rows.values()) == 50000
+    page = (ROOT / "docs" / "user_guide" / "practice.rst").read_text()
+    said = re.findall(r"([-+]\d\.\d\d) to ([-+]\d\.\d\d)", page)
+    order = ["max_iter x 0.25", "max_iter x 4", *(f"batch_size={n}" for n in (32, 256, 1024)),
+             "hidden_layer_sizes x 0.5", "hidden_layer_sizes x 2"]  # fmt: skip
+    ranges = [[f"{f(changes[m].values()):+.2f}" for f in (min, max)] for m in order]
+    assert [list(pair) for pair in said] == ranges
+    small = changes["batch_size=32"]
+    gains = [data for data, change in small.items() if change > 0.001]
+    assert all(1000 <= rows[data] <= 10000 for data in gains)
+    assert all(small[data] < 0 for data in rows if rows[data] >= 23000)
+    method = "batch_size=32"
+    assert max(np.mean(times[method, d]) / np.mean(times["auto", d]) for d in gains) < 4.05
 
 
 def throughput_ratios():
