@@ -8,20 +8,23 @@ from sklearn_ae._version import __version__ as __version__
 # processes of `compare` often need none of it.
 _SUBMODULES = (
     "architectures",
+    "code_activations",
     "comparison",
     "corruptions",
     "datasets",
+    "display",
     "likelihoods",
     "metrics",
     "penalties",
 )
 _HOMES = {
     "Autoencoder": "sklearn_ae._autoencoder",
+    "Denoiser": "sklearn_ae._denoiser",
     "VariationalAutoencoder": "sklearn_ae._variational",
     "compare": "sklearn_ae.comparison",
 }
 
-__all__ = ["Autoencoder", "VariationalAutoencoder", "compare"]
+__all__ = ["Autoencoder", "Denoiser", "VariationalAutoencoder", "compare"]
 
 
 def __getattr__(name):

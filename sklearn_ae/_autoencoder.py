@@ -1,41 +1,29 @@
 """Autoencoder."""
 
-import copy
-import functools
-from numbers import Real
-
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_ae._base import (
-    CODE_CONSTRAINTS,
-    NETWORK_CONSTRAINTS,
-    ROWS_AT_ONCE,
-    TRAINING_CONSTRAINTS,
-    BaseTorchEstimator,
-)
+from sklearn_ae._base import ROWS_AT_ONCE, BaseTorchEstimator, corruption_of_rows
 from sklearn_ae._mixins import LatentTransformerMixin, ReconstructionMixin
+from sklearn_ae._parameters import (
+    CODE_CONSTRAINTS,
+    LOSS_CONSTRAINTS,
+    NETWORK_CONSTRAINTS,
+    TRAINING_CONSTRAINTS,
+)
 from sklearn_ae._training import ReconstructionTask
 from sklearn_ae.architectures import make_architecture
-from sklearn_ae.corruptions import CORRUPTIONS, make_corruption
+from sklearn_ae.code_activations import CODE_ACTIVATIONS, make_code_activation
+from sklearn_ae.corruptions import CORRUPTIONS
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import constrain_columns
-from sklearn_ae.objectives import LOSSES, huber
-from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_parameters
+from sklearn_ae.objectives import ERROR_POWERS, hoyer, make_loss
+from sklearn_ae.penalties import make_penalty
+from sklearn_ae.utils._sklearn import HasMethods, StrOptions, check_parameters
 
-CODE_ACTIVATIONS = {
-    "identity": None,
-    "sigmoid": nn.Sigmoid,
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-}
-# Power of the data's unit that each loss has.
-ERROR_POWERS = {"squared_error": 2, "huber": 2, "absolute_error": 1, "log_loss": 0}
-# Standard deviation of the encoder's rows for directions in which the data do not vary.
-SMALL_ROW = 1e-2
 # Codes whose variance is below this share of the largest are not divided by it in whitening.
 SMALLEST_CODE_SHARE = 1e-10
 
@@ -67,17 +55,20 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     hidden_layer_sizes : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
         linear layer each way. "auto" is ``(128, 64)`` up to 128 features, ``(256, 128)`` beyond;
-        with at least 32 features per component ``(256, 128, 64)`` or ``(512, 256, 128)``.
+        with at least 32 features per component ``(256, 128, 64)`` or ``(512, 256, 128)``. Between
+        convolutions and code there are none.
 
     activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
         Activation of the hidden layers.
 
     code_activation : {"identity", "sigmoid", "relu", "tanh"} or part, default="identity"
         Applied to the code, in training and at inference. A part is a torch module, or has a
-        method ``module()`` that makes one.
+        method ``module()`` that makes one, such as
+        :class:`~sklearn_ae.code_activations.KSparse`.
 
-    architecture : "dense" or callable, default="dense"
-        "dense" uses ``hidden_layer_sizes`` and ``activation``; a callable
+    architecture : "dense", Convolutional or callable, default="dense"
+        "dense" uses ``hidden_layer_sizes`` and ``activation``;
+        :class:`~sklearn_ae.architectures.Convolutional` puts convolutions before them; a callable
         ``(n_features, n_components) -> (encoder, decoder)`` returns two torch modules.
 
     loss : {"squared_error", "absolute_error", "huber", "log_loss"}, default="squared_error"
@@ -97,9 +88,11 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     penalty : None or part, default=None
         A part with ``term(x, code, encode)``, such as :class:`~sklearn_ae.penalties.L1`.
 
-    corruption : None, {"gaussian", "masking"}, part or callable, default=None
+    corruption : None, str, part or callable, default=None
         How rows are spoilt at each visit in training, in the units of ``X``; the clean row is
-        the target. A callable takes ``(x, generator)``, tensors of shape (n, n_features).
+        the target. "gaussian", "masking", "salt_and_pepper", "swap_noise", a part such as
+        :class:`~sklearn_ae.corruptions.Occlusion`, or a function ``(x, generator)`` of tensors
+        of shape (n, n_features).
 
     max_iter : int or "auto", default="auto"
         Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 200
@@ -172,6 +165,12 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     explained_variance_ : ndarray of shape (min(n_components, n_samples, n_features),)
         Variance along the principal directions of the start; only with the PCA start.
 
+    sparsity_ : float
+        Hoyer's sparsity of the codes of the training rows, on average: with l1 and l2 the norms
+        of a code, ``(sqrt(n_components) - l1 / l2) / (sqrt(n_components) - 1)``, 0 where all
+        values are equally large and 1 where all but one are zero. Only with a penalty or a code
+        activation.
+
     n_iter_ : int
         Passes made.
 
@@ -240,11 +239,10 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         "activation": NETWORK_CONSTRAINTS["activation"],
         "code_activation": [StrOptions(set(CODE_ACTIVATIONS)), HasMethods("module"), nn.Module],
         "architecture": NETWORK_CONSTRAINTS["architecture"],
-        "loss": [StrOptions(set(LOSSES))],
-        "delta": [Interval(Real, 0, None, closed="neither")],
+        **LOSS_CONSTRAINTS,
         "init": NETWORK_CONSTRAINTS["init"],
         "whiten": ["boolean"],
-        "penalty": [None, HasMethods("term")],
+        "penalty": [None, HasMethods("term"), HasMethods("bind")],
         "corruption": [None, StrOptions(set(CORRUPTIONS)), HasMethods("make"), callable],
         **TRAINING_CONSTRAINTS,
     }
@@ -318,6 +316,12 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     def _data_config(self, X):
         if self.penalty is not None and hasattr(self.penalty, "_parameter_constraints"):
             check_parameters(self.penalty)
+        needed = getattr(self.penalty, "needs_code_activation", None)
+        if needed not in (None, self.code_activation):
+            raise ValueError(
+                f"penalty={self.penalty!r} needs code_activation={needed!r}; got "
+                f"{self.code_activation!r}."
+            )
         bounded = self.loss == "log_loss"
         if bounded:
             check_unit_interval(X, "loss='log_loss'")
@@ -340,26 +344,20 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             zero_start=config["linear"],
             seed=config["seed"],
         )
+        if hasattr(config["code_activation"], "check"):
+            config["code_activation"].check(n_components)
         if config["unit_norm"]:
             constrain_columns(decoder)
-        activation = config["code_activation"]
-        if isinstance(activation, str):
-            made = CODE_ACTIVATIONS[activation]
-            activation = None if made is None else made()
-        elif not isinstance(activation, nn.Module):
-            activation = activation.module()
         network = AutoencoderNetwork(
             encoder,
             decoder,
-            code_activation=copy.deepcopy(activation),
+            code_activation=make_code_activation(config["code_activation"]),
             **self._beside_the_branches(config, moments),
         )
-        loss = LOSSES[config["loss"]]
-        if loss is huber:
-            loss = functools.partial(huber, delta=config["delta"])
+        loss = make_loss(config["loss"], config["delta"])
         return ReconstructionTask(network, loss, logits=config["bounded"])
 
-    def _draw_weights(self, task, config, moments, directions, generator):
+    def _draw_weights(self, task, config, moments, start, generator):
         network = task.network
         make_architecture(config).draw(
             (network.encoder, network.decoder), generator, zero_start=config["linear"]
@@ -369,53 +367,60 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
                 network.offset.copy_(torch.from_numpy(smoothed_logit(moments)))
             if not config["linear"]:
                 return
-            network.linear.encoder.normal_(
-                0.0, SMALL_ROW / config["n_features"] ** 0.5, generator=generator
-            )
-            for k, variance in enumerate(directions.variances):
+            network.linear.draw(generator)
+            for k, variance in enumerate(start.variances):
                 if variance > 0:
-                    direction = torch.from_numpy(directions.components[k].copy())
+                    direction = torch.from_numpy(start.components[k].copy())
                     network.linear.encoder[k] = direction / variance**0.5
                     network.linear.decoder[:, k] = direction * variance**0.5
 
     def _add_training_parts(self, task, moments):
-        corrupt = make_corruption(self.corruption)
-        if corrupt is not None and not task.logits:
-            corrupt = _in_data_units(corrupt, moments)
-        task.corruption = corrupt
-        task.penalty = None if self.penalty is None else copy.deepcopy(self.penalty).term
+        task.corruption = corruption_of_rows(self.corruption, None if task.logits else moments)
+        task.penalty = make_penalty(self.penalty, task.network)
 
     def _learnt_attributes(self, task, data, weight, frame, one_pass):
         """Units of the code: PCA's, or uncorrelated with unit variance."""
+        learnt = {}
+        if self.penalty is not None or self.code_activation != "identity":
+            learnt["sparsity_"] = self._sparsity(task, data, weight)
         n_components = frame.config["n_components"]
         if frame.fitted and (one_pass or not self.whiten):
-            return {}
+            return learnt
         if self.whiten:
             mean, covariance = self._code_moments(task, data, weight, frame.moments.n_rows)
             scale, unscale = _whitening(covariance)
-            return {"_code_mean": mean, "_code_scale": scale, "_code_unscale": unscale}
+            return learnt | {"_code_mean": mean, "_code_scale": scale, "_code_unscale": unscale}
         units = np.ones(n_components)
-        if frame.directions is not None and frame.config["linear"]:
-            units = _principal_units(frame.directions.variances, n_components)
+        if frame.start is not None and frame.config["linear"]:
+            units = _principal_units(frame.start.variances, n_components)
             units = units * frame.moments.scale
-        return {
+        return learnt | {
             "_code_mean": np.zeros(n_components),
             "_code_scale": units,
             "_code_unscale": 1.0 / units,
         }
 
-    def _code_moments(self, task, data, weight, n_rows):
-        """Weighted mean and covariance of the network's codes over the training rows."""
+    @staticmethod
+    def _codes(task, data, weight):
+        """Codes of the training rows in parts, and the share of each row."""
         dtype = next(task.parameters()).dtype
         share = torch.ones(len(data)) if weight is None else weight
         share = (share / share.sum()).to(device=data.device, dtype=dtype)
-        first = second = 0.0
         with torch.no_grad():
-            # sums only: small results kept between large ones would fragment the memory
             for x, part in zip(data.split(ROWS_AT_ONCE), share.split(ROWS_AT_ONCE), strict=True):
-                code, _ = task.network.encode(x.to(dtype))
-                first = first + part @ code
-                second = second + (part[:, None] * code).T @ code
+                yield task.network.encode(x.to(dtype))[0], part
+
+    def _sparsity(self, task, data, weight):
+        """Mean of Hoyer's sparsity over the training rows."""
+        return sum(float(part @ hoyer(code)) for code, part in self._codes(task, data, weight))
+
+    def _code_moments(self, task, data, weight, n_rows):
+        """Weighted mean and covariance of the network's codes over the training rows."""
+        first = second = 0.0
+        # sums only: small results kept between large ones would fragment the memory
+        for code, part in self._codes(task, data, weight):
+            first = first + part @ code
+            second = second + (part[:, None] * code).T @ code
         mean = first.cpu().double().numpy()
         covariance = second.cpu().double().numpy() - np.outer(mean, mean)
         return mean, covariance * n_rows / max(n_rows - 1, 1)
@@ -450,22 +455,6 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         """
         check_is_fitted(self, "_weights")
         return self._explained_variance(X, sample_weight)
-
-
-def _in_data_units(corrupt, moments):
-    """A corruption in the units of the data, applied to centred and scaled rows."""
-    mean = torch.from_numpy(moments.mean.astype(np.float32))
-    scale = float(moments.scale)
-    on_device = {}
-
-    def corrupt_scaled(x, generator):
-        # moved once: a copy at each step would make the device wait
-        if x.device not in on_device:
-            on_device[x.device] = mean.to(x.device)
-        centre = on_device[x.device]
-        return (corrupt(x * scale + centre, generator) - centre) / scale
-
-    return corrupt_scaled
 
 
 def _principal_units(variances, n_components):

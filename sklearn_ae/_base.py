@@ -1,14 +1,15 @@
 """The template of every estimator: checks, start, training, gate, state, inference."""
 
 import copy
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from sklearn_ae._mixins import FittedNetworkMixin, draw_seed
+from sklearn_ae._mixins import FittedNetworkMixin
+from sklearn_ae._parameters import PARTS, check_sizes
 from sklearn_ae._state import (
     Frame,
     add_format,
@@ -31,19 +32,24 @@ from sklearn_ae._training import (
     supports_float64,
     train,
 )
-from sklearn_ae.architectures import auto_hidden_layer_sizes, make_architecture
-from sklearn_ae.networks import ACTIVATIONS, LinearPath, OutputLimits
+from sklearn_ae.architectures import (
+    auto_hidden_layer_sizes,
+    check_architecture,
+    image_shape_of,
+    make_architecture,
+)
+from sklearn_ae.corruptions import Compose, make_corruption
+from sklearn_ae.networks import LinearPath, OutputLimits
 from sklearn_ae.utils._fit_tasks import FitTasks
+from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._pca_start import (
     principal_directions,
     table_limits,
     table_moments,
 )
+from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import (
     CallbackSupportMixin,
-    Interval,
-    InvalidParameterError,
-    StrOptions,
     check_sample_weight,
     fit_context,
     with_callbacks,
@@ -54,45 +60,8 @@ FEWEST_ROWS_TO_TRAIN = 20
 # Rows that are encoded together after training.
 ROWS_AT_ONCE = 4096
 
-CODE_CONSTRAINTS = {
-    "n_components": [
-        Interval(Integral, 1, None, closed="left"),
-        Interval(Real, 0, 1, closed="neither"),
-        None,
-    ]
-}
-
-NETWORK_CONSTRAINTS = {
-    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
-    "activation": [StrOptions(set(ACTIVATIONS))],
-    "architecture": [StrOptions({"dense"}), callable],
-    "init": [StrOptions({"auto", "pca", "random"})],
-}
-
-TRAINING_CONSTRAINTS = {
-    "max_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "learning_rate": [StrOptions({"one_cycle", "constant"})],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "weight_decay": [Interval(Real, 0, 1, closed="left")],
-    "early_stopping": [StrOptions({"auto"}), "boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "warm_start": ["boolean"],
-    "skorch_callbacks": [list, None],
-    "device": [str],
-    "precision": [StrOptions({"float32", "bfloat16"})],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
-
-
-# Parameters that may hold a part of the user's.
-PARTS = ("architecture", "code_activation", "penalty", "corruption", "likelihood")
 # Attributes that only some kinds of fit set: a refit of another kind takes them away.
-OF_ONE_KIND = ("explained_variance_", "noise_variance_")
+OF_ONE_KIND = ("explained_variance_", "noise_variance_", "sparsity_")
 
 
 class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
@@ -149,7 +118,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         """Network and objective for a configuration, weights not drawn."""
         raise NotImplementedError
 
-    def _draw_weights(self, task, config, moments, directions, generator):
+    def _draw_weights(self, task, config, moments, start, generator):
         """Draw the weights of a task and lay its start."""
         raise NotImplementedError
 
@@ -159,6 +128,10 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
     def _learnt_attributes(self, task, data, weight, frame, one_pass):
         """Fitted attributes of the subclass, by name."""
         return {}
+
+    def _auto_hidden_layer_sizes(self, n_features, n_components):
+        """Widths of the dense hidden layers where the user leaves them to us."""
+        return auto_hidden_layer_sizes(self.architecture, n_features, n_components)
 
     # ------------------------------------------------------------------ fit
 
@@ -171,7 +144,9 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training data. The array is neither changed nor kept.
+            Training data. The array is neither changed nor kept. With an architecture for
+            images also of shape (n_samples, channels, height, width) or, with one channel,
+            (n_samples, height, width); what is decoded then has that shape too.
 
         y : None
             Ignored.
@@ -192,17 +167,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         FloatingPointError
             If the objective stops being finite in training.
         """
-        going_on = self.warm_start and hasattr(self, "_weights")
-        X, weight = self._check_table(X, sample_weight, reset=not going_on)
-        if len(X) < 2:
-            raise ValueError(
-                f"Found array with {len(X)} sample(s) of positive weight (shape={X.shape}) while "
-                "a minimum of 2 is required."
-            )
-        frame = self._old_frame(X) if going_on else self._new_frame(X, weight)
-        unit = 1.0 if weight is None else weight.mean()
-        settings = self._fit_settings(len(X), frame)
-        return self._train(X, y, weight, unit, frame, settings)
+        return self._fit(X, y, sample_weight)
 
     @restore_on_failure
     @with_callbacks
@@ -234,23 +199,46 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         ValueError
             If ``early_stopping=True``, or the width is not that of the first chunk.
         """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _fit(self, X, y, sample_weight, target=None):
+        """`fit`; ``target`` are the rows to be made of ``X`` where these are not ``X`` itself."""
+        going_on = self.warm_start and hasattr(self, "_weights")
+        X, target, weight = self._check_table(X, sample_weight, target, reset=not going_on)
+        if len(X) < 2:
+            raise ValueError(
+                f"Found array with {len(X)} sample(s) of positive weight (shape={X.shape}) while "
+                "a minimum of 2 is required."
+            )
+        frame = self._old_frame(X, target) if going_on else self._new_frame(X, target, weight)
+        unit = 1.0 if weight is None else weight.mean()
+        settings = self._fit_settings(len(X), frame)
+        return self._train(X, y, target, weight, unit, frame, settings)
+
+    def _partial_fit(self, X, y, sample_weight, target=None):
+        """`partial_fit`; see `_fit`."""
         if self.early_stopping is True:
             raise ValueError("partial_fit does not support early_stopping=True")
         going_on = hasattr(self, "_weights")
-        X, weight = self._check_table(X, sample_weight, reset=not going_on)
+        X, target, weight = self._check_table(X, sample_weight, target, reset=not going_on)
         if going_on:
-            frame, unit = self._old_frame(X), self._weight_unit
+            frame, unit = self._old_frame(X, target), self._weight_unit
         else:
             if len(X) < 2:
                 raise ValueError(
                     f"The first chunk of partial_fit has {len(X)} sample(s) of positive weight "
                     "while a minimum of 2 is required: it fixes centre and scale."
                 )
-            frame, unit = self._new_frame(X, weight), 1.0 if weight is None else weight.mean()
+            frame = self._new_frame(X, target, weight)
+            unit = 1.0 if weight is None else weight.mean()
         settings = self._pass_settings(len(X), frame)
-        return self._train(X, y, weight, unit, frame, settings, one_pass=True)
+        return self._train(X, y, target, weight, unit, frame, settings, one_pass=True)
 
-    def _check_table(self, X, sample_weight, reset):
+    def _check_table(self, X, sample_weight, target, reset):
+        """Checked rows, their targets and weights; rows of weight zero are dropped."""
+        X, row_shape = flatten_images(X, image_shape_of(self.architecture))
+        if reset:
+            self._row_shape = row_shape
         X = validate_data(
             self,
             X,
@@ -259,35 +247,42 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             reset=reset,
             ensure_min_samples=1,
         )
+        if target is not None:
+            target = self._check_target(X, target)
         if sample_weight is None:
-            return X, None
+            return X, target, None
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.any():  # scikit-learn < 1.9 lets it pass
             raise ValueError("Sample weights must contain at least one non-zero number.")
         if not weight.all():
-            X, weight = X[weight > 0], weight[weight > 0]
-        return X, weight
+            kept = weight > 0
+            X, weight = X[kept], weight[kept]
+            target = None if target is None else target[kept]
+        return X, target, weight
 
-    def _new_frame(self, X, weight):
+    def _new_frame(self, X, target, weight):
         """Centre, scale, start and configuration of a fresh fit."""
         seed = draw_seed(self.random_state)
-        moments = table_moments(X, weight)
+        rows = X if target is None else target
+        moments = table_moments(rows, weight)
         uses_start = self._uses_start()
-        directions = None
-        if uses_start or not isinstance(self.n_components, Integral):
-            directions = principal_directions(X, moments, self.n_components, weight, seed)
-        n_components = (
-            int(self.n_components)
-            if isinstance(self.n_components, Integral)
-            else len(directions.components)
-        )
-        config = self._new_config(X, n_components, uses_start, seed)
+        n_components, start = self._find_start(X, target, moments, weight, seed, uses_start)
+        config = self._new_config(rows, n_components, uses_start, seed)
         # only a network that starts at PCA and may leave the plane
         if uses_start and not make_architecture(config).is_linear:
-            moments.limits = table_limits(X, weight)
-        return Frame(moments, directions, config)
+            moments.limits = table_limits(rows, weight)
+        return Frame(moments, start, config)
 
-    def _old_frame(self, X):
+    def _find_start(self, X, target, moments, weight, seed, uses_start):
+        """Width of the code, and the linear map that training starts from where it does."""
+        directions, n_components = None, self.n_components
+        if uses_start or not isinstance(n_components, Integral):
+            directions = principal_directions(X, moments, n_components, weight, seed)
+        if not isinstance(n_components, Integral):
+            n_components = len(directions.components)
+        return int(n_components), directions
+
+    def _old_frame(self, X, target):
         """The frame of the first fit, if the parameters still say the same."""
         fixed = self._config
         n_components = (
@@ -295,7 +290,8 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             if isinstance(self.n_components, Integral)
             else fixed["n_components"]
         )
-        config = self._new_config(X, n_components, self._uses_start(), fixed["seed"])
+        rows = X if target is None else target
+        config = self._new_config(rows, n_components, self._uses_start(), fixed["seed"])
         for name, value in config.items():
             if not _same(value, fixed[name]):
                 raise ValueError(
@@ -306,13 +302,14 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
 
     def _new_config(self, X, n_components, uses_start, seed):
         """What a network is built from; a user's parts are copied."""
+        check_architecture(self.architecture, X.shape[1])
         sizes = self.hidden_layer_sizes
         if isinstance(sizes, str):
-            sizes = auto_hidden_layer_sizes(X.shape[1], n_components)
+            sizes = self._auto_hidden_layer_sizes(X.shape[1], n_components)
         config = {
             "n_features": int(X.shape[1]),
             "n_components": n_components,
-            "hidden_layer_sizes": _check_sizes(sizes),
+            "hidden_layer_sizes": check_sizes(sizes),
             "activation": self.activation,
             "architecture": self.architecture,
             "linear": uses_start,
@@ -382,11 +379,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
     def _has_foreign_parts(self):
         """Whether a user's part takes part, which may draw from torch's global state."""
         parts = [getattr(self, name, None) for name in PARTS]
-        return any(
-            not (part is None or isinstance(part, str))
-            and type(part).__module__.partition(".")[0] != "sklearn_ae"
-            for part in parts
-        )
+        return any(_is_foreign(part) for part in parts)
 
     def _n_validation(self, n_rows, has_start):
         """Rows held out to judge by."""
@@ -408,18 +401,20 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             return auto_batch_size(n_rows)
         return min(self.batch_size, n_rows)
 
-    def _train(self, X, y, weight, unit, frame, settings, one_pass=False):
+    def _train(self, X, y, target, weight, unit, frame, settings, one_pass=False):
         """Train from a frame on and take over what was learnt."""
         task = self._make_task(frame.config, frame.moments).double()
         if frame.fitted:
             load_arrays(task, self._weights)
         else:
             generator = make_generator(frame.config["seed"])
-            self._draw_weights(task, frame.config, frame.moments, frame.directions, generator)
+            self._draw_weights(task, frame.config, frame.moments, frame.start, generator)
         start_weights = to_numpy(task.state_dict())
         task.float()
         self._add_training_parts(task, frame.moments)
         table = self._table_for_network(X, frame, np.float32)
+        if target is not None:  # both beside each other, so that a batch has both
+            table = np.hstack([table, self._table_for_network(target, frame, np.float32)])
         data = torch.from_numpy(table).to(settings.device)
         row_weight = _relative(weight, unit, len(X))
 
@@ -507,9 +502,8 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             "_n_rows": float(frame.moments.n_rows),
             "_limits": frame.moments.limits,
         }
-        if frame.directions is not None and frame.config["linear"]:
-            variances = frame.directions.variances * frame.moments.scale**2
-            attributes["explained_variance_"] = variances
+        if frame.start is not None and frame.config["linear"]:
+            attributes |= frame.start.fitted_attributes(frame.moments.scale)
         return attributes
 
     def _optimizer_tensors(self):
@@ -540,16 +534,47 @@ def _relative(weight, unit, n_rows):
     return None if np.allclose(share, 1.0, rtol=1e-12, atol=0) else torch.from_numpy(share)
 
 
+def _is_foreign(part):
+    """Whether a part is a user's, or one of ours that holds a user's."""
+    if part is None or isinstance(part, str):
+        return False
+    if isinstance(part, Compose):
+        return any(_is_foreign(member) for member in part.corruptions)
+    return type(part).__module__.partition(".")[0] != "sklearn_ae"
+
+
 def _same(new, old):
     """Whether two values of a configuration say the same; parts are compared by their repr."""
     return new is old or repr(new) == repr(old)
 
 
-def _check_sizes(sizes):
-    sizes = tuple(sizes)
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise InvalidParameterError(
-            "The 'hidden_layer_sizes' parameter must be 'auto' or a sequence of positive "
-            f"integers. Got {sizes!r} instead."
-        )
-    return tuple(int(size) for size in sizes)
+def corruption_of_rows(corruption, moments):
+    """A corruption, which is in the units of the data, as it acts on a batch of a task.
+
+    Parameters
+    ----------
+    corruption : None, str, part or callable
+        The parameter of an estimator.
+    moments : Moments or None
+        Centre and scale of the batches; None where they are in the units of the data.
+
+    Returns
+    -------
+    callable or None
+        ``(x, generator) -> x``.
+    """
+    corrupt = make_corruption(corruption)
+    if corrupt is None or moments is None:
+        return corrupt
+    mean = torch.from_numpy(moments.mean.astype(np.float32))
+    scale = float(moments.scale)
+    on_device = {}
+
+    def corrupt_scaled(x, generator):
+        # moved once: a copy at each step would make the device wait
+        if x.device not in on_device:
+            on_device[x.device] = mean.to(x.device)
+        centre = on_device[x.device]
+        return (corrupt(x * scale + centre, generator) - centre) / scale
+
+    return corrupt_scaled

@@ -7,12 +7,15 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_random_state, check_scalar
+from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._state import Frame, cached_module, load_arrays, runtime_of
 from sklearn_ae._training import in_chunks, make_generator, resolve_device, supports_float64
+from sklearn_ae.architectures import has_positions, image_shape_of, make_architecture
+from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._pca_start import scale_rows
+from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import check_sample_weight
 
 
@@ -86,7 +89,18 @@ class FittedNetworkMixin:
 
     def _check_rows(self, X):
         check_is_fitted(self, "_weights")
+        X, _ = flatten_images(X, image_shape_of(self._config["architecture"]))
         return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+
+    def _like_fitted(self, rows):
+        """Rows in the shape of those that `fit` saw."""
+        return rows if self._row_shape is None else rows.reshape(len(rows), *self._row_shape)
+
+    def _data_from_network(self, output):
+        """Outputs of the network in the units of the data, computed in float64."""
+        if self._config["bounded"]:
+            return output
+        return output.astype(np.float64) * self.scale_ + self.mean_
 
     @property
     def network_(self):
@@ -173,11 +187,12 @@ class ReconstructionMixin:
             decoded[start:stop] = self._data_from_network(output)
 
         in_chunks(chunk, len(Z), self._widest())
-        return decoded
+        return self._like_fitted(decoded)
 
     def _widest(self):
         """Numbers that a row takes at most on its way through the network."""
-        return max(self.n_features_in_, self.n_components_, *self._config["hidden_layer_sizes"])
+        widest = make_architecture(self._config).widest
+        return max(self.n_features_in_, self.n_components_, widest)
 
     def _check_codes(self, Z):
         check_is_fitted(self, "_weights")
@@ -189,13 +204,7 @@ class ReconstructionMixin:
             )
         return Z
 
-    def _data_from_network(self, output):
-        """Outputs of the network in the units of the data, computed in float64."""
-        if self._config["bounded"]:
-            return output
-        return output.astype(np.float64) * self.scale_ + self.mean_
-
-    def reconstruct(self, X):
+    def reconstruct(self, X, *, positions=False):
         """Encode and decode ``X``: ``inverse_transform(transform(X))`` in one pass.
 
         Parameters
@@ -203,17 +212,35 @@ class ReconstructionMixin:
         X : array-like of shape (n_samples, n_features)
             Data.
 
+        positions : bool, default=False
+            Whether the decoder is also told where max pooling took its values: more than the
+            code alone, so that the result is not what `inverse_transform` gives. Only with
+            ``Convolutional(upsampling="max_unpool")``.
+
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
             Reconstructions, float32 where ``X`` is, else float64.
+
+        Raises
+        ------
+        ValueError
+            If ``positions=True`` and the architecture has none.
         """
         X = self._check_rows(X)
-        return self._reconstruct(X).astype(X.dtype, copy=False)
+        if positions and not has_positions(self._config["architecture"]):
+            raise ValueError(
+                "positions=True needs an architecture whose decoder takes positions, "
+                "Convolutional(downsampling='max_pool', upsampling='max_unpool'); got "
+                f"architecture={self._config['architecture']!r}."
+            )
+        rows = self._reconstruct(X, positions).astype(X.dtype, copy=False)
+        return self._like_fitted(rows)
 
-    def _reconstruct(self, X):
+    def _reconstruct(self, X, positions=False):
         def function(task, x):
-            return (task.expected(task.network(x)),)
+            code, state = task.network.encode(x)
+            return (task.expected(task.network.decode(code, state if positions else None)),)
 
         return self._data_from_network(self._map_rows(X, function, self._widest())[0])
 
@@ -299,7 +326,7 @@ class GenerativeMixin:
             decoded[start:stop] = self._data_from_network(data.cpu().numpy())
 
         in_chunks(chunk, n_samples, self._widest())
-        return decoded
+        return self._like_fitted(decoded)
 
     def encode_distribution(self, X):
         """Mean and standard deviation of the posterior q(z | x).
@@ -390,21 +417,3 @@ def check_n_samples(n_samples):
         The number.
     """
     check_scalar(n_samples, "n_samples", Integral, min_val=1)
-
-
-def draw_seed(random_state):
-    """A seed for one call.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-        None takes fresh entropy and leaves numpy's global state alone.
-
-    Returns
-    -------
-    int
-        The seed.
-    """
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    return int(check_random_state(random_state).randint(2**31 - 1))

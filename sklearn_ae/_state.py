@@ -28,17 +28,18 @@ class Frame:
     ----------
     moments : Moments
         Centre, scale and limits.
-    directions : PrincipalDirections or None
-        The start; None where there is none, or where a fitted model goes on.
+    start : PrincipalDirections, LinearFilter or None
+        The linear map that training starts from; None where there is none, or where a fitted
+        model goes on.
     config : dict
         What a network is built from, as plain data but for a user's own parts.
     fitted : bool, default=False
         Whether the frame is that of a fitted estimator.
     """
 
-    def __init__(self, moments, directions, config, fitted=False):
+    def __init__(self, moments, start, config, fitted=False):
         self.moments = moments
-        self.directions = directions
+        self.start = start
         self.config = config
         self.fitted = fitted
 

@@ -9,11 +9,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from sklearn_ae._base import (
-    CODE_CONSTRAINTS,
     FEWEST_ROWS_TO_TRAIN,
-    NETWORK_CONSTRAINTS,
     ROWS_AT_ONCE,
-    TRAINING_CONSTRAINTS,
     BaseTorchEstimator,
 )
 from sklearn_ae._mixins import (
@@ -21,14 +18,19 @@ from sklearn_ae._mixins import (
     LatentTransformerMixin,
     ReconstructionMixin,
     check_n_samples,
-    draw_seed,
+)
+from sklearn_ae._parameters import (
+    CODE_CONSTRAINTS,
+    NETWORK_CONSTRAINTS,
+    TRAINING_CONSTRAINTS,
 )
 from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
-from sklearn_ae.architectures import make_architecture
+from sklearn_ae.architectures import has_positions, make_architecture
 from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
 from sklearn_ae.networks import VariationalNetwork
 from sklearn_ae.objectives import gaussian_kl
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
+from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
 
 # A component whose posterior mean varies less than this over the rows carries no information
@@ -85,13 +87,15 @@ class VariationalAutoencoder(
     hidden_layer_sizes : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
         linear layer each way. "auto" is ``(128, 64)`` up to 128 features, ``(256, 128)`` beyond;
-        with at least 32 features per component ``(256, 128, 64)`` or ``(512, 256, 128)``.
+        with at least 32 features per component ``(256, 128, 64)`` or ``(512, 256, 128)``. Between
+        convolutions and code there are none.
 
     activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
         Activation of the hidden layers.
 
-    architecture : "dense" or callable, default="dense"
-        "dense" uses ``hidden_layer_sizes`` and ``activation``; a callable
+    architecture : "dense", Convolutional or callable, default="dense"
+        "dense" uses ``hidden_layer_sizes`` and ``activation``;
+        :class:`~sklearn_ae.architectures.Convolutional` puts convolutions before them; a callable
         ``(n_features, n_components) -> (encoder, decoder)`` returns two torch modules.
 
     init : {"auto", "pca", "random"}, default="auto"
@@ -324,6 +328,11 @@ class VariationalAutoencoder(
                 "importance-weighted bound, which has no Kullback-Leibler term to weigh; use "
                 f"beta=1 and kl_warm_up=0, got beta={self.beta}, kl_warm_up={self.kl_warm_up}."
             )
+        if has_positions(self.architecture):
+            raise ValueError(
+                "upsampling='max_unpool' gives the decoder positions beside the code, which a "
+                f"{type(self).__name__} cannot draw; use another upsampling."
+            )
         likelihood = make_likelihood(self.likelihood)
         config = likelihood.check(X)
         if config.get("binarize") is None:
@@ -359,7 +368,7 @@ class VariationalAutoencoder(
         )
         return EvidenceBoundTask(network, likelihood)
 
-    def _draw_weights(self, task, config, moments, directions, generator):
+    def _draw_weights(self, task, config, moments, start, generator):
         network = task.network
         make_architecture(config).draw(
             (network.encoder, network.decoder), generator, zero_start=config["linear"]
@@ -369,7 +378,7 @@ class VariationalAutoencoder(
                 offset = make_likelihood(config["likelihood"]).output_offset(moments)
                 network.offset.copy_(torch.from_numpy(offset))
             if config["linear"]:
-                _lay_probabilistic_pca(task, directions)
+                _lay_probabilistic_pca(task, start)
 
     def _add_training_parts(self, task, moments):
         task.beta = float(self.beta)

@@ -1,11 +1,27 @@
-"""Corruptions: how rows are spoilt in training, in the units of the data."""
+"""Corruptions: how rows are spoilt in training, in the units of the data.
 
-from numbers import Real
+A corruption is a part with a method ``make()`` that gives a function ``(x, generator) -> x`` of
+tensors of shape (n, n_features), or is such a function itself. The functions stand first. They
+never change ``x``, and draw from ``generator`` only, on the device of ``x``.
+"""
 
+import functools
+from numbers import Integral, Real
+
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
 
-from sklearn_ae.utils._sklearn import Interval, check_parameters
+from sklearn_ae._training import make_generator
+from sklearn_ae.utils._images import flatten_images, full_shape
+from sklearn_ae.utils._seeds import draw_seed
+from sklearn_ae.utils._sklearn import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    check_parameters,
+)
 
 
 def gaussian_noise(x, generator, scale):
@@ -15,16 +31,145 @@ def gaussian_noise(x, generator, scale):
 
 def masking(x, generator, fraction):
     """Set each value to zero with probability ``fraction``."""
-    return x * (torch.empty_like(x).uniform_(generator=generator) >= fraction)
+    return x.masked_fill(_uniform(x, generator) < fraction, 0.0)
 
 
-class GaussianNoise(BaseEstimator):
-    """Independent normal noise on every value.
+def salt_and_pepper(x, generator, fraction, low, high):
+    """Set each value with probability ``fraction`` to ``low`` or ``high``, half each."""
+    draw = _uniform(x, generator)
+    return x.masked_fill(draw < fraction, high).masked_fill(draw < fraction / 2, low)
+
+
+def swap_noise(x, generator, fraction):
+    """Replace each value with probability ``fraction`` by its column's value in another row."""
+    n_rows = len(x)
+    if n_rows < 2:  # there is no other row
+        return x.clone()
+    rows = torch.arange(n_rows, device=x.device)[:, None]
+    # a shift of 1 to n - 1 rows reaches every row but its own with the same probability
+    shift = torch.randint(1, n_rows, x.shape, generator=generator, device=x.device)
+    other = x.gather(0, (rows + shift) % n_rows)
+    return torch.where(_uniform(x, generator) < fraction, other, x)
+
+
+def occlusion(x, generator, image_shape, size, value, shape):
+    """Set a patch of each image, at a place of its own, to ``value`` in all channels."""
+    n_channels, height, width = full_shape(image_shape)
+    n_features = n_channels * height * width
+    if x.shape[1] != n_features:
+        raise ValueError(
+            f"X has {x.shape[1]} features, but image_shape={tuple(image_shape)} of Occlusion "
+            f"needs {n_features}."
+        )
+    patch = torch.ones((), dtype=torch.bool, device=x.device)
+    if shape != "columns":
+        patch = patch & _stretch(x, generator, height, size)[:, None, :, None]
+    if shape != "rows":
+        patch = patch & _stretch(x, generator, width, size)[:, None, None, :]
+    images = x.reshape(-1, n_channels, height, width)
+    return images.masked_fill(patch, value).reshape(x.shape)
+
+
+def compose(x, generator, functions):
+    """Apply corruptions one after another."""
+    for function in functions:
+        x = function(x, generator)
+    return x
+
+
+def _uniform(x, generator):
+    """Uniform draws in [0, 1), one for each value."""
+    return torch.empty_like(x).uniform_(generator=generator)
+
+
+def _stretch(x, generator, length, size):
+    """Which of ``length`` places lie in a stretch of ``size`` of them: (n, length)."""
+    starts = torch.randint(length - size + 1, (len(x), 1), generator=generator, device=x.device)
+    places = torch.arange(length, device=x.device)
+    return (places >= starts) & (places < starts + size)
+
+
+class Corruption(BaseEstimator):
+    """Base class of corruptions.
+
+    A subclass sets ``_function`` to a static function ``(x, generator, **parameters) -> x`` that
+    takes the parameters by their names, and ``_parameter_constraints``; or it has its own `make`.
+    """
+
+    _parameter_constraints = {}  # noqa: RUF012
+
+    # what images look like, where the corruption knows
+    _image_shape = None
+
+    def make(self):
+        """Check the parameters and give the function ``(x, generator) -> x``.
+
+        Returns
+        -------
+        callable
+            The corruption of tensors of shape (n, n_features). It returns a new tensor and draws
+            from ``generator`` only.
+
+        Raises
+        ------
+        InvalidParameterError
+            If a parameter is not valid.
+        """
+        check_parameters(self)
+        return functools.partial(self._function, **self.get_params(deep=False))
+
+    def corrupt(self, X, random_state=None):
+        """Spoil test data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+                (n_samples, channels, height, width)
+            Data.
+
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws. None takes fresh entropy and leaves numpy's global state alone.
+
+        Returns
+        -------
+        X_corrupted : ndarray
+            A new array of the shape of ``X``, float32 where ``X`` is, else float64.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` holds NaN or infinity, or has one dimension or more than four; where the
+            corruption has an ``image_shape``, if it is not that of ``X``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_ae.corruptions import Masking
+        >>> Masking(1.0).corrupt(np.ones((2, 3)), random_state=0)
+        array([[0., 0., 0.],
+               [0., 0., 0.]])
+        """
+        function = self.make()
+        X, row_shape = flatten_images(X, self._image_shape)
+        X = check_array(X, dtype=[np.float64, np.float32], order="C", allow_nd=True, input_name="X")
+        if X.ndim > 4:
+            raise ValueError(
+                f"Found array with dim {X.ndim}, while dim <= 4 is required: X must be a table or "
+                "a stack of images."
+            )
+        # a copy, so that no function of the user's can write into X
+        rows = torch.tensor(X.reshape(len(X), -1))
+        spoilt = function(rows, make_generator(draw_seed(random_state)))
+        return spoilt.numpy().reshape(len(X), *(row_shape or X.shape[1:]))
+
+
+class GaussianNoise(Corruption):
+    r"""Independent normal noise on every value, :math:`\tilde x = x + s\,\epsilon`.
 
     Parameters
     ----------
     scale : float, default=0.1
-        Standard deviation of the noise, in the units of the data.
+        Standard deviation :math:`s` of the noise, in the units of the data.
 
     Examples
     --------
@@ -36,29 +181,24 @@ class GaussianNoise(BaseEstimator):
 
     _parameter_constraints = {"scale": [Interval(Real, 0, None, closed="left")]}  # noqa: RUF012
 
+    _function = staticmethod(gaussian_noise)
+
     def __init__(self, scale=0.1):
         self.scale = scale
 
-    def make(self):
-        """Check the parameters and give the function ``(x, generator) -> x``.
 
-        Returns
-        -------
-        callable
-            The corruption of tensors of shape (n, n_features).
-        """
-        check_parameters(self)
-        scale = self.scale
-        return lambda x, generator: gaussian_noise(x, generator, scale)
-
-
-class Masking(BaseEstimator):
-    """Values set to zero at random.
+class Masking(Corruption):
+    """Values set to zero at random [1]_.
 
     Parameters
     ----------
     fraction : float, default=0.25
         Probability with which a value is set to zero, in [0, 1].
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, "Extracting and composing
+       robust features with denoising autoencoders", ICML 2008, :doi:`10.1145/1390156.1390294`.
 
     Examples
     --------
@@ -70,8 +210,128 @@ class Masking(BaseEstimator):
 
     _parameter_constraints = {"fraction": [Interval(Real, 0, 1, closed="both")]}  # noqa: RUF012
 
+    _function = staticmethod(masking)
+
     def __init__(self, fraction=0.25):
         self.fraction = fraction
+
+
+class SaltAndPepper(Corruption):
+    """Values set to the least or the greatest at random.
+
+    Parameters
+    ----------
+    fraction : float, default=0.1
+        Probability with which a value is replaced, in [0, 1]: by ``low`` and by ``high`` with
+        half of it each.
+
+    low : float, default=0.0
+        Pepper, in the units of the data.
+
+    high : float, default=1.0
+        Salt, in the units of the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ae.corruptions import SaltAndPepper
+    >>> X = SaltAndPepper(1.0).corrupt(np.full((100, 8), 0.5), random_state=0)
+    >>> np.unique(X)
+    array([0., 1.])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "fraction": [Interval(Real, 0, 1, closed="both")],
+        "low": [Interval(Real, None, None, closed="neither")],
+        "high": [Interval(Real, None, None, closed="neither")],
+    }
+
+    _function = staticmethod(salt_and_pepper)
+
+    def __init__(self, fraction=0.1, low=0.0, high=1.0):
+        self.fraction = fraction
+        self.low = low
+        self.high = high
+
+
+class SwapNoise(Corruption):
+    """Values replaced by those of other rows at random.
+
+    A value that is replaced is one that its column really takes, so that columns of any scale,
+    counts and indicators keep their distributions. The other row is drawn for each value anew
+    from the rest of the batch; a batch of one row stays as it is.
+
+    Parameters
+    ----------
+    fraction : float, default=0.15
+        Probability with which a value is replaced, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ae.corruptions import SwapNoise
+    >>> SwapNoise(1.0).corrupt(np.array([[1.0, 10.0], [2.0, 20.0]]), random_state=0)
+    array([[ 2., 20.],
+           [ 1., 10.]])
+    """
+
+    _parameter_constraints = {"fraction": [Interval(Real, 0, 1, closed="both")]}  # noqa: RUF012
+
+    _function = staticmethod(swap_noise)
+
+    def __init__(self, fraction=0.15):
+        self.fraction = fraction
+
+
+class Occlusion(Corruption):
+    """A patch of each image is covered, at a random place.
+
+    The patch lies inside the image as a whole, and every such place is as likely as another.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (channels, height, width) or (height, width); rows of the table are images flattened in
+        this order.
+
+    size : int, default=2
+        Side of the square, or number of rows or columns, in pixels.
+
+    value : float, default=0.0
+        What the patch is set to in all channels, in the units of the data.
+
+    shape : {"square", "rows", "columns"}, default="square"
+        A square of ``size`` by ``size`` pixels, ``size`` whole rows or ``size`` whole columns.
+
+    Examples
+    --------
+    A bar of two rows of ones:
+
+    >>> import numpy as np
+    >>> from sklearn_ae.corruptions import Occlusion
+    >>> bar = Occlusion((4, 3), size=2, value=1.0, shape="rows")
+    >>> bar.corrupt(np.zeros((1, 4, 3)), random_state=0).sum(axis=(1, 2))
+    array([6.])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "image_shape": ["array-like"],
+        "size": [Interval(Integral, 1, None, closed="left")],
+        "value": [Interval(Real, None, None, closed="neither")],
+        "shape": [StrOptions({"square", "rows", "columns"})],
+    }
+
+    _function = staticmethod(occlusion)
+
+    def __init__(self, image_shape, size=2, value=0.0, shape="square"):
+        self.image_shape = image_shape
+        self.size = size
+        self.value = value
+        self.shape = shape
+
+    @property
+    def _image_shape(self):
+        return self.image_shape
 
     def make(self):
         """Check the parameters and give the function ``(x, generator) -> x``.
@@ -79,14 +339,140 @@ class Masking(BaseEstimator):
         Returns
         -------
         callable
+            The corruption of tensors of shape (n, channels * height * width).
+
+        Raises
+        ------
+        InvalidParameterError
+            If a parameter is not valid.
+        ValueError
+            If ``size`` is greater than the image.
+        """
+        function = super().make()
+        sizes = tuple(self.image_shape)
+        if len(sizes) not in (2, 3) or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+            raise InvalidParameterError(
+                "The 'image_shape' parameter of Occlusion must be a sequence of positive "
+                "integers, (channels, height, width) or (height, width). Got "
+                f"{self.image_shape!r} instead."
+            )
+        _, height, width = full_shape(sizes)
+        room = {"square": min(height, width), "rows": height, "columns": width}[self.shape]
+        if self.size > room:
+            raise ValueError(
+                f"size={self.size} of Occlusion with shape={self.shape!r} is greater than the "
+                f"image, image_shape={sizes}; use at most {room}."
+            )
+        return function
+
+
+class Compose(Corruption):
+    """Corruptions one after another.
+
+    Parameters of its members are named by their places, as in ``0__fraction``, so that an
+    estimator has ``corruption__0__fraction``.
+
+    Parameters
+    ----------
+    corruptions : list or tuple
+        Corruptions in the order in which they are applied: strings as an estimator takes them,
+        parts, or callables ``(x, generator) -> x``.
+
+    Examples
+    --------
+    >>> from sklearn_ae.corruptions import Compose, GaussianNoise, Masking
+    >>> both = Compose([GaussianNoise(0.3), Masking(0.5)])
+    >>> both.set_params(**{"1__fraction": 0.25})
+    Compose(corruptions=[GaussianNoise(scale=0.3), Masking()])
+    """
+
+    _parameter_constraints = {"corruptions": [list, tuple]}  # noqa: RUF012
+
+    def __init__(self, corruptions):
+        self.corruptions = corruptions
+
+    @property
+    def _image_shape(self):
+        shapes = [getattr(corruption, "_image_shape", None) for corruption in self.corruptions]
+        return next((shape for shape in shapes if shape is not None), None)
+
+    def get_params(self, deep=True):
+        """Get the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether the members and their parameters are among them, by their places.
+
+        Returns
+        -------
+        params : dict
+            Parameters by name.
+        """
+        params = super().get_params(deep=False)
+        if deep and isinstance(self.corruptions, (list, tuple)):
+            for place, member in enumerate(self.corruptions):
+                params[str(place)] = member
+                if hasattr(member, "get_params") and not isinstance(member, type):
+                    inner = member.get_params()
+                    params |= {f"{place}__{name}": value for name, value in inner.items()}
+        return params
+
+    def set_params(self, **params):
+        """Set the parameters, members by their places, and parameters of members.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters.
+
+        Returns
+        -------
+        self : object
+            The corruption.
+        """
+        if "corruptions" in params:
+            self.corruptions = params.pop("corruptions")
+        known = self.get_params()
+        replaced = {
+            name: params.pop(name) for name in list(params) if name in known and name.isdigit()
+        }
+        if replaced:
+            members = enumerate(self.corruptions)
+            # a list or a tuple, as it was; another one, as it may be shared
+            self.corruptions = type(self.corruptions)(
+                replaced.get(str(place), member) for place, member in members
+            )
+        return super().set_params(**params)
+
+    def make(self):
+        """Check the members and give the function ``(x, generator) -> x``.
+
+        Returns
+        -------
+        callable
             The corruption of tensors of shape (n, n_features).
+
+        Raises
+        ------
+        ValueError
+            If a parameter of a member is not valid, or a string is unknown.
+        TypeError
+            If a member is no corruption.
         """
         check_parameters(self)
-        fraction = self.fraction
-        return lambda x, generator: masking(x, generator, fraction)
+        functions = [make_corruption(corruption) for corruption in self.corruptions]
+        if None in functions:
+            raise TypeError("A member of Compose must be a str, a part or a callable; got None.")
+        return functools.partial(compose, functions=functions)
 
 
-CORRUPTIONS = {"gaussian": GaussianNoise, "masking": Masking}
+CORRUPTIONS = {
+    "gaussian": GaussianNoise,
+    "masking": Masking,
+    "salt_and_pepper": SaltAndPepper,
+    "swap_noise": SwapNoise,
+}
 
 
 def make_corruption(corruption):
@@ -101,9 +487,33 @@ def make_corruption(corruption):
     -------
     callable or None
         ``(x, generator) -> x`` in the units of the data.
+
+    Raises
+    ------
+    ValueError
+        If a string is unknown, or a parameter of a part is not valid.
+    TypeError
+        If it is something else, or a class instead of an instance.
     """
     if corruption is None:
         return None
     if isinstance(corruption, str):
+        if corruption not in CORRUPTIONS:
+            raise ValueError(
+                f"Unknown corruption {corruption!r}; use one of {sorted(CORRUPTIONS)}, a part or a "
+                "callable."
+            )
         corruption = CORRUPTIONS[corruption]()
-    return corruption.make() if hasattr(corruption, "make") else corruption
+    if isinstance(corruption, type):
+        raise TypeError(
+            f"A corruption must be an instance; got the class {corruption.__name__}, use "
+            f"{corruption.__name__}(...)."
+        )
+    if hasattr(corruption, "make"):
+        return corruption.make()
+    if not callable(corruption):
+        raise TypeError(
+            f"A corruption must be one of {sorted(CORRUPTIONS)}, a part with a method make() or a "
+            f"callable; got {corruption!r}."
+        )
+    return corruption

@@ -150,7 +150,20 @@ class Bernoulli(BaseEstimator):
         return smoothed_logit(moments)
 
     def module(self, variance, binarize=None):
-        """The torch module: see `Gaussian.module`."""
+        """The torch module.
+
+        Parameters
+        ----------
+        variance : tensor
+            Not used: a binary feature's variance follows from its probability.
+        binarize : None or "dynamic", default=None
+            What `check` gave.
+
+        Returns
+        -------
+        torch.nn.Module
+            The likelihood.
+        """
         return BernoulliLikelihood(binarize)
 
 
@@ -217,7 +230,7 @@ class Categorical(BaseEstimator):
         return {"group_sizes": tuple(int(size) for size in sizes)}
 
     def check_density(self, X):
-        """Proportions are scored by the same formula: nothing to warn of.
+        """Accept proportions: they are scored by the same formula.
 
         Parameters
         ----------
@@ -233,11 +246,35 @@ class Categorical(BaseEstimator):
         return tuple(self.group_sizes)
 
     def output_offset(self, moments):
-        """Where the logits start: see `Bernoulli.output_offset`."""
+        """Where the logits start: those of the shares of each group.
+
+        Parameters
+        ----------
+        moments : Moments
+            Means of the columns, and the weight behind them.
+
+        Returns
+        -------
+        ndarray of shape (n_features,)
+            The logits.
+        """
         return np.log(smoothed_mean(moments))
 
     def module(self, variance, group_sizes=()):
-        """The torch module: see `Gaussian.module`."""
+        """The torch module.
+
+        Parameters
+        ----------
+        variance : tensor
+            Not used: it follows from the probabilities.
+        group_sizes : sequence of int, default=()
+            What `check` gave.
+
+        Returns
+        -------
+        torch.nn.Module
+            The likelihood.
+        """
         return CategoricalLikelihood(group_sizes)
 
 

@@ -1,20 +1,66 @@
 """Penalties on the code: terms of shape (n,) added to the reconstruction loss.
 
 A penalty is a part with a method ``term(x, code, encode)``: ``x`` of shape (n, n_features) and
-``code`` of shape (n, n_components) are tensors, ``encode`` the function between them.
+``code`` of shape (n, n_components) are tensors, ``encode`` the function between them. One that
+needs the network or random draws has ``bind(network)`` instead, which gives a function
+``(x, code, encode, generator)``. Where a smaller code and a larger decoder would void it, it has
+``unit_norm_decoder = True``; ``needs_code_activation`` names the code activation that it needs.
+The formulas stand first.
 """
 
+import copy
+import functools
 from numbers import Real
 
+import torch
 from sklearn.base import BaseEstimator
+from torch import nn
 
-from sklearn_ae.utils._sklearn import Interval
+from sklearn_ae.utils._sklearn import Interval, check_parameters
+
+# Derivative of each code activation from its value, which is there already.
+DERIVATIVES = {
+    type(None): torch.ones_like,
+    nn.Sigmoid: lambda code: code * (1.0 - code),
+    nn.Tanh: lambda code: 1.0 - code.square(),
+    nn.ReLU: lambda code: (code > 0).to(code.dtype),
+}
+
+
+def bernoulli_divergence(code, target):
+    """Sum over components of KL(Bernoulli(target) || Bernoulli(mean of the batch))."""
+    # an activation that is 0 or 1 in the whole batch leaves the divergence finite
+    least = torch.finfo(code.dtype).eps
+    mean = code.mean(0).clamp(least, 1.0 - least)
+    divergence = target * torch.log(target / mean)
+    divergence = divergence + (1.0 - target) * torch.log((1.0 - target) / (1.0 - mean))
+    return divergence.sum()
+
+
+def one_layer_jacobian(x, code, encode, generator, *, layer, derivative, scale):
+    """Squared Frobenius norm of d code / d x of one layer, in closed form.
+
+    With ``a = c((W x + b) / scale)`` it is ``sum_k c'_k**2 |W_k|**2 / scale**2``.
+    """
+    return derivative(code).square() @ layer.weight.square().sum(1) / scale**2
+
+
+def estimated_jacobian(x, code, encode, generator):
+    """Unbiased estimate of the squared Frobenius norm of d code / d x (Hutchinson).
+
+    With v of independent signs, ``E |J'v|**2 = tr(J J')``: one product for any width.
+    """
+    x = x.detach().requires_grad_()
+    code = encode(x)
+    signs = torch.empty_like(code).bernoulli_(0.5, generator=generator).mul_(2.0).sub_(1.0)
+    (product,) = torch.autograd.grad(code, x, signs, create_graph=True)
+    return product.square().sum(-1)
 
 
 class L1(BaseEstimator):
     r"""Sum of the absolute values of the code, :math:`\lambda \sum_k |z_k|`.
 
-    It is minus the logarithm of a Laplace prior on the code. The linear layers of the decoder
+    It is minus the logarithm of a Laplace prior on the code. The layers of the decoder
     are kept at columns of unit norm: a smaller code and a larger decoder would otherwise void it.
 
     Parameters
@@ -56,3 +102,208 @@ class L1(BaseEstimator):
             The penalty.
         """
         return self.weight * code.abs().sum(-1)
+
+
+class KLSparsity(BaseEstimator):
+    r"""Divergence of the mean activations from a small target.
+
+    .. math:: \lambda \sum_k \Big[ \rho \log \frac{\rho}{\hat\rho_k}
+        + (1 - \rho) \log \frac{1 - \rho}{1 - \hat\rho_k} \Big]
+
+    where :math:`\rho` is the target and :math:`\hat\rho_k` the mean of component k over the
+    batch: the Kullback-Leibler divergence between Bernoulli distributions [1]_. It needs
+    ``code_activation="sigmoid"``.
+
+    Parameters
+    ----------
+    target : float, default=0.05
+        The mean activation :math:`\rho`, in (0, 1).
+
+    weight : float, default=0.1
+        The factor :math:`\lambda`, relative to the squared error in units of the mean feature
+        variance.
+
+    Notes
+    -----
+    Means are over the rows of a batch, the last and smaller one too, without ``sample_weight``:
+    the penalty is the same number for every row.
+
+    The penalty sees means only. A code that stays near the target in all rows is not sparse and
+    costs nothing; the decoder would have to multiply by large weights, which the estimator's
+    ``weight_decay`` and ``alpha`` hold back.
+
+    References
+    ----------
+    .. [1] A. Ng, "Sparse autoencoder", CS294A lecture notes, Stanford University, 2011.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ae.penalties import KLSparsity
+    >>> code = torch.tensor([[0.0, 1.0], [0.5, 0.5]])
+    >>> KLSparsity(target=0.5, weight=1.0).term(None, code, None)
+    tensor([0.2877, 0.2877])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "target": [Interval(Real, 0, 1, closed="neither")],
+        "weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    needs_code_activation = "sigmoid"
+
+    def __init__(self, target=0.05, weight=0.1):
+        self.target = target
+        self.weight = weight
+
+    def term(self, x, code, encode):
+        """Penalty of each row.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, n_features)
+            Input of the encoder; not used.
+        code : tensor of shape (n, n_components)
+            The code, in [0, 1].
+        encode : callable
+            The encoder; not used.
+
+        Returns
+        -------
+        tensor of shape (n,)
+            The penalty, the same for every row.
+        """
+        return (self.weight * bernoulli_divergence(code, self.target)).expand(len(code))
+
+
+class Contractive(BaseEstimator):
+    r"""Squared Frobenius norm of the encoder's Jacobian [1]_.
+
+    .. math:: \lambda \Big\lVert \frac{\partial z}{\partial x} \Big\rVert_F^2
+        = \lambda \sum_{kj} \Big( \frac{\partial z_k}{\partial x_j} \Big)^2
+
+    at each row: codes of near rows shall be near. An encoder of one linear layer, followed by no
+    code activation or by "sigmoid", "tanh" or "relu", has it in closed form,
+    :math:`\sum_k c'(a_k)^2 \lVert W_k \rVert^2`. For any other it is estimated without bias as
+    :math:`\lVert J^\top v \rVert^2` with random signs :math:`v` [2]_, drawn anew for each row at
+    each visit: one more pass through the encoder, whatever the width of the code.
+
+    The layers of the decoder are kept at columns of unit norm: a smaller code and a larger
+    decoder would otherwise void it.
+
+    Parameters
+    ----------
+    weight : float, default=0.1
+        The factor :math:`\lambda`, relative to the squared error in units of the mean feature
+        variance.
+
+    Notes
+    -----
+    Derivatives are by the input of the network: by rows that are centred and divided by
+    ``scale_``, or as they are for values in [0, 1]. Batch normalisation in the encoder makes
+    the code of a row depend on the other rows, and the estimate takes in what it does to them.
+
+    References
+    ----------
+    .. [1] S. Rifai, P. Vincent, X. Muller, X. Glorot and Y. Bengio, "Contractive auto-encoders:
+       explicit invariance during feature extraction", ICML 2011.
+    .. [2] M. F. Hutchinson, "A stochastic estimator of the trace of the influence matrix for
+       Laplacian smoothing splines", Communications in Statistics - Simulation and Computation
+       18, 1989, :doi:`10.1080/03610918908812806`.
+
+    Examples
+    --------
+    >>> from sklearn_ae import Autoencoder
+    >>> from sklearn_ae.penalties import Contractive
+    >>> Contractive(0.5).get_params()
+    {'weight': 0.5}
+    """
+
+    _parameter_constraints = {"weight": [Interval(Real, 0, None, closed="left")]}  # noqa: RUF012
+
+    unit_norm_decoder = True
+
+    def __init__(self, weight=0.1):
+        self.weight = weight
+
+    def bind(self, network):
+        """The penalty for a network, in closed form where there is one.
+
+        Parameters
+        ----------
+        network : AutoencoderNetwork
+            The network.
+
+        Returns
+        -------
+        callable
+            ``(x, code, encode, generator)`` of shape (n,).
+        """
+        layer = _only_layer(network)
+        derivative = DERIVATIVES.get(type(network.code_activation))
+        norm = estimated_jacobian
+        if layer is not None and derivative is not None:
+            scale = 1.0 if network.centre is None else float(network.scale)
+            norm = functools.partial(
+                one_layer_jacobian, layer=layer, derivative=derivative, scale=scale
+            )
+        return functools.partial(_weighted, norm=norm, weight=self.weight)
+
+
+def _weighted(x, code, encode, generator, *, norm, weight):
+    return weight * norm(x, code, encode, generator)
+
+
+def _only_layer(network):
+    """The linear layer that is all of the encoder, or None."""
+    encoder = network.encoder
+    if type(encoder) is nn.Sequential and len(encoder) == 1:
+        encoder = encoder[0]
+    return encoder if type(encoder) is nn.Linear and network.linear is None else None
+
+
+def _without_draws(x, code, encode, generator, *, term):
+    return term(x, code, encode)
+
+
+def make_penalty(penalty, network):
+    """Turn the parameter of an estimator into a function on tensors.
+
+    Parameters
+    ----------
+    penalty : part or None
+        The parameter: with ``bind(network)``, or with ``term(x, code, encode)``. It is copied, so
+        that training does not change it.
+    network : AutoencoderNetwork
+        The network that is trained.
+
+    Returns
+    -------
+    callable or None
+        ``(x, code, encode, generator)`` of shape (n,); None without a penalty.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a parameter of the penalty is not valid.
+    TypeError
+        If it has neither method, or is a class instead of an instance.
+    """
+    if penalty is None:
+        return None
+    if isinstance(penalty, type):
+        raise TypeError(
+            f"penalty must be an instance; got the class {penalty.__name__}, use "
+            f"{penalty.__name__}(...)."
+        )
+    if not (hasattr(penalty, "bind") or hasattr(penalty, "term")):
+        raise TypeError(
+            "penalty must be None or a part with a method term(x, code, encode) or bind(network); "
+            f"got {penalty!r}."
+        )
+    if hasattr(penalty, "_parameter_constraints"):
+        check_parameters(penalty)
+    penalty = copy.deepcopy(penalty)
+    if hasattr(penalty, "bind"):
+        return penalty.bind(network)
+    return functools.partial(_without_draws, term=penalty.term)

@@ -17,10 +17,22 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
+from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise
 
 BOTH = pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder])
+ALL = pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder, Denoiser])
+NORMALISED = Convolutional((3, 4), channels=(4,), normalization="batch")
+UNPOOLING = Convolutional((3, 4), channels=(4,), downsampling="max_pool", upsampling="max_unpool")
+TEMPLATES = {
+    "autoencoder": Autoencoder(3, hidden_layer_sizes=(32, 16), max_iter=5, random_state=0),
+    "vae": VariationalAutoencoder(3, hidden_layer_sizes=(32, 16), max_iter=5, random_state=0),
+    "denoiser": Denoiser(hidden_layer_sizes=(32,), max_iter=5, random_state=0),
+    "images": Autoencoder(3, architecture=UNPOOLING, max_iter=3, random_state=0),
+    "normalised images": Autoencoder(3, architecture=NORMALISED, max_iter=3, random_state=0),
+}
+over_templates = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 
 
 @pytest.fixture
@@ -47,11 +59,10 @@ def state_of(estimator):
 # Parallelism
 
 
-@BOTH
-def test_threaded_fits_are_bit_equal(cls, X):
+@over_templates
+def test_threaded_fits_are_bit_equal(template, X):
     def fit(_):
-        estimator = cls(3, hidden_layer_sizes=(32, 16), max_iter=5, random_state=0)
-        return estimator.fit(X).transform(X)
+        return clone(template).fit(X).transform(X)
 
     serial = fit(0)
     with ThreadPoolExecutor(8) as pool:
@@ -74,8 +85,9 @@ def test_threaded_fits_of_a_users_factory_are_bit_equal(X):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_concurrent_transform_equals_serial(X):
-    estimator = Autoencoder(3, hidden_layer_sizes=(32,), max_iter=3, random_state=0).fit(X)
+@over_templates
+def test_concurrent_transform_equals_serial(template, X):
+    estimator = clone(template).fit(X)
     serial = estimator.transform(X)
     with ThreadPoolExecutor(4) as pool:
         for codes in pool.map(lambda _: estimator.transform(X), range(20)):
@@ -184,6 +196,8 @@ INTERRUPTIONS = {
     "corruption": (Autoencoder, {"corruption": interrupting_corruption}),
     "vae epoch": (VariationalAutoencoder, {"skorch_callbacks": [InterruptAtEpochEnd()]}),
     "vae batch": (VariationalAutoencoder, {"skorch_callbacks": [InterruptAtBatchEnd()]}),
+    "denoiser epoch": (Denoiser, {"skorch_callbacks": [InterruptAtEpochEnd()]}),
+    "denoiser corruption": (Denoiser, {"corruption": interrupting_corruption}),
 }
 
 
@@ -230,7 +244,7 @@ def test_invalid_data_leave_a_fitted_estimator_as_it_was(X):
     assert state_of(estimator) == before
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_non_finite_loss_raises_with_advice(cls, early_stopping, X):
     estimator = cls(
@@ -265,7 +279,11 @@ def dropout_factory(n_features, n_components):
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
-@pytest.mark.parametrize("architecture", ["dense", batch_norm_factory], ids=["dense", "norm"])
+@pytest.mark.parametrize(
+    "architecture",
+    ["dense", batch_norm_factory, NORMALISED, UNPOOLING],
+    ids=["dense", "norm", "normalised images", "images"],
+)
 def test_batch_tail_of_one_row(k, architecture, X):
     n, batch = 16 * k + 1, 16
     estimator = Autoencoder(
@@ -295,7 +313,7 @@ def test_every_row_is_visited_once_an_epoch_and_no_batch_has_one_row(X):
     assert min(BatchSizes.seen) > 1
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("batch_size", [7, 200, 10_000])
 def test_any_batch_size_trains(cls, batch_size, X):
     estimator = cls(
@@ -314,7 +332,7 @@ def test_three_rows_give_the_start(cls, X):
     assert np.isfinite(estimator.reconstruct(X)).all()
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("parameters", [{}, {"max_iter": 0}, {"init": "random"}])
 def test_one_row_raises(cls, parameters, X):
     with pytest.raises(ValueError, match=r"1 sample|n_samples=1|minimum of 2"):
@@ -404,7 +422,7 @@ def test_zero_weights_equal_dropping_the_rows(cls, max_iter, X):
     assert weighted.start_kept_ == dropped.start_kept_
 
 
-@BOTH
+@ALL
 def test_unit_weights_equal_no_weights(cls, X):
     estimator = cls(2, hidden_layer_sizes=(16,), max_iter=3, random_state=0)
     plain = clone(estimator).fit(X)

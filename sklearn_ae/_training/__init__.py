@@ -3,11 +3,17 @@
 from sklearn_ae._training.device import in_chunks, resolve_device, supports_float64
 from sklearn_ae._training.rules import auto_batch_size, auto_max_iter
 from sklearn_ae._training.seeds import global_state_guard, make_generator
-from sklearn_ae._training.tasks import SAMPLES_AT_ONCE, EvidenceBoundTask, ReconstructionTask
+from sklearn_ae._training.tasks import (
+    SAMPLES_AT_ONCE,
+    DenoisingTask,
+    EvidenceBoundTask,
+    ReconstructionTask,
+)
 from sklearn_ae._training.trainer import Settings, check_callbacks, train
 
 __all__ = [
     "SAMPLES_AT_ONCE",
+    "DenoisingTask",
     "EvidenceBoundTask",
     "ReconstructionTask",
     "Settings",

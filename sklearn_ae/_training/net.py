@@ -105,7 +105,7 @@ class TrainingNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Reconstruction of ``x``."""
-        return self.module_.network(x.to(self.device))
+        return self.module_.predict(x.to(self.device))
 
     def objective(self, batch, generator=None):
         """Mean objective of a batch, each row by its weight."""

@@ -30,7 +30,7 @@ class ReconstructionTask(nn.Module):
     corruption : callable or None
         ``corruption(x, generator)``, of the shape of ``x``.
     penalty : callable or None
-        ``penalty(x, code, encode)`` of shape (n,).
+        ``penalty(x, code, encode, generator)`` of shape (n,).
     logits : bool
         Whether outputs are logits of values in [0, 1].
     """
@@ -54,6 +54,10 @@ class ReconstructionTask(nn.Module):
         """Data that an output of the decoder stands for."""
         return torch.sigmoid(output) if self.logits else output
 
+    def predict(self, x):
+        """What the network makes of a batch."""
+        return self.network(x)
+
     def forward(self, x, generator):
         """Terms of the objective.
 
@@ -71,11 +75,11 @@ class ReconstructionTask(nn.Module):
         """
         inputs = x if self.corruption is None else self.corruption(x, generator)
         code, state = self.network.encode(inputs)
-        terms = {"reconstruction": self.loss(self.network.decode(code, state), x)}
+        terms = {"reconstruction": self.loss(self._decode(code, state), x)}
         if self.penalty is not None:
             # a penalty may differentiate the encoder, in validation too
             with torch.enable_grad():
-                penalty = self.penalty(inputs, code.to(inputs.dtype), self._encode)
+                penalty = self.penalty(inputs, code.to(inputs.dtype), self._encode, generator)
             penalty = penalty if self.training else penalty.detach()
             if penalty.shape != terms["reconstruction"].shape:
                 raise ValueError(
@@ -85,8 +89,56 @@ class ReconstructionTask(nn.Module):
             terms["penalty"] = penalty
         return terms
 
+    def _decode(self, code, state):
+        """Decode: in training, half of the rows with what the encoder gave beside the code.
+
+        Scores have the code alone, so the decoder must do without; `reconstruct` may have both.
+        Rows are in random order, and with both kinds in each step no step is of one kind.
+        """
+        half = len(code) // 2
+        if state is None or not self.training or not half:
+            return self.network.decode(code)
+        return torch.cat(
+            [
+                self.network.decode(code[:half], [entry[:half] for entry in state]),
+                self.network.decode(code[half:]),
+            ]
+        )
+
     def _encode(self, x):
         return self.network.encode(x)[0].to(x.dtype)
+
+
+class DenoisingTask(ReconstructionTask):
+    """Make clean rows of spoilt ones: of corrupted copies, or of given pairs.
+
+    Parameters
+    ----------
+    network : DenoisingNetwork
+        The network.
+    loss : callable
+        ``loss(output, target)`` of shape (n,).
+    paired : bool
+        Whether a batch has the spoilt and the clean rows beside each other, in this order.
+    **kwargs : dict
+        Parameters of `ReconstructionTask`.
+    """
+
+    def __init__(self, network, loss, paired=False, **kwargs):
+        super().__init__(network, loss, **kwargs)
+        self.paired = paired
+
+    def predict(self, x):
+        """Clean rows of the spoilt ones in a batch."""
+        return self.network(x.chunk(2, dim=1)[0] if self.paired else x)
+
+    def forward(self, x, generator):
+        """Terms of the objective: see `ReconstructionTask.forward`."""
+        if self.paired:
+            inputs, x = x.chunk(2, dim=1)
+        else:
+            inputs = self.corruption(x, generator)
+        return {"reconstruction": self.loss(self.network(inputs), x)}
 
 
 class EvidenceBoundTask(nn.Module):
@@ -133,6 +185,10 @@ class EvidenceBoundTask(nn.Module):
     def expected(self, output):
         """Data that are expected given an output of the decoder."""
         return self.likelihood.mean(output)
+
+    def predict(self, x):
+        """What the network makes of a batch."""
+        return self.network(x)
 
     def begin_epoch(self, epoch):
         """Set the weight of the divergence for an epoch, counted from 0."""

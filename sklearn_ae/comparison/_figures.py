@@ -5,12 +5,13 @@ import math
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from sklearn_ae.comparison._reducers import RAW_DATA
+from sklearn_ae.display import LatentSpaceDisplay
+from sklearn_ae.display._images import draw_montage
+from sklearn_ae.display._latent_space import MAX_CLASSES, in_order, label_palette, legend_handles
 
-MAX_CLASSES = 20
 MAX_IMAGES = 10
 MAX_FEATURES = 30
 PANEL_INCHES = 2.9
@@ -26,23 +27,6 @@ def _grid(n_panels, columns, height=PANEL_INCHES, width=PANEL_INCHES, extra=0.0)
     return figure, axes[:n_panels]
 
 
-def _in_order(labels):
-    """Classes, numbers in the order of their values."""
-    classes = list(dict.fromkeys(labels))
-    try:
-        return sorted(classes, key=float)
-    except ValueError:
-        return sorted(classes)
-
-
-def _palette(classes):
-    name = "tab10" if len(classes) <= 10 else "tab20" if len(classes) <= 20 else "turbo"
-    colours = colormaps[name]
-    if len(classes) > MAX_CLASSES:
-        return {label: colours(i / (len(classes) - 1)) for i, label in enumerate(classes)}
-    return {label: colours(i) for i, label in enumerate(classes)}
-
-
 def maps(result):
     """A map per reducer, coloured by label."""
     drawn = {name: content for name, content in result._codes.items() if "codes" in content}
@@ -50,35 +34,38 @@ def maps(result):
         raise ValueError("there is no map to draw: every reducer failed")
     labels = result._colours
     is_class = labels is not None and labels.dtype.kind not in "fi"
-    palette = _palette(_in_order(labels)) if is_class else {}
+    # one for all: a panel may lack a class
+    palette = label_palette(labels) if is_class else None
     in_sample = result.results_.groupby("reducer")["in_sample"].any()
-    figure, axes = _grid(len(drawn), 3, extra=0.5 if is_class else 0.0)
-    points = None
+    has_legend = is_class and len(palette) <= MAX_CLASSES
+    columns = _legend_columns(palette, min(len(drawn), 3)) if has_legend else 0
+    extra = 0.25 + 0.25 * math.ceil(len(palette) / columns) if has_legend else 0.0
+    figure, axes = _grid(len(drawn), 3, extra=extra)
     for ax, (name, content) in zip(axes, drawn.items(), strict=True):
         Z, rows = content["codes"], content["rows"]
-        x, y = Z[:, 0], Z[:, 1] if Z.shape[1] > 1 else np.zeros(len(Z))
-        if Z.shape[1] == 1:
-            # Spread along the other axis, or the points of a line hide one another.
-            y = np.random.default_rng(0).uniform(size=len(Z))
-        size = np.clip(6000 / len(Z), 3, 18)
-        colours = None if labels is None else labels[rows]
-        if is_class:
-            colours = [palette[label] for label in colours]
-        points = ax.scatter(x, y, s=size, c=colours, alpha=0.75, linewidths=0)
-        ax.set_title(name + (" (in-sample)" if in_sample[name] else ""), fontsize=11)
-        ax.set_xticks([])
-        ax.set_yticks([])
-        ax.margins(0.05)
-    if is_class and len(palette) <= MAX_CLASSES:
-        handles = [
-            Line2D([], [], marker="o", linestyle="", color=colour, label=str(label), markersize=6)
-            for label, colour in palette.items()
-        ]
-        columns = min(len(handles), 10 if max(map(len, palette)) < 4 else 5)
+        display = LatentSpaceDisplay(Z, None if labels is None else labels[rows]).plot(
+            ax,
+            max_points=None,
+            palette=palette,
+            legend=False,
+            scatter_kwargs={"s": np.clip(6000 / len(Z), 3, 18)},
+        )
+        title = name + (" (in-sample)" if in_sample[name] else "")
+        ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
+        ax.set_title(title, fontsize=11)
+    if has_legend:
+        handles = legend_handles(palette)
         figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
     elif labels is not None and not is_class:
-        figure.colorbar(points, ax=list(axes), shrink=0.6, label="target")
+        figure.colorbar(display.scatter_, ax=list(axes), shrink=0.6, label="target")
     return figure
+
+
+def _legend_columns(palette, n_panels):
+    """Columns of a legend that fit below some panels beside each other."""
+    longest = max(map(len, palette))
+    fitting = int(n_panels * PANEL_INCHES / (0.66 + 0.075 * longest))
+    return max(1, min(len(palette), 10 if longest < 4 else 5, fitting))
 
 
 def reconstructions(result):
@@ -98,19 +85,17 @@ def reconstructions(result):
 def _images(result, made):
     X, shape = result._example[0], result._image_shape
     chosen = _one_per_class(result._colours, min(map(len, [X, *made.values()])))
-    low, high = float(X.min()), float(X.max())
     lines = {"data": X, **made}
-    figure = Figure(figsize=(0.8 * len(chosen) + 1.7, 0.84 * len(lines)), layout="constrained")
-    axes = figure.subplots(len(lines), len(chosen), squeeze=False)
-    for line, (name, images) in zip(axes, lines.items(), strict=True):
-        for ax, row in zip(line, chosen, strict=True):
-            image = np.reshape(images[row], shape)
-            ax.imshow(image, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
-            ax.set_xticks([])
-            ax.set_yticks([])
-            for spine in ax.spines.values():
-                spine.set_visible(False)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10, labelpad=8)
+    figure = Figure(figsize=(0.8 * len(chosen) + 1.7, 0.84 * len(lines)), layout="compressed")
+    draw_montage(
+        figure.subplots(),
+        np.stack([images[chosen] for images in lines.values()]),
+        shape,
+        row_labels=list(lines),
+        cmap="gray_r",
+        vmin=X.min(),
+        vmax=X.max(),
+    )
     return figure
 
 
@@ -119,7 +104,7 @@ def _one_per_class(labels, n_rows):
     if labels is None or labels.dtype.kind in "fi":
         return list(range(min(MAX_IMAGES, n_rows)))
     labels = labels[:n_rows]
-    first = [int(np.flatnonzero(labels == label)[0]) for label in _in_order(labels)]
+    first = [int(np.flatnonzero(labels == label)[0]) for label in in_order(labels)]
     rest = [row for row in range(n_rows) if row not in set(first)]
     return (first + rest)[:MAX_IMAGES] if len(first) < MAX_IMAGES else first[:MAX_IMAGES]
 

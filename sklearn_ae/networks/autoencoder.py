@@ -6,6 +6,8 @@ from torch import nn
 # Standard deviations of a posterior stay within exp(-15) and exp(15): a step that is too long
 # then ends in a large but finite loss, from which training recovers.
 LOG_VARIANCE_LIMIT = 30.0
+# Length of the linear encoder's rows for directions in which the data do not vary.
+SMALL_ROW = 1e-2
 
 
 class LinearPath(nn.Module):
@@ -23,6 +25,18 @@ class LinearPath(nn.Module):
         super().__init__()
         self.encoder = nn.Parameter(torch.zeros(n_components, n_features))
         self.decoder = nn.Parameter(torch.zeros(n_features, n_components))
+
+    def draw(self, generator):
+        """Draw small rows of the encoder: with two zeros in a row nothing could be learnt.
+
+        Parameters
+        ----------
+        generator : torch.Generator
+            Source of the draws.
+        """
+        with torch.no_grad():
+            scale = SMALL_ROW / self.encoder.shape[1] ** 0.5
+            self.encoder.normal_(0.0, scale, generator=generator)
 
     def encode(self, x):
         """Code of ``x``: (n, n_features) to (n, n_components)."""
@@ -99,12 +113,12 @@ class AutoencoderNetwork(nn.Module):
         self.limits = limits
         self.autocast_dtype = None
 
-    def _branch(self, module, x):
+    def _branch(self, module, x, *state):
         """Run a network branch, in reduced precision where asked for; so is its result."""
         if self.autocast_dtype is None:
-            return module(x)
+            return module(x, *state)
         with torch.autocast(x.device.type, dtype=self.autocast_dtype):
-            return module(x)
+            return module(x, *state)
 
     def _full(self, x):
         """Values in full precision; a sum with the linear path has it already."""
@@ -114,7 +128,7 @@ class AutoencoderNetwork(nn.Module):
         return x if self.centre is None else (x - self.centre) / self.scale
 
     def encode(self, x):
-        """Code of ``x`` and the state a decoder may need (None here).
+        """Code of ``x`` and the state that a decoder may use.
 
         Parameters
         ----------
@@ -125,16 +139,18 @@ class AutoencoderNetwork(nn.Module):
         -------
         code : tensor of shape (n, n_components)
             The code; in reduced precision if only the network made it.
-        state : None
-            Nothing: a dense decoder needs the code only.
+        state : list of tensor or None
+            What the encoder gives beside the code, such as the positions of max pooling.
         """
         x = self._encoder_input(x)
-        code = self._branch(self.encoder, x)
+        code, state = self._branch(self.encoder, x), None
+        if isinstance(code, tuple):
+            code, state = code
         if self.linear is not None:
             code = code + self.linear.encode(x)
         if self.code_activation is not None:
             code = self.code_activation(self._full(code))
-        return code, None
+        return code, state
 
     def decode(self, code, state=None):
         """Data of ``code``: (n, n_components) to (n, n_features).
@@ -143,25 +159,54 @@ class AutoencoderNetwork(nn.Module):
         ----------
         code : tensor of shape (n, n_components)
             The code.
-        state : None
-            Not used by a dense decoder.
+        state : list of tensor or None
+            What `encode` gave beside the code; None where only the code is known.
 
         Returns
         -------
         tensor of shape (n, n_features)
             The reconstruction, or logits where the loss takes logits.
         """
-        output = self._branch(self.decoder, code)
+        return self._limited(self._output(code, state))
+
+    def _output(self, code, state):
+        output = self._branch(self.decoder, code, *(() if state is None else (state,)))
         if self.linear is not None:
             output = output + self.linear.decode(code)
         if self.offset is not None:
             output = output + self.offset
-        output = self._full(output)
+        return self._full(output)
+
+    def _limited(self, output):
         return output if self.limits is None else self.limits(output)
 
     def forward(self, x):
-        """Reconstruction of ``x``."""
-        return self.decode(*self.encode(x))
+        """Reconstruction of ``x`` from its code alone."""
+        return self.decode(self.encode(x)[0])
+
+
+class DenoisingNetwork(AutoencoderNetwork):
+    """Autoencoder network from a spoilt row to a clean one, with all that the encoder saw.
+
+    Parameters
+    ----------
+    encoder, decoder : torch.nn.Module
+        The functions f and g.
+    residual : bool
+        Whether the input is added to the output, so that the network has to give minus the
+        noise.
+    **kwargs : dict
+        Parameters of `AutoencoderNetwork`.
+    """
+
+    def __init__(self, encoder, decoder, residual, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
+        self.residual = residual
+
+    def forward(self, x):
+        """Clean rows of spoilt ones: (n, n_features) to the same shape."""
+        output = self._output(*self.encode(x))
+        return self._limited(output + x if self.residual else output)
 
 
 class VariationalNetwork(AutoencoderNetwork):

@@ -16,6 +16,7 @@ ACTIVATIONS = {
     "gelu": (nn.GELU, math.sqrt(2.0)),
     "silu": (nn.SiLU, math.sqrt(2.0)),
 }
+WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def dense(n_inputs, hidden_layer_sizes, n_outputs, activation):
@@ -40,44 +41,66 @@ def dense(n_inputs, hidden_layer_sizes, n_outputs, activation):
     make_activation, _ = ACTIVATIONS[activation]
     layers, width = [], n_inputs
     for size in hidden_layer_sizes:
-        layers += [_linear(width, size), make_activation()]
+        layers += [linear(width, size), make_activation()]
         width = size
-    layers.append(_linear(width, n_outputs))
+    layers.append(linear(width, n_outputs))
     return nn.Sequential(*layers)
 
 
-def _linear(n_inputs, n_outputs):
-    # torch's own draw would read its global random state
+def linear(n_inputs, n_outputs):
+    """A linear layer whose weights are not drawn: torch would read its global random state.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Widths.
+
+    Returns
+    -------
+    torch.nn.Linear
+        The layer.
+    """
     return skip_init(nn.Linear, n_inputs, n_outputs)
 
 
 def draw_weights(stack, activation, generator, *, zero_last=False):
-    """Draw the weights of a stack made by `dense` from one generator.
+    """Draw the weights of a stack of linear and convolutional layers from one generator.
 
     Weights are normal with standard deviation ``gain / sqrt(fan_in)``, the gain of the
     activation that follows (1 after the last layer); biases are zero.
 
     Parameters
     ----------
-    stack : torch.nn.Sequential
-        Stack made by `dense`.
+    stack : torch.nn.Module
+        Layers in the order in which they are passed.
     activation : str
-        Key of ``ACTIVATIONS``, as given to `dense`.
+        Key of ``ACTIVATIONS``: the activation between them.
     generator : torch.Generator
         Source of the draws.
     zero_last : bool, default=False
         Whether the last layer starts at zero, so that the stack's output does.
     """
     _, gain = ACTIVATIONS[activation]
-    linears = [layer for layer in stack if isinstance(layer, nn.Linear)]
+    layers = [layer for layer in stack.modules() if isinstance(layer, WEIGHTED)]
     with torch.no_grad():
-        for layer in linears:
-            last = layer is linears[-1]
-            scale = (1.0 if last else gain) / math.sqrt(layer.in_features)
+        for layer in layers:
+            last = layer is layers[-1]
             weight = layer.weight
             if parametrize.is_parametrized(layer, "weight"):
                 weight = layer.parametrizations.weight.original
+            scale = (1.0 if last else gain) / math.sqrt(_fan_in(layer))
             weight.normal_(0.0, scale, generator=generator)
             layer.bias.zero_()
             if last and zero_last:
                 weight.zero_()
+
+
+def _fan_in(layer):
+    """Inputs that an output is made of."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features
+    fan_in = layer.in_channels * math.prod(layer.kernel_size)
+    if isinstance(layer, nn.ConvTranspose2d):
+        # an output meets a kernel's element once in so many places
+        fan_in /= math.prod(layer.stride)
+    return fan_in * getattr(layer, "input_density", 1.0)

@@ -4,23 +4,63 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+# Dimension of the weight that belongs to the inputs of a layer.
+INPUT_DIMS = {
+    nn.Linear: 1,
+    nn.Conv1d: 1,
+    nn.Conv2d: 1,
+    nn.Conv3d: 1,
+    nn.ConvTranspose1d: 0,
+    nn.ConvTranspose2d: 0,
+    nn.ConvTranspose3d: 0,
+}
+# Layers whose output does not change, or changes by a trained gain, where the input is rescaled.
+NORMALIZATIONS = (
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.BatchNorm3d,
+    nn.SyncBatchNorm,
+    nn.InstanceNorm1d,
+    nn.InstanceNorm2d,
+    nn.InstanceNorm3d,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.RMSNorm,
+    nn.LocalResponseNorm,
+)
+
 
 class UnitColumns(nn.Module):
-    """Divide each column of a weight matrix by its norm."""
+    """Divide what a weight does with each input by its norm.
+
+    Parameters
+    ----------
+    input_dim : int, default=1
+        Dimension of the weight that belongs to the inputs; the norm is over all others.
+    """
+
+    def __init__(self, input_dim=1):
+        super().__init__()
+        self.input_dim = input_dim
 
     def forward(self, weight):
-        return weight / weight.norm(dim=0, keepdim=True).clamp(min=1e-12)
+        """Weight with columns of unit norm, of the same shape."""
+        others = [dim for dim in range(weight.ndim) if dim != self.input_dim]
+        norm = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
+        return weight / norm.clamp(min=1e-12)
 
     def right_inverse(self, weight):
+        """Any weight stands for itself."""
         return weight
 
 
 def constrain_columns(module):
-    """Give every linear layer of a module columns of unit norm.
+    """Give every linear and convolutional layer of a module columns of unit norm.
 
     A penalty on the size of the code is void when the decoder may multiply: a code half as
     large and a decoder twice as large give the same output. With unit columns in *every* layer
-    the layers behind cannot make up for it either.
+    the layers behind cannot make up for it either. A column of a convolution is what it does
+    with one input channel: all elements of its kernels, for all output channels.
 
     Parameters
     ----------
@@ -30,15 +70,31 @@ def constrain_columns(module):
     Raises
     ------
     ValueError
-        If it has no linear layer.
+        If it has no such layer, a convolution in groups, or a layer that normalises.
     """
-    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    layers = {}
+    for layer in module.modules():
+        if isinstance(layer, NORMALIZATIONS):
+            raise ValueError(
+                "This penalty needs a decoder without normalisation layers, which undo a "
+                f"rescaling of the code; got {type(layer).__name__}. Use normalization=None."
+            )
+        input_dim = next((dim for kind, dim in INPUT_DIMS.items() if isinstance(layer, kind)), None)
+        if input_dim is None:
+            continue
+        if getattr(layer, "groups", 1) != 1:
+            raise ValueError(
+                "This penalty needs a decoder whose convolutions have groups=1; got "
+                f"groups={layer.groups}."
+            )
+        layers[layer] = input_dim
     if not layers:
         raise ValueError(
-            "This penalty needs a decoder with linear layers, whose columns are kept at unit "
-            f"norm; got {type(module).__name__} without one."
+            "This penalty needs a decoder with linear or convolutional layers, whose columns are "
+            f"kept at unit norm; got {type(module).__name__} without one."
         )
-    for layer in layers:
+    for layer, input_dim in layers.items():
+        unit_columns = UnitColumns(input_dim)
         with torch.no_grad():
-            layer.weight /= layer.weight.norm(dim=0, keepdim=True).clamp(min=1e-12)
-        parametrize.register_parametrization(layer, "weight", UnitColumns())
+            layer.weight.copy_(unit_columns(layer.weight))
+        parametrize.register_parametrization(layer, "weight", unit_columns)

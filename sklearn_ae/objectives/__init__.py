@@ -8,9 +8,19 @@ from sklearn_ae.objectives.densities import (
     standard_normal_log_density,
 )
 from sklearn_ae.objectives.divergences import gaussian_kl, importance_weighted_bound
-from sklearn_ae.objectives.losses import LOSSES, absolute_error, huber, log_loss, squared_error
+from sklearn_ae.objectives.losses import (
+    ERROR_POWERS,
+    LOSSES,
+    absolute_error,
+    huber,
+    log_loss,
+    make_loss,
+    squared_error,
+)
+from sklearn_ae.objectives.sparsity import hoyer
 
 __all__ = [
+    "ERROR_POWERS",
     "LOSSES",
     "absolute_error",
     "bernoulli_log_density",
@@ -18,9 +28,11 @@ __all__ = [
     "gaussian_kl",
     "gaussian_log_density",
     "gaussian_posterior_log_density",
+    "hoyer",
     "huber",
     "importance_weighted_bound",
     "log_loss",
+    "make_loss",
     "squared_error",
     "standard_normal_log_density",
 ]

@@ -1,5 +1,7 @@
 """Reconstruction losses of shape (n,), summed over features."""
 
+import functools
+
 from torch.nn import functional
 
 
@@ -35,3 +37,24 @@ LOSSES = {
     "huber": huber,
     "log_loss": log_loss,
 }
+# Power of the data's unit that each loss has.
+ERROR_POWERS = {"squared_error": 2, "huber": 2, "absolute_error": 1, "log_loss": 0}
+
+
+def make_loss(name, delta):
+    """A loss by its name.
+
+    Parameters
+    ----------
+    name : str
+        Key of ``LOSSES``.
+    delta : float
+        Where "huber" turns from square to linear.
+
+    Returns
+    -------
+    callable
+        ``loss(output, target)`` of shape (n,).
+    """
+    loss = LOSSES[name]
+    return functools.partial(loss, delta=delta) if loss is huber else loss

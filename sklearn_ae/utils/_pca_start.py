@@ -66,6 +66,21 @@ class PrincipalDirections:
     variances: np.ndarray
     noise_variance: float
 
+    def fitted_attributes(self, scale):
+        """What an estimator tells of them.
+
+        Parameters
+        ----------
+        scale : float
+            Unit of the table.
+
+        Returns
+        -------
+        dict
+            The variances in the units of the data.
+        """
+        return {"explained_variance_": self.variances * scale**2}
+
 
 def row_chunks(n_rows, n_features):
     """Slices of rows of bounded size.

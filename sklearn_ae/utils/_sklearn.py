@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:
@@ -44,6 +45,28 @@ def check_parameters(part):
     )
 
 
+def container_like(X, rows):
+    """Put rows into a container such as another: a data frame where that is one.
+
+    Parameters
+    ----------
+    X : array-like
+        The other.
+    rows : ndarray of shape (n_samples, n_features)
+        The rows.
+
+    Returns
+    -------
+    ndarray or data frame
+        The rows, with the columns of ``X``, and its index where it has one.
+    """
+    for adapter in ADAPTERS_MANAGER.adapters.values():
+        library = type(X).__module__.partition(".")[0]
+        if library == adapter.container_lib and adapter.is_supported_container(X):
+            return adapter.create_container(rows, X, columns=X.columns)
+    return rows
+
+
 __all__ = [
     "SUPPORTS_CALLBACKS",
     "CallbackSupportMixin",
@@ -54,6 +77,7 @@ __all__ = [
     "StrOptions",
     "check_parameters",
     "check_sample_weight",
+    "container_like",
     "fit_context",
     "with_callbacks",
 ]

@@ -36,6 +36,9 @@ class FitLine(torch.nn.Module):
     def begin_epoch(self, epoch):
         self.epochs.append(epoch)
 
+    def predict(self, x):
+        return self.network(x)
+
     def end_step(self):
         pass
 

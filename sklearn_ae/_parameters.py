@@ -1,0 +1,77 @@
+"""What the parameters may be that estimators share."""
+
+from numbers import Integral, Real
+
+from sklearn_ae.architectures import Convolutional
+from sklearn_ae.networks import ACTIVATIONS
+from sklearn_ae.objectives import LOSSES
+from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOptions
+
+CODE_CONSTRAINTS = {
+    "n_components": [
+        Interval(Integral, 1, None, closed="left"),
+        Interval(Real, 0, 1, closed="neither"),
+        None,
+    ]
+}
+
+NETWORK_CONSTRAINTS = {
+    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "architecture": [StrOptions({"dense"}), Convolutional, callable],
+    "init": [StrOptions({"auto", "pca", "random"})],
+}
+
+LOSS_CONSTRAINTS = {
+    "loss": [StrOptions(set(LOSSES))],
+    "delta": [Interval(Real, 0, None, closed="neither")],
+}
+
+TRAINING_CONSTRAINTS = {
+    "max_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate": [StrOptions({"one_cycle", "constant"})],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "weight_decay": [Interval(Real, 0, 1, closed="left")],
+    "early_stopping": [StrOptions({"auto"}), "boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+    "skorch_callbacks": [list, None],
+    "device": [str],
+    "precision": [StrOptions({"float32", "bfloat16"})],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+# Parameters that may hold a part of the user's.
+PARTS = ("architecture", "code_activation", "penalty", "corruption", "likelihood")
+
+
+def check_sizes(sizes):
+    """Check ``hidden_layer_sizes``.
+
+    Parameters
+    ----------
+    sizes : sequence
+        The parameter.
+
+    Returns
+    -------
+    tuple of int
+        The widths.
+
+    Raises
+    ------
+    InvalidParameterError
+        If a width is not a positive integer.
+    """
+    sizes = tuple(sizes)
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise InvalidParameterError(
+            "The 'hidden_layer_sizes' parameter must be 'auto' or a sequence of positive "
+            f"integers. Got {sizes!r} instead."
+        )
+    return tuple(int(size) for size in sizes)

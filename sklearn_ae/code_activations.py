@@ -1,0 +1,140 @@
+"""Code activations: what is applied to the code, in training and at inference.
+
+A code activation is a string, a torch module on tensors of shape (n, n_components), or a part
+with a method ``module()`` that makes such a module. A part may have ``check(n_components)``,
+which raises where it does not suit the width of the code.
+"""
+
+import copy
+from numbers import Integral
+
+from sklearn.base import BaseEstimator
+from torch import nn
+
+from sklearn_ae.networks.k_sparse import KeepLargest
+from sklearn_ae.utils._sklearn import Interval, check_parameters
+
+CODE_ACTIVATIONS = {
+    "identity": None,
+    "sigmoid": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+}
+
+
+class KSparse(BaseEstimator):
+    r"""Only the ``k`` largest values of each code are kept, the others are zero [1]_.
+
+    With :math:`a` the output of the encoder and :math:`S_k(a)` the places of its ``k`` largest
+    values (exactly ``k``, where values are equal too), :math:`z_j = a_j` for
+    :math:`j \in S_k(a)` and 0 elsewhere. The same ``k`` holds at inference.
+
+    Parameters
+    ----------
+    k : int, default=10
+        How many values are kept, at most ``n_components``.
+
+    Notes
+    -----
+    Largest means largest in value, not in size: a code of negative values keeps those nearest to
+    zero. The paper keeps a multiple of ``k`` values at inference; here codes are as sparse as in
+    training.
+
+    References
+    ----------
+    .. [1] A. Makhzani and B. Frey, "k-sparse autoencoders", ICLR 2014, :arxiv:`1312.5663`.
+
+    Examples
+    --------
+    >>> from sklearn_ae import Autoencoder
+    >>> from sklearn_ae.code_activations import KSparse
+    >>> Autoencoder(64, code_activation=KSparse(5)).get_params()["code_activation__k"]
+    5
+    """
+
+    _parameter_constraints = {"k": [Interval(Integral, 1, None, closed="left")]}  # noqa: RUF012
+
+    def __init__(self, k=10):
+        self.k = k
+
+    def check(self, n_components):
+        """Check the parameters for a width of the code.
+
+        Parameters
+        ----------
+        n_components : int
+            The width.
+
+        Raises
+        ------
+        InvalidParameterError
+            If ``k`` is not a positive integer.
+        ValueError
+            If ``k`` is greater than the width.
+        """
+        check_parameters(self)
+        if self.k > n_components:
+            raise ValueError(
+                f"k={self.k} of KSparse is greater than n_components={n_components}; keep at most "
+                "as many values as the code has."
+            )
+
+    def module(self):
+        """The torch module.
+
+        Returns
+        -------
+        torch.nn.Module
+            The code activation.
+
+        Raises
+        ------
+        InvalidParameterError
+            If ``k`` is not a positive integer.
+        """
+        check_parameters(self)
+        return KeepLargest(int(self.k))
+
+
+def make_code_activation(code_activation):
+    """Turn the parameter of an estimator into a torch module.
+
+    Parameters
+    ----------
+    code_activation : str, part or torch.nn.Module
+        The parameter. A module is copied, so that training does not change it.
+
+    Returns
+    -------
+    torch.nn.Module or None
+        The module; None for the identity.
+
+    Raises
+    ------
+    ValueError
+        If a string is unknown, or a parameter of a part is not valid.
+    TypeError
+        If it is something else, or a class instead of an instance.
+    """
+    if isinstance(code_activation, str):
+        if code_activation not in CODE_ACTIVATIONS:
+            raise ValueError(
+                f"Unknown code_activation {code_activation!r}; use one of "
+                f"{sorted(CODE_ACTIVATIONS)}, a part or a torch module."
+            )
+        made = CODE_ACTIVATIONS[code_activation]
+        return None if made is None else made()
+    if isinstance(code_activation, type):
+        raise TypeError(
+            f"code_activation must be an instance; got the class {code_activation.__name__}, use "
+            f"{code_activation.__name__}(...)."
+        )
+    if isinstance(code_activation, nn.Module):
+        return copy.deepcopy(code_activation)
+    if not hasattr(code_activation, "module"):
+        raise TypeError(
+            f"code_activation must be one of {sorted(CODE_ACTIVATIONS)}, a part with a method "
+            f"module() or a torch module; got {code_activation!r}."
+        )
+    # a part of the user's may hand out the same module each time
+    return copy.deepcopy(code_activation.module())

@@ -1,0 +1,203 @@
+"""Decoded codes as one component at a time moves."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from sklearn_ae.display._estimators import (
+    IMAGE_SHAPE_NEEDED,
+    check_components,
+    check_methods,
+    check_quantile_range,
+    count_components,
+    decode,
+    encode,
+    image_shape_of,
+    is_variational,
+    prior_quantiles,
+)
+from sklearn_ae.display._images import draw_montage, require_matplotlib
+
+
+class LatentTraversalDisplay:
+    """What each component does: a row of images in which only that one moves.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_components, n_steps, n_features)
+        Decoded codes, a row for each component.
+
+    values : ndarray of shape (n_components, n_steps)
+        Values that the component takes.
+
+    image_shape : tuple
+        (height, width) or (channels, height, width), with 1 or 3 channels.
+
+    components : sequence of int, default=None
+        Numbers of the components; None counts from 0.
+
+    probabilities : sequence of float, default=None
+        Probabilities whose quantiles ``values`` are, written below the columns.
+
+    Attributes
+    ----------
+    montage_ : matplotlib AxesImage
+        The images, as one.
+
+    ax_ : matplotlib Axes
+        Axes that hold the drawing.
+
+    figure_ : matplotlib Figure
+        Figure that holds the axes.
+
+    See Also
+    --------
+    LatentManifoldDisplay : Two components at a time.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn_ae.display import LatentTraversalDisplay
+    >>> X = load_digits().data
+    >>> pca = PCA(n_components=4).fit(X)
+    >>> display = LatentTraversalDisplay.from_estimator(pca, X, image_shape=(8, 8))
+    >>> display.images.shape
+    (4, 9, 64)
+    """
+
+    def __init__(self, images, values, image_shape, *, components=None, probabilities=None):
+        self.images = images
+        self.values = values
+        self.image_shape = image_shape
+        self.components = components
+        self.probabilities = probabilities
+
+    def plot(self, ax=None, *, im_kwargs=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        im_kwargs : dict, default=None
+            Passed to `imshow`.
+
+        Returns
+        -------
+        display : LatentTraversalDisplay
+            The object itself.
+        """
+        require_matplotlib(f"{type(self).__name__}.plot")
+        images, shape = np.asarray(self.images), np.shape(self.values)
+        if images.shape[:2] != shape:
+            raise ValueError(f"images has shape {images.shape}, but values has shape {shape}.")
+        components = range(len(images)) if self.components is None else self.components
+        below = [] if self.probabilities is None else self.probabilities
+        self.montage_ = draw_montage(
+            ax,
+            images,
+            self.image_shape,
+            row_labels=[f"component {component}" for component in components],
+            column_labels=[f"{100 * probability:.3g} %" for probability in below],
+            **(im_kwargs or {}),
+        )
+        ax = self.montage_.axes
+        if len(below):
+            ax.set_xlabel("quantile of the component")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X=None,
+        *,
+        components=None,
+        row=None,
+        n_steps=9,
+        quantile_range=(0.05, 0.95),
+        image_shape=None,
+        ax=None,
+        im_kwargs=None,
+    ):
+        """Move one component at a time, decode and draw.
+
+        A component moves over equally spaced quantiles of the codes of ``X`` while the others
+        stay at their median.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted estimator with `transform` and `inverse_transform`.
+
+        X : array-like of shape (n_samples, n_features), default=None
+            Data. Without them a variational autoencoder takes the quantiles of its normal
+            prior, and zero for the others.
+
+        components : int or tuple of int, default=None
+            The components, a row of images for each; None takes the first ten.
+
+        row : int, default=None
+            Row of ``X`` at whose code the others stay.
+
+        n_steps : int, default=9
+            Images for each component.
+
+        quantile_range : tuple of two floats, default=(0.05, 0.95)
+            Quantiles at both ends.
+
+        image_shape : tuple, default=None
+            (height, width) or (channels, height, width), with 1 or 3 channels. None takes that
+            of the estimator's architecture.
+
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes a figure.
+
+        im_kwargs : dict, default=None
+            Passed to `imshow`.
+
+        Returns
+        -------
+        display : LatentTraversalDisplay
+            What was computed and drawn.
+        """
+        require_matplotlib(f"{cls.__name__}.from_estimator")
+        check_methods(estimator, "transform", "inverse_transform")
+        check_scalar(n_steps, "n_steps", Integral, min_val=2)
+        low, high = check_quantile_range(quantile_range)
+        image_shape = image_shape_of(estimator) if image_shape is None else image_shape
+        if image_shape is None:
+            raise ValueError(IMAGE_SHAPE_NEEDED)
+        probabilities = np.linspace(low, high, n_steps)
+        if X is not None:
+            codes = encode(estimator, X)
+            base = np.median(codes, axis=0) if row is None else codes[_check_row(row, len(codes))]
+            values = np.quantile(codes, probabilities, axis=0)
+        elif is_variational(estimator) and row is None:
+            base = np.zeros(count_components(estimator))
+            values = prior_quantiles(estimator, probabilities)
+        else:
+            why = "no prior on its codes" if row is None else f"no row={row} without it"
+            raise ValueError(f"X is needed: {type(estimator).__name__} has {why}.")
+        if components is None:
+            components = range(min(len(base), 10))
+        components = check_components(components, len(base))
+        moved = np.tile(base, (len(components), n_steps, 1))
+        for line, component in zip(moved, components, strict=True):
+            line[:, component] = values[:, component]
+        display = cls(
+            decode(estimator, moved),
+            values[:, components].T,
+            image_shape,
+            components=components,
+            probabilities=probabilities,
+        )
+        return display.plot(ax=ax, im_kwargs=im_kwargs)
+
+
+def _check_row(row, n_rows):
+    return check_scalar(row, "row", Integral, min_val=-n_rows, max_val=n_rows - 1)

@@ -1,0 +1,63 @@
+"""Images as rows of a table, and back."""
+
+import math
+
+import numpy as np
+
+
+def full_shape(image_shape):
+    """Channels, height and width of ``image_shape``, which may leave out one channel.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (channels, height, width) or (height, width).
+
+    Returns
+    -------
+    tuple of three int
+        Channels, height and width.
+    """
+    return (1, *image_shape) if len(image_shape) == 2 else tuple(image_shape)
+
+
+def flatten_images(X, image_shape):
+    """Turn a stack of images into a table; a table is handed back as it is.
+
+    Parameters
+    ----------
+    X : array-like
+        A table, or images of shape (n, channels, height, width) or, with one channel,
+        (n, height, width).
+    image_shape : tuple of int or None
+        What an image looks like; None where only tables are taken.
+
+    Returns
+    -------
+    X : array-like
+        The table.
+    row_shape : tuple of int or None
+        Shape of an image as it was given; None for a table.
+
+    Raises
+    ------
+    ValueError
+        If the images have another shape.
+    """
+    if image_shape is None:
+        return X, None
+    if isinstance(X, (list, tuple)):
+        try:
+            X = np.asarray(X)
+        except ValueError:  # rows of unequal length: scikit-learn says so
+            return X, None
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) < 3:
+        return X, None
+    if full_shape(shape[1:]) != full_shape(image_shape):
+        raise ValueError(
+            f"X has shape {shape}, but image_shape={tuple(image_shape)} needs images of shape "
+            f"(n, {', '.join(map(str, image_shape))}) or a table of {math.prod(image_shape)} "
+            "features."
+        )
+    return np.reshape(np.asarray(X), (shape[0], math.prod(shape[1:]))), shape[1:]

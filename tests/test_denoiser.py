@@ -1,0 +1,1223 @@
+"""`Denoiser`: its start against closed forms, pairs, modes, containers, and what is refused."""
+
+import copy
+import math
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import skorch
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
+
+from sklearn_ae import Denoiser
+from sklearn_ae.architectures import Convolutional
+from sklearn_ae.corruptions import Compose, GaussianNoise, Masking, Occlusion, SaltAndPepper
+from sklearn_ae.utils._linear_filter import linear_filter
+from sklearn_ae.utils._pca_start import principal_directions, table_moments
+
+DIGITS = load_digits().images / 16  # (n, 8, 8)
+PIXELS = DIGITS.reshape(len(DIGITS), -1)
+NOISE = 0.4
+
+
+def correlated(n_rows=400, n_features=6, seed=0):
+    """Normal rows whose principal variances run from 4 to 0.04."""
+    basis = np.linalg.qr(np.random.default_rng(99).normal(size=(n_features, n_features)))[0]
+    spread = np.geomspace(2.0, 0.2, n_features)
+    rng = np.random.default_rng(seed)
+    return 3 + rng.normal(size=(n_rows, n_features)) * spread @ basis.T
+
+
+def pairs(n_rows=400, n_features=6, seed=0, scale=NOISE):
+    clean = correlated(n_rows, n_features, seed)
+    noise = np.random.default_rng(seed + 1000).normal(size=clean.shape)
+    return clean + scale * noise, clean
+
+
+def curved(n_rows=500, seed=0):
+    """A ring in six dimensions, which no linear filter knows."""
+    rng = np.random.default_rng(seed)
+    angle = rng.uniform(0, 2 * np.pi, n_rows)
+    return np.column_stack([f(k * angle) for k in (1, 2, 3) for f in (np.sin, np.cos)])
+
+
+def small(**parameters):
+    """A denoiser with a small network that makes three passes without a gate."""
+    return Denoiser(
+        **{
+            "hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0, "mode": "direct",
+            "early_stopping": False, **parameters,
+        }
+    )  # fmt: skip
+
+
+def start(**parameters):
+    return Denoiser(**{"max_iter": 0, "random_state": 0, **parameters})
+
+
+def explained(clean, cleaned, mean):
+    return 1 - ((clean - cleaned) ** 2).sum() / ((clean - mean) ** 2).sum()
+
+
+@pytest.fixture(scope="module")
+def X():
+    return correlated(60)
+
+
+def state_of(estimator):
+    return {name: joblib.hash(value) for name, value in vars(estimator).items()}
+
+
+# The start is the best linear filter
+
+
+def linear_map(estimator, n_features):
+    """Matrix and offset of a linear denoiser."""
+    offset = estimator.transform(np.zeros((1, n_features)))[0]
+    return (estimator.transform(np.eye(n_features)) - offset).T, offset
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.5, 2.0])
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_start_shrinks_each_direction_as_wiener_does(scale, mode):
+    X = correlated(4000)
+    estimator = start(mode=mode, corruption=GaussianNoise(scale)).fit(X)
+    pca = PCA().fit(X)
+    matrix, _ = linear_map(estimator, 6)
+    turned = pca.components_ @ matrix @ pca.components_.T
+    shrinkage = pca.explained_variance_ / (pca.explained_variance_ + scale**2)
+    # twenty thousand noisy rows determine each entry to about 1 / sqrt(20000)
+    assert_allclose(turned, np.diag(shrinkage), atol=0.03)
+    assert_allclose(estimator.transform(X.mean(axis=0)[None])[0], X.mean(axis=0), atol=0.02)
+    assert estimator.start_kept_
+    assert estimator.loss_curve_ == estimator.history_ == []
+    assert_allclose(estimator.mean_, X.mean(axis=0))
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_start_of_many_pairs_is_least_squares(mode):
+    spoilt, clean = pairs(3000)
+    spoilt = spoilt @ np.random.default_rng(5).normal(size=(6, 6)) + 7
+    estimator = start(mode=mode).fit(spoilt, X_clean=clean)
+    oracle = LinearRegression().fit(spoilt, clean)
+    expected = oracle.predict(spoilt)
+    assert_allclose(estimator.transform(spoilt), expected, atol=0.02)
+    score = explained(clean, expected, clean.mean(axis=0))
+    assert_allclose(estimator.score(spoilt, X_clean=clean), score, atol=1e-4)
+
+
+def test_filter_is_the_ridge_regression_whose_halves_agree_best():
+    spoilt, clean = pairs(40, n_features=10, scale=1.5)
+    moments = table_moments(clean)
+    directions = principal_directions(clean, moments, 10)
+    codes = [(rows - moments.mean) / moments.scale @ directions.components.T for rows in
+             (spoilt, clean)]  # fmt: skip
+    halves = np.arange(40) % 2
+    found = linear_filter(*codes, directions, halves)
+    ridges = [0.0, *np.logspace(-6, 1, 8)]
+
+    def fit(rows, ridge):
+        # scikit-learn's penalty is a sum, ours is relative to the mean variance of the codes
+        a = codes[0][rows]
+        weight = ridge * a.var(axis=0).mean() * len(a)
+        return Ridge(alpha=max(weight, 1e-12)).fit(a, codes[1][rows])
+
+    def error(ridge):
+        total = 0.0
+        for half in (0, 1):
+            model, judge = fit(halves == half, ridge), halves != half
+            lost = codes[1][judge] - model.predict(codes[0][judge])
+            total += (lost - lost.mean(axis=0)).var(axis=0).sum() * judge.sum()
+        return total
+
+    best = fit(slice(None), min(ridges, key=error))
+    matrix = directions.components @ found.decoder @ found.encoder @ directions.components.T
+    assert_allclose(matrix, best.coef_, atol=1e-9)
+    assert_allclose(directions.components @ found.offset, best.intercept_, atol=1e-9)
+    assert min(ridges, key=error) > 0
+
+
+@pytest.mark.parametrize("n_rows", [20, 21, 25, 40, 41])
+def test_ridge_helps_with_few_pairs(n_rows):
+    """With about as many rows as features least squares fits the noise."""
+    spoilt, clean = pairs(n_rows, n_features=20, scale=1.5)
+    fresh, truth = pairs(1000, n_features=20, seed=1, scale=1.5)
+    score = start().fit(spoilt, X_clean=clean).score(fresh, X_clean=truth)
+    plain = LinearRegression().fit(spoilt, clean).predict(fresh)
+    assert score > explained(truth, plain, clean.mean(axis=0)) + 0.05
+    assert score > 0.05
+
+
+@pytest.mark.parametrize("n_rows", [21, 40])
+def test_copies_of_a_row_do_not_judge_each_other(n_rows):
+    """A start from own noise on few rows is nearly as good as one that knows the variances."""
+    X = correlated(n_rows, n_features=20)
+    fresh, truth = pairs(1000, n_features=20, seed=1, scale=1.5)
+    score = start(corruption=GaussianNoise(1.5)).fit(X).score(fresh, X_clean=truth)
+    many = start(corruption=GaussianNoise(1.5)).fit(correlated(3000, 20, seed=2))
+    assert score > many.score(fresh, X_clean=truth) - 0.2
+    assert score > 0.2
+
+
+@pytest.mark.parametrize("corruption", [GaussianNoise(0.5), Masking(0.4)], ids=str)
+def test_residual_and_direct_start_are_the_same_map_at_full_rank(corruption):
+    X = correlated(300)
+    starts = [start(mode=mode, corruption=corruption).fit(X) for mode in ("direct", "residual")]
+    rows = corruption.corrupt(X, random_state=1)
+    assert_allclose(starts[0].transform(rows), starts[1].transform(rows), atol=1e-9)
+    assert [estimator.mode_ for estimator in starts] == ["direct", "residual"]
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_codes_of_the_start_are_not_large(mode):
+    """A code far above unit variance would make the first steps of training leaps."""
+    X = PIXELS[:300]
+    estimator = start(mode=mode, corruption=GaussianNoise(0.5)).fit(X)
+    rows = GaussianNoise(0.5).corrupt(X, random_state=0)
+    x = torch.from_numpy((rows - estimator.mean_) / estimator.scale_).float()
+    with torch.no_grad():
+        variance = estimator.network_.linear.encode(x).var(dim=0)
+    assert variance.max() < 1.5
+
+
+def test_narrow_code_projects_on_the_leading_directions():
+    X = correlated(2000)
+    estimator = start(n_components=2, mode="direct", corruption=GaussianNoise(0.3)).fit(X)
+    assert estimator.n_components_ == 2
+    matrix, _ = linear_map(estimator, 6)
+    leading = PCA(2).fit(X).components_
+    assert_allclose(matrix @ (np.eye(6) - leading.T @ leading), 0.0, atol=1e-9)
+    assert np.linalg.matrix_rank(matrix, tol=1e-6) == 2
+
+
+def test_code_is_as_wide_as_the_data_by_default():
+    assert start().fit(correlated(50)).n_components_ == 6
+    assert start().fit(correlated(50)[:4]).n_components_ == 4
+    wide = np.random.default_rng(0).normal(size=(600, 520))
+    assert small(max_iter=0).fit(wide).n_components_ == 512
+
+
+def test_offset_makes_up_for_a_corruption_that_moves_the_mean():
+    X = correlated(1000)
+    masking = Masking(0.5)
+    estimator = start(mode="direct", corruption=masking).fit(X)
+    cleaned = estimator.transform(masking.corrupt(X, random_state=3))
+    assert np.abs(masking.corrupt(X, random_state=3).mean(axis=0) - X.mean(axis=0)).max() > 0.5
+    assert_allclose(cleaned.mean(axis=0), X.mean(axis=0), atol=0.1)
+
+
+def test_weights_enter_the_start():
+    X = correlated(300)
+    weight = np.random.default_rng(0).integers(0, 4, len(X)).astype(float)
+    spoilt, clean = pairs(300)
+    weighted = start().fit(spoilt, sample_weight=weight, X_clean=clean)
+    oracle = LinearRegression().fit(spoilt, clean, sample_weight=weight)
+    assert_allclose(weighted.transform(spoilt), oracle.predict(spoilt), atol=0.05)
+    assert_allclose(weighted.mean_, np.average(clean, axis=0, weights=weight))
+    plain = start().fit(spoilt, X_clean=clean)
+    assert np.abs(plain.transform(spoilt) - weighted.transform(spoilt)).max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", ["direct", "auto"])
+def test_zero_weights_equal_dropping_the_rows(mode):
+    spoilt, clean = pairs(90)
+    weight = np.tile([0.0, 1.0, 2.0], 30)
+    kept = weight > 0
+    estimator = Denoiser(hidden_layer_sizes=(8,), max_iter=2, mode=mode, random_state=0)
+    for X_clean in (clean, None):
+        weighted = clone(estimator).fit(spoilt, sample_weight=weight, X_clean=X_clean)
+        dropped = clone(estimator).fit(
+            spoilt[kept],
+            sample_weight=weight[kept],
+            X_clean=None if X_clean is None else X_clean[kept],
+        )
+        assert_array_equal(weighted.transform(spoilt), dropped.transform(spoilt))
+        assert weighted.loss_curve_ == dropped.loss_curve_
+
+
+def test_start_of_many_rows_is_of_some_of_them(monkeypatch):
+    X = correlated(1000)
+    everything = start(mode="direct", corruption=GaussianNoise(NOISE)).fit(X)
+    monkeypatch.setattr("sklearn_ae._denoiser.FILTER_ROWS", 500)
+    some = start(mode="direct", corruption=GaussianNoise(NOISE)).fit(X)
+    difference = np.abs(some.transform(X) - everything.transform(X)).max()
+    assert 0 < difference < 0.5
+    assert_array_equal(clone(some).fit(X).transform(X), some.transform(X))
+    spoilt, clean = pairs(1000)
+    given = start(mode="direct").fit(spoilt, X_clean=clean)
+    assert_allclose(given.score(spoilt, X_clean=clean), some.score(X), atol=0.05)
+
+
+def test_start_of_a_convolutional_denoiser_is_the_same_filter():
+    X = DIGITS[:200]
+    plain = start(mode="direct").fit(X.reshape(200, -1))
+    images = start(mode="direct", architecture=Convolutional((8, 8), channels=(3,))).fit(X)
+    assert_allclose(
+        images.transform(X).reshape(200, -1), plain.transform(X.reshape(200, -1)), atol=1e-9
+    )
+
+
+# The gate, and what training adds
+
+
+def test_rows_without_structure_keep_the_start():
+    kept = 0
+    for seed in range(6):
+        X = np.random.default_rng(seed).normal(size=(200, 8))
+        estimator = Denoiser(
+            hidden_layer_sizes=(32,), mode="direct", corruption=GaussianNoise(1.0), max_iter=10,
+            random_state=seed,
+        ).fit(X)  # fmt: skip
+        kept += estimator.start_kept_
+        if estimator.start_kept_:
+            expected = clone(estimator).set_params(max_iter=0).fit(X).transform(X)
+            assert_array_equal(estimator.transform(X), expected)
+    assert kept >= 5
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_training_beats_the_linear_filter_on_curved_data(mode):
+    train, test = curved(), curved(seed=1)
+    noise = GaussianNoise(0.5)
+    estimator = Denoiser(
+        hidden_layer_sizes=(64,), mode=mode, corruption=noise, max_iter=50,
+        learning_rate_init=3e-3, random_state=0,
+    ).fit(train)  # fmt: skip
+    assert not estimator.start_kept_
+    spoilt = noise.corrupt(test, random_state=0)
+    linear = clone(estimator).set_params(max_iter=0).fit(train)
+    gain = estimator.score(spoilt, X_clean=test) - linear.score(spoilt, X_clean=test)
+    assert gain > 0.02
+
+
+def test_pairs_and_own_corruption_learn_about_the_same():
+    clean, test = curved(1000), curved(seed=1)
+    noise = GaussianNoise(0.5)
+    parameters = {"hidden_layer_sizes": (32,), "max_iter": 30, "learning_rate_init": 3e-3}
+    own = small(corruption=noise, **parameters).fit(clean)
+    given = small(corruption=None, **parameters).fit(
+        noise.corrupt(clean, random_state=0), X_clean=clean
+    )
+    spoilt = noise.corrupt(test, random_state=1)
+    scores = [estimator.score(spoilt, X_clean=test) for estimator in (own, given)]
+    assert_allclose(scores[0], scores[1], atol=0.05)
+    assert min(scores) > 0.7
+
+
+def test_pairs_need_not_differ_by_noise():
+    """A map between tables: what is given is what is learnt."""
+    X = correlated(500)
+    target = np.abs(X - 3) + 1
+    estimator = small(
+        hidden_layer_sizes=(32,), max_iter=60, learning_rate_init=1e-2
+    ).fit(X, X_clean=target)  # fmt: skip
+    linear = explained(target, LinearRegression().fit(X, target).predict(X), target.mean(axis=0))
+    assert estimator.score(X, X_clean=target) > linear + 0.3
+
+
+def test_loss_is_of_the_clean_rows():
+    spoilt, clean = pairs(300)
+    estimator = small(max_iter=0).fit(spoilt, X_clean=clean)
+    lost = ((estimator.transform(spoilt) - clean) ** 2).sum(axis=1).mean()
+    assert_allclose(estimator.best_loss_ * estimator.scale_**2, lost, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 5, 19])
+def test_few_rows_give_the_start(n_rows):
+    X = correlated(n_rows)
+    estimator = Denoiser(random_state=0).fit(X)
+    assert estimator.start_kept_
+    assert estimator.n_iter_ == 0
+    assert estimator.mode_ == "direct"
+    assert np.isfinite(estimator.transform(X)).all()
+    spoilt, clean = pairs(n_rows)
+    assert np.isfinite(start().fit(spoilt, X_clean=clean).transform(spoilt)).all()
+
+
+# Modes
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_mode_says_what_the_network_gives(mode, init):
+    X = correlated(100)
+    estimator = small(mode=mode, init=init).fit(X)
+    assert estimator.mode_ == mode
+    network = estimator.network_.double()
+    x = torch.from_numpy((X - estimator.mean_) / estimator.scale_)
+    with torch.no_grad():
+        output = network.decode(network.encode(x)[0])
+        given = output + x if mode == "residual" else output
+    expected = given.numpy() * estimator.scale_ + estimator.mean_
+    assert_allclose(estimator.transform(X), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
+    X = curved(200, seed)
+    losses = {}
+
+    class Watched(Denoiser):
+        def fit(self, *args, **kwargs):
+            super().fit(*args, **kwargs)
+            losses[self.mode] = self.best_loss_
+            return self
+
+    monkeypatch.setattr("sklearn_ae._denoiser.Denoiser", Watched)
+    noise = GaussianNoise([0.05, 0.5, 2.0][seed])
+    estimator = Denoiser(
+        hidden_layer_sizes=(16,), corruption=noise, max_iter=20, random_state=seed
+    ).fit(X)  # fmt: skip
+    assert set(losses) == {"direct", "residual"}
+    assert estimator.mode_ == min(losses, key=losses.get)
+    assert estimator.mode == "auto"
+    chosen = clone(estimator).set_params(mode=estimator.mode_).fit(X)
+    assert_array_equal(estimator.transform(X), chosen.transform(X))
+
+
+def test_auto_prefers_the_residual_where_little_is_to_be_changed():
+    """A code too narrow for the rows cannot hand them on; a residual need not."""
+    X = correlated(300, 12)
+    estimator = Denoiser(
+        n_components=1, hidden_layer_sizes=(8,), corruption=GaussianNoise(0.05), max_iter=10,
+        random_state=0,
+    ).fit(X)  # fmt: skip
+    assert estimator.mode_ == "residual"
+    assert estimator.score(X) > 0.9
+
+
+def test_auto_prefers_the_direct_where_most_is_noise():
+    X = correlated(300, 12)
+    estimator = Denoiser(
+        n_components=1, hidden_layer_sizes=(8,), corruption=GaussianNoise(3.0), max_iter=10,
+        random_state=0,
+    ).fit(X)  # fmt: skip
+    assert estimator.mode_ == "direct"
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"early_stopping": False}, {"max_iter": 0}, {"loss": "log_loss"}], ids=str
+)
+def test_auto_is_direct_where_no_rows_decide(parameters):
+    X = (correlated(60) > 3).astype(float)
+    estimator = Denoiser(**{"hidden_layer_sizes": (8,), "max_iter": 2, **parameters}).fit(X)
+    assert estimator.mode_ == "direct"
+
+
+class Epochs(skorch.callbacks.Callback):
+    calls: list = []  # noqa: RUF012 - shared on purpose: fit trains a copy of the callback
+
+    def on_epoch_end(self, net, **kwargs):
+        self.calls.append(net.history[-1, "train_loss"])
+
+
+def test_trials_of_the_modes_are_not_seen(capsys, X):
+    Epochs.calls.clear()
+    estimator = small(mode="auto", early_stopping="auto", skorch_callbacks=[Epochs()], verbose=1)
+    estimator.set_params(max_iter=4).fit(X)
+    assert Epochs.calls == estimator.loss_curve_
+    assert len(capsys.readouterr().out.splitlines()) < 10
+
+
+class Seen(skorch.callbacks.Callback):
+    shapes: list = []  # noqa: RUF012 - shared on purpose: fit trains a copy of the callback
+
+    def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
+        self.shapes.append((tuple(batch[0].shape), tuple(y_pred.shape)))
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_callbacks_at_every_batch_change_nothing(paired, X):
+    Seen.shapes.clear()
+    X_clean = X - 0.1 if paired else None
+    plain = small(batch_size=20).fit(X, X_clean=X_clean)
+    watched = small(batch_size=20, skorch_callbacks=[Seen()]).fit(X, X_clean=X_clean)
+    # pairs stand beside each other in a batch, and one clean row is made of both
+    assert set(Seen.shapes) == {((20, 12 if paired else 6), (20, 6))}
+    assert_allclose(watched.transform(X), plain.transform(X), atol=1e-5)
+
+
+def test_callbacks_of_scikit_learn_see_one_fit(X):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 brought callbacks")
+    calls = []
+
+    class Recorder:
+        def setup(self, estimator, context):
+            calls.append("setup")
+
+        def teardown(self, estimator, context):
+            calls.append("teardown")
+
+        def on_fit_task_begin(self, estimator, context, **kwargs):
+            calls.append("begin")
+
+        def on_fit_task_end(self, estimator, context, **kwargs):
+            calls.append("end")
+
+    estimator = small(mode="auto", early_stopping="auto", max_iter=4)
+    estimator.set_callbacks(Recorder()).fit(X)
+    assert calls.count("setup") == calls.count("teardown") == 1
+    assert calls.count("begin") == calls.count("end") == 4 + 1
+
+
+def users_factory(n_features, n_components):
+    encoder = torch.nn.Sequential(
+        torch.nn.Linear(n_features, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, n_components)
+    )
+    return encoder, torch.nn.Linear(n_components, n_features)
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_architecture_of_a_user_starts_at_the_filter_and_trains(mode, X):
+    filtered = start(mode=mode).fit(X)
+    first = start(mode=mode, architecture=users_factory).fit(X)
+    assert_allclose(first.transform(X), filtered.transform(X), atol=1e-9)
+    trained = small(mode=mode, architecture=users_factory).fit(X)
+    assert trained.loss_curve_
+    assert not np.array_equal(trained.transform(X), first.transform(X))
+
+
+# Containers
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_array_comes_back_as_an_array_of_its_dtype(dtype, X):
+    X = X.astype(dtype)
+    cleaned = small().fit(X).transform(X)
+    assert type(cleaned) is np.ndarray
+    assert cleaned.dtype == dtype
+    assert cleaned.shape == X.shape
+    assert small().fit_transform(X).dtype == dtype
+
+
+def test_integers_and_lists_come_back_as_floats():
+    X = np.random.default_rng(0).poisson(4.0, (40, 5))
+    cleaned = small().fit(X).transform(X)
+    assert cleaned.dtype == np.float64
+    assert_array_equal(small().fit(X.tolist()).transform(X.tolist()), cleaned)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("names", [list("abcdef"), list(range(6))])
+def test_pandas_comes_back_with_index_and_columns(dtype, names, X):
+    frame = pd.DataFrame(X, columns=names, index=np.arange(60)[::-1] + 100).astype(dtype)
+    estimator = small().fit(frame)
+    before = frame.copy()
+    cleaned = estimator.transform(frame)
+    assert isinstance(cleaned, pd.DataFrame)
+    assert list(cleaned.columns) == names
+    assert_array_equal(cleaned.index, frame.index)
+    assert set(cleaned.dtypes.astype(str)) == {dtype}
+    pd.testing.assert_frame_equal(frame, before)
+    plain = small().fit(X.astype(dtype))
+    assert_array_equal(cleaned.to_numpy(), plain.transform(X.astype(dtype)))
+    cleaned.iloc[:] = 7.0
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_polars_comes_back_with_its_columns(X):
+    frame = pl.DataFrame(X, schema=list("abcdef"))
+    cleaned = small().fit(frame).transform(frame)
+    assert isinstance(cleaned, pl.DataFrame)
+    assert cleaned.columns == list("abcdef")
+    assert_array_equal(cleaned.to_numpy(), small().fit(X).transform(X))
+
+
+@pytest.mark.parametrize("given", ["numpy", "pandas", "polars"])
+@pytest.mark.parametrize("wanted, kind", [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
+def test_set_output_has_the_last_word(given, wanted, kind, X):
+    data = {
+        "numpy": X,
+        "pandas": pd.DataFrame(X, columns=list("abcdef"), index=np.arange(60) + 5),
+        "polars": pl.DataFrame(X, schema=list("abcdef")),
+    }[given]
+    estimator = small().set_output(transform=wanted)
+    cleaned = estimator.fit_transform(data)
+    assert isinstance(cleaned, kind)
+    names = [f"x{i}" for i in range(6)] if given == "numpy" else list("abcdef")
+    assert list(cleaned.columns) == list(estimator.get_feature_names_out()) == names
+    assert_array_equal(cleaned.to_numpy(), small().fit(X).transform(X))
+    if given == wanted == "pandas":
+        assert_array_equal(cleaned.index, data.index)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8), (4, 4, 4), (64,)])
+def test_images_come_back_in_their_shape(shape):
+    X = PIXELS[:40].reshape(40, *shape).astype(np.float32)
+    image_shape = shape if len(shape) > 1 else (8, 8)
+    estimator = small(architecture=Convolutional(image_shape, channels=(3,)))
+    cleaned = estimator.fit(X).transform(X)
+    assert cleaned.shape == X.shape
+    assert cleaned.dtype == np.float32
+    assert_array_equal(estimator.transform(X.reshape(40, -1)), cleaned.reshape(40, -1))
+    doubled = X.astype(float).tolist()
+    assert estimator.transform(doubled).shape == X.shape
+    assert estimator.fit(X, X_clean=X.reshape(40, -1)).transform(X).shape == X.shape
+    assert np.isfinite(estimator.score(X, X_clean=X))
+
+
+def test_mismatched_images_raise_one_line():
+    architecture = Convolutional((8, 8), channels=(3,))
+    estimator = small(architecture=architecture)
+    with pytest.raises(ValueError, match=r"\(30, 8, 7\).*\(8, 8\)"):
+        estimator.fit(DIGITS[:30, :, :7])
+    with pytest.raises(ValueError, match=r"\(30, 8, 7\).*\(8, 8\)"):
+        estimator.fit(DIGITS[:30], X_clean=DIGITS[:30, :, :7])
+    estimator.fit(DIGITS[:30])
+    with pytest.raises(ValueError, match=r"\(30, 8, 7\).*\(8, 8\)"):
+        estimator.transform(DIGITS[:30, :, :7])
+
+
+def test_feature_names_are_checked(X):
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    estimator = small().fit(frame)
+    assert list(estimator.feature_names_in_) == list("abcdef")
+    assert list(estimator.get_feature_names_out()) == list("abcdef")
+    with pytest.raises(ValueError, match="feature names should match"):
+        estimator.transform(frame[list("bacdef")])
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        estimator.transform(X)
+
+
+def test_subsets_and_order_do_not_change_a_row():
+    spoilt, clean = pairs(60)
+    for architecture in ("dense", Convolutional((2, 3), channels=(3,))):
+        estimator = small(architecture=architecture).fit(spoilt, X_clean=clean)
+        whole = estimator.transform(spoilt)
+        pieces = np.concatenate([estimator.transform(spoilt[i : i + 1]) for i in range(60)])
+        assert_allclose(pieces, whole, rtol=0, atol=1e-12)
+        assert_allclose(estimator.transform(spoilt[::-1]), whole[::-1], rtol=0, atol=1e-12)
+
+
+# In a Pipeline
+
+
+def test_y_is_ignored(X):
+    plain = small().fit(X).transform(X)
+    for y in (np.arange(60), np.array(["a", "b"] * 30), X[:, :3], "nonsense"):
+        assert_array_equal(small().fit(X, y).transform(X), plain)
+        assert_array_equal(small().partial_fit(X, y).transform(X).shape, X.shape)
+    assert small().fit(X).score(X, np.arange(60)) == small().fit(X).score(X)
+
+
+def test_denoiser_in_a_pipeline_of_a_classifier():
+    X, y = load_digits(return_X_y=True)
+    pipeline = Pipeline(
+        [
+            ("scale", StandardScaler()),
+            ("denoise", small(mode="auto", early_stopping="auto", corruption=GaussianNoise(0.5))),
+            ("classify", LogisticRegression(max_iter=500)),
+        ]
+    ).fit(X[:400], y[:400])
+    assert pipeline.score(X[1000:1300], y[1000:1300]) > 0.8
+    assert list(pipeline[:-1].get_feature_names_out()) == [f"x{i}" for i in range(64)]
+    pipeline.set_params(denoise__corruption__scale=0.1, denoise__mode="residual")
+    assert pipeline.fit(X[:100], y[:100]).named_steps["denoise"].mode_ == "residual"
+
+
+def test_clean_rows_are_routed_through_a_pipeline():
+    spoilt, clean = pairs(120)
+    with config_context(enable_metadata_routing=True):
+        denoiser = start().set_fit_request(X_clean=True).set_score_request(X_clean=True)
+        pipeline = make_pipeline(None, denoiser).fit(spoilt, X_clean=clean)
+        direct = start().fit(spoilt, X_clean=clean)
+        assert_array_equal(pipeline.transform(spoilt), direct.transform(spoilt))
+        score = pipeline.score(spoilt, X_clean=clean)
+    assert score == direct.score(spoilt, X_clean=clean)
+
+
+def test_clean_rows_are_routed_through_cross_validation():
+    spoilt, clean = pairs(120)
+    with config_context(enable_metadata_routing=True):
+        denoiser = start().set_fit_request(X_clean=True).set_score_request(X_clean=True)
+        for estimator in (denoiser, make_pipeline(None, denoiser)):
+            found = cross_validate(
+                estimator, spoilt, params={"X_clean": clean}, cv=3, error_score="raise"
+            )["test_score"]
+            folds = np.split(np.arange(120), 3)
+            for score, fold in zip(found, folds, strict=True):
+                rest = np.setdiff1d(np.arange(120), fold)
+                fitted = start().fit(spoilt[rest], X_clean=clean[rest])
+                assert_allclose(score, fitted.score(spoilt[fold], X_clean=clean[fold]))
+
+
+def test_routing_without_a_request_raises():
+    spoilt, clean = pairs(60)
+    with config_context(enable_metadata_routing=True):
+        with pytest.raises(ValueError, match="X_clean"):
+            cross_validate(start(), spoilt, params={"X_clean": clean}, error_score="raise")
+        request = start().set_fit_request(X_clean=True, sample_weight=True)
+        assert "X_clean" in str(request.get_metadata_routing())
+
+
+def test_parameters_are_searched_over(X):
+    search = GridSearchCV(
+        start(corruption=GaussianNoise()), {"corruption__scale": [0.01, 0.5], "n_components": [2]},
+        cv=2, error_score="raise",
+    ).fit(X)  # fmt: skip
+    assert search.best_params_["corruption__scale"] in (0.01, 0.5)
+    assert search.transform(X).shape == X.shape
+    with pytest.raises(ValueError, match="pass an instance as corruption"):
+        small().set_params(corruption__scale=0.5)
+
+
+# Scores
+
+
+def test_score_is_the_explained_variance_of_the_clean_rows():
+    spoilt, clean = pairs(100)
+    estimator = small().fit(spoilt, X_clean=clean)
+    fresh, truth = pairs(50, seed=1)
+    score = estimator.score(fresh, X_clean=truth)
+    assert isinstance(score, float)
+    assert_allclose(score, explained(truth, estimator.transform(fresh), clean.mean(axis=0)))
+    weight = np.random.default_rng(0).integers(0, 3, 50)
+    assert_allclose(
+        estimator.score(fresh, sample_weight=weight, X_clean=truth),
+        estimator.score(np.repeat(fresh, weight, 0), X_clean=np.repeat(truth, weight, 0)),
+    )
+    with pytest.raises(ValueError, match="X_clean"):
+        estimator.score(fresh)
+
+
+def test_score_without_clean_rows_spoils_them_itself(X):
+    estimator = small(corruption=GaussianNoise(1.0)).fit(X)
+    score = estimator.score(X)
+    assert estimator.score(X) == score
+    spoilt = GaussianNoise(1.0).corrupt(np.tile(X, (50, 1)), random_state=5)
+    expected = estimator.score(spoilt, X_clean=np.tile(X, (50, 1)))
+    assert_allclose(score, expected, atol=0.1)
+    assert score < estimator.score(X, X_clean=X)
+    weight = np.tile([0.0, 1.0], 30)
+    assert estimator.score(X, sample_weight=weight) != score
+
+
+def test_score_of_constant_rows():
+    X = np.full((30, 4), 2.5)
+    estimator = start(corruption=GaussianNoise(0.0)).fit(X)
+    assert estimator.score(X) == 1.0
+    noisy = start().fit(X)
+    assert noisy.score(X, X_clean=X) == 1.0
+    assert_allclose(noisy.transform(X + 1), X)
+    assert noisy.score(X, X_clean=X + 1) == 0
+
+
+# Losses, corruptions, precision
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber"])
+def test_other_losses_train(loss, X):
+    estimator = small(loss=loss, delta=0.5).fit(X)
+    assert np.isfinite(estimator.loss_curve_).all()
+    assert estimator.network_.linear is not None
+
+
+def test_log_loss_cleans_binary_pixels():
+    X = (PIXELS[:300] > 0.5).astype(float)
+    noise = SaltAndPepper(0.3)
+    estimator = small(
+        loss="log_loss", corruption=noise, hidden_layer_sizes=(32,), max_iter=15,
+        learning_rate_init=5e-3,
+    ).fit(X)  # fmt: skip
+    spoilt = noise.corrupt(X, random_state=0)
+    cleaned = estimator.transform(spoilt)
+    assert cleaned.min() >= 0
+    assert cleaned.max() <= 1
+    assert ((cleaned - X) ** 2).sum() < 0.8 * ((spoilt - X) ** 2).sum()
+    assert estimator.mode_ == "direct"
+    assert not estimator.start_kept_
+
+
+def test_log_loss_of_pairs_checks_the_clean_rows():
+    clean = (PIXELS[:40] > 0.5).astype(float)
+    spoilt = clean + 5 * np.random.default_rng(0).normal(size=clean.shape)
+    estimator = small(loss="log_loss").fit(spoilt, X_clean=clean)
+    assert estimator.transform(spoilt).max() <= 1
+    with pytest.raises(ValueError, match=r"\[0, 1\]") as caught:
+        estimator.fit(clean, X_clean=spoilt)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [
+        "gaussian",
+        "masking",
+        "salt_and_pepper",
+        "swap_noise",
+        Compose([GaussianNoise(0.2), Masking(0.2)]),
+        Occlusion((2, 3), 1),
+        lambda x, generator: x + torch.empty_like(x).normal_(generator=generator),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("mode", ["auto", "residual"])
+def test_any_corruption_trains(corruption, mode, X):
+    estimator = Denoiser(
+        hidden_layer_sizes=(8,), corruption=corruption, mode=mode, max_iter=2, random_state=0
+    ).fit(X)  # fmt: skip
+    assert np.isfinite(estimator.transform(X)).all()
+    assert np.isfinite(estimator.score(X))
+
+
+def test_corruption_is_in_the_units_of_the_data():
+    X = 1000 * correlated(400)
+    estimator = start(corruption=GaussianNoise(500.0), mode="direct").fit(X)
+    plain = start(corruption=GaussianNoise(0.5), mode="direct").fit(X / 1000)
+    assert_allclose(estimator.transform(X), 1000 * plain.transform(X / 1000), rtol=1e-6)
+
+
+def test_corruption_is_drawn_afresh_at_each_visit(X):
+    seen = []
+
+    def record(x, generator):
+        spoilt = x + torch.empty_like(x).normal_(generator=generator)
+        seen.append((x.clone(), spoilt))
+        return spoilt
+
+    small(corruption=record, max_iter=2, batch_size=60).fit(X)
+    (first, noise), (second, other) = seen[-2:]
+    assert_allclose(np.sort(first[:, 0]), np.sort(X[:, 0]), atol=1e-4)
+    assert_allclose(np.sort(second[:, 0]), np.sort(X[:, 0]), atol=1e-4)
+    assert not torch.equal((noise - first).sort(0).values, (other - second).sort(0).values)
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_bfloat16_trains(mode):
+    X = curved(300)
+    estimator = small(precision="bfloat16", mode=mode, max_iter=10).fit(X)
+    assert np.isfinite(estimator.loss_curve_).all()
+    assert {p.dtype for p in estimator.network_.parameters()} == {torch.float32}
+    assert estimator.score(X) > start(mode=mode).fit(X).score(X) - 0.05
+
+
+def test_positions_of_max_pooling_are_used():
+    """Both ends of the network see the same image, so the decoder may know where to put things."""
+    architecture = Convolutional(
+        (8, 8), channels=(3,), downsampling="max_pool", upsampling="max_unpool"
+    )
+    estimator = small(architecture=architecture).fit(DIGITS[:60])
+    network = estimator.network_
+    x = torch.from_numpy((PIXELS[:60] - estimator.mean_) / estimator.scale_).float()
+    with torch.no_grad():
+        expected = network.decode(*network.encode(x)).double().numpy()
+        without = network.decode(network.encode(x)[0]).double().numpy()
+    cleaned = (estimator.transform(PIXELS[:60]) - estimator.mean_) / estimator.scale_
+    assert_allclose(cleaned, expected, atol=1e-4)
+    assert np.abs(cleaned - without).max() > 1e-3
+
+
+# Random numbers
+
+
+@pytest.mark.parametrize("mode", ["direct", "auto"])
+def test_random_state_decides_all(mode, X):
+    estimator = Denoiser(
+        hidden_layer_sizes=(8,), mode=mode, max_iter=2, init="random", early_stopping="auto"
+    )
+
+    def fit(random_state):
+        return clone(estimator).set_params(random_state=random_state).fit(X).transform(X)
+
+    assert_array_equal(fit(0), fit(0))
+    assert not np.array_equal(fit(0), fit(1))
+    assert not np.array_equal(fit(None), fit(None))
+    assert_array_equal(fit(np.random.RandomState(3)), fit(np.random.RandomState(3)))
+    generator = np.random.RandomState(3)
+    shared = estimator.set_params(random_state=generator)
+    assert not np.array_equal(shared.fit(X).transform(X), shared.fit(X).transform(X))
+
+
+def careless(x, generator):
+    return x + 0.1 * torch.randn(x.shape, dtype=x.dtype)
+
+
+@pytest.mark.parametrize("corruption", ["gaussian", careless, Compose([careless])], ids=str)
+@pytest.mark.parametrize("random_state", [0, None])
+def test_global_random_state_is_untouched(corruption, random_state, X):
+    estimator = Denoiser(
+        hidden_layer_sizes=(8,), corruption=corruption, max_iter=2, random_state=random_state
+    )
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    estimator.fit(X)
+    estimator.score(X)
+    clone(estimator).partial_fit(X)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert_array_equal(np.random.get_state()[1], before[1])
+    if random_state == 0:
+        cleaned = estimator.transform(X)
+        torch.randn(3)
+        assert_array_equal(clone(estimator).fit(X).transform(X), cleaned)
+
+
+# partial_fit and warm_start
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_partial_fit_learns_from_chunks(mode):
+    X = curved(600)
+    estimator = small(
+        corruption=GaussianNoise(0.5), hidden_layer_sizes=(32,), learning_rate_init=3e-3,
+        batch_size=20, mode=mode,
+    )  # fmt: skip
+    for _ in range(6):
+        for chunk in np.array_split(X, 3):
+            estimator.partial_fit(chunk)
+    assert estimator.n_samples_seen_ == 3600
+    assert estimator.n_iter_ == 18
+    fresh = curved(seed=1)
+    first = start(corruption=GaussianNoise(0.5)).fit(X[:200])
+    assert estimator.score(fresh) > first.score(fresh)
+
+
+def test_partial_fit_of_pairs():
+    spoilt, clean = pairs(200)
+    estimator = small()
+    for rows in np.array_split(np.arange(200), 4):
+        assert estimator.partial_fit(spoilt[rows], X_clean=clean[rows]) is estimator
+    assert estimator.mode_ == "direct"
+    assert estimator.score(spoilt, X_clean=clean) > 0.8
+    assert small(mode="auto").partial_fit(spoilt, X_clean=clean).mode_ == "direct"
+
+
+def test_partial_fit_goes_on_after_fit():
+    spoilt, clean = pairs(200)
+    estimator = Denoiser(hidden_layer_sizes=(8,), max_iter=2, random_state=0)
+    estimator.fit(spoilt, X_clean=clean)
+    mode, cleaned = estimator.mode_, estimator.transform(spoilt)
+    estimator.partial_fit(spoilt, X_clean=clean)
+    assert estimator.mode_ == mode
+    change = np.abs(estimator.transform(spoilt) - cleaned).max()
+    assert 0 < change < 0.5 * np.abs(cleaned).max()
+
+
+def test_warm_start_continues():
+    X = curved(300)
+    estimator = small(
+        warm_start=True, hidden_layer_sizes=(32,), max_iter=5, corruption=GaussianNoise(0.5)
+    ).fit(X)  # fmt: skip
+    estimator.fit(X)
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == 10
+    assert estimator.loss_curve_[-1] < estimator.loss_curve_[4]
+    spoilt, clean = pairs(100)
+    estimator = small(warm_start=True, mode="auto", early_stopping="auto")
+    estimator.fit(spoilt, X_clean=clean)
+    mode = estimator.mode_
+    assert estimator.fit(spoilt, X_clean=clean).mode_ == mode
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_what_the_first_fit_decided_cannot_change(method):
+    spoilt, clean = pairs(60)
+    estimator = small(warm_start=True).fit(spoilt, X_clean=clean)
+    alone = small(warm_start=True).fit(clean)
+    for call, message in [
+        (lambda: getattr(estimator, method)(spoilt), "X_clean is to be given in every call"),
+        (lambda: getattr(alone, method)(spoilt, X_clean=clean), "X_clean is to be given in every"),
+        (
+            lambda: getattr(alone.set_params(mode="residual"), method)(clean),
+            "mode changed from 'direct' to 'residual'",
+        ),
+        (
+            lambda: getattr(alone.set_params(mode="direct", corruption=None), method)(clean),
+            "set corruption",
+        ),
+        (lambda: getattr(estimator, method)(spoilt[:, :5], X_clean=clean), "X has 5 features"),
+    ]:
+        with pytest.raises(ValueError, match=message) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    assert (
+        alone.set_params(corruption="gaussian", warm_start=False)
+        .fit(spoilt, X_clean=clean)
+        .score(spoilt, X_clean=clean)
+    )
+
+
+# Failures
+
+
+def interrupting(x, generator):
+    raise KeyboardInterrupt
+
+
+class InterruptAtEpochEnd(skorch.callbacks.Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "broken", [{"corruption": interrupting}, {"skorch_callbacks": [InterruptAtEpochEnd()]}], ids=str
+)
+def test_keyboard_interrupt_changes_nothing(method, broken, X):
+    fresh = Denoiser(hidden_layer_sizes=(8,), max_iter=2, random_state=0).set_params(**broken)
+    before = state_of(fresh)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(fresh, method)(X)
+    assert state_of(fresh) == before
+
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    fitted = Denoiser(hidden_layer_sizes=(8,), max_iter=2, random_state=0).fit(frame)
+    cleaned = fitted.transform(frame)
+    fitted.set_params(**broken)
+    before = state_of(fitted)
+    with pytest.raises(KeyboardInterrupt):
+        getattr(fitted, method)(frame.iloc[:, :4] if method == "fit" else frame)
+    assert state_of(fitted) == before
+    pd.testing.assert_frame_equal(fitted.transform(frame), cleaned)
+
+
+def test_invalid_input_changes_nothing():
+    spoilt, clean = pairs(60)
+    for estimator in (small(), small().fit(spoilt, X_clean=clean)):
+        before = state_of(estimator)
+        for call in (
+            lambda one=estimator: one.fit(spoilt[:, :3], X_clean=clean),
+            lambda one=estimator: one.fit(spoilt, X_clean=np.full_like(clean, np.nan)),
+            lambda one=estimator: one.fit(spoilt, X_clean=clean, sample_weight=np.ones(3)),
+            lambda one=estimator: one.partial_fit(spoilt[:, :3], X_clean=clean[:10]),
+        ):
+            with pytest.raises(ValueError):
+                call()
+            assert state_of(estimator) == before
+
+
+@pytest.mark.parametrize("mode", ["direct", "auto"])
+def test_non_finite_loss_raises_with_advice(mode):
+    estimator = Denoiser(
+        hidden_layer_sizes=(64, 64), mode=mode, learning_rate_init=1e30, learning_rate="constant",
+        max_iter=30, init="random", activation="relu", random_state=0,
+    )  # fmt: skip
+    before = state_of(estimator)
+    with pytest.raises(FloatingPointError, match="learning_rate_init"):
+        estimator.fit(curved(100))
+    assert state_of(estimator) == before
+
+
+@pytest.mark.parametrize("early_stopping", [False, "auto"])
+def test_fit_writes_no_parameter(early_stopping, X):
+    estimator = Denoiser(
+        hidden_layer_sizes=(8,), corruption=GaussianNoise(0.2), max_iter=2,
+        architecture=Convolutional((2, 3), channels=(3,)), early_stopping=early_stopping,
+    )  # fmt: skip
+    before = {name: joblib.hash(value) for name, value in estimator.get_params().items()}
+    estimator.fit(X)
+    estimator.transform(X)
+    estimator.score(X)
+    assert {name: joblib.hash(value) for name, value in estimator.get_params().items()} == before
+
+
+def test_no_method_but_fit_changes_the_estimator(X):
+    spoilt = X + 0.1
+    estimator = small().fit(spoilt, X_clean=X)
+    before = state_of(estimator)
+    estimator.transform(X)
+    estimator.score(spoilt, X_clean=X)
+    estimator.get_feature_names_out()
+    repr(estimator), estimator.network_, estimator.net_, estimator._repr_html_()
+    pickle.dumps(copy.deepcopy(estimator))
+    assert state_of(estimator) == before
+
+
+def test_pairs_are_neither_changed_nor_aliased():
+    spoilt, clean = pairs(60)
+    copies = spoilt.copy(), clean.copy()
+    estimator = small().fit(spoilt, X_clean=clean)
+    before = state_of(estimator)
+    assert_array_equal(spoilt, copies[0])
+    assert_array_equal(clean, copies[1])
+    spoilt[:], clean[:] = 7.0, 7.0
+    assert state_of(estimator) == before
+    for array in copies:
+        array.flags.writeable = False
+    assert_array_equal(
+        small().fit(copies[0], X_clean=copies[1]).transform(copies[0]),
+        estimator.transform(copies[0]),
+    )
+
+
+# Hard tables
+
+
+@pytest.mark.parametrize("max_iter", [0, 3])
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_constant_column_and_constant_table(max_iter, mode):
+    X = correlated(60)
+    X[:, 4] = -17.25
+    estimator = small(max_iter=max_iter, mode=mode).fit(X)
+    assert np.isfinite(estimator.transform(X)).all()
+    atol = 1e-6 if max_iter == 0 else 0.5
+    assert_allclose(estimator.transform(X)[:, 4], -17.25, atol=atol)
+    flat = small(max_iter=max_iter, mode=mode).fit(np.full((40, 4), 3.5))
+    assert np.isfinite(flat.transform(np.full((3, 4), 4.5))).all()
+
+
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_large_offset_survives(mode):
+    X = 1e8 + correlated(200)
+    estimator = start(mode=mode, corruption=GaussianNoise(NOISE)).fit(X)
+    plain = start(mode=mode, corruption=GaussianNoise(NOISE)).fit(X - 1e8)
+    assert_allclose(estimator.transform(X) - 1e8, plain.transform(X - 1e8), atol=0.05)
+
+
+def test_more_features_than_rows():
+    spoilt, clean = pairs(30, n_features=50)
+    estimator = small(max_iter=2).fit(spoilt, X_clean=clean)
+    assert estimator.n_components_ == 30
+    assert np.isfinite(estimator.transform(spoilt)).all()
+    assert start(n_components=80).fit(clean).transform(clean).shape == (30, 50)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "X_clean, message",
+    [
+        (np.zeros((59, 6)), r"X_clean has shape \(59, 6\), but X has shape \(60, 6\)"),
+        (np.zeros((60, 5)), r"X_clean has shape \(60, 5\), but X has shape \(60, 6\)"),
+        (np.full((60, 6), np.nan), "Input X_clean contains NaN"),
+        (np.full((60, 6), np.inf), "Input X_clean contains infinity"),
+        (np.zeros((60, 2, 3)), "dim 3"),
+        (np.full((60, 6), "a"), "could not convert"),
+        (np.zeros((60, 6), dtype=complex), "Complex data not supported"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["direct", "auto"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score"])
+def test_bad_clean_rows_raise(method, mode, X_clean, message, X):
+    estimator = small(mode=mode, early_stopping="auto")
+    if method == "score":
+        estimator = small().fit(X)
+    with pytest.raises(ValueError, match=message) as caught:
+        getattr(estimator, method)(X, X_clean=X_clean)
+    assert "Complex" in message or "\n" not in str(caught.value)
+    assert method == "score" or not [name for name in vars(estimator) if name.endswith("_")]
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score"])
+def test_columns_of_the_clean_rows_are_those_of_X(method, X):
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    estimator = small().fit(frame, X_clean=frame)
+    with pytest.raises(ValueError, match="X_clean has columns") as caught:
+        getattr(estimator, method)(frame, X_clean=frame[list("bacdef")])
+    assert "\n" not in str(caught.value)
+    plain = small().fit(X, X_clean=frame)
+    assert_array_equal(plain.transform(X), estimator.transform(frame))
+    assert_array_equal(small().fit(frame, X_clean=X).transform(frame), estimator.transform(frame))
+
+
+def test_one_dimensional_clean_rows_raise(X):
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        small().fit(X, X_clean=X[0])
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_nothing_to_learn_from_raises_one_line(method, X):
+    with pytest.raises(ValueError, match=r"X_clean.*corruption") as caught:
+        getattr(small(corruption=None), method)(X)
+    assert "\n" not in str(caught.value)
+
+
+def test_score_needs_a_corruption_or_clean_rows(X):
+    estimator = small(corruption=None).fit(X + 0.1, X_clean=X)
+    with pytest.raises(ValueError, match="X_clean") as caught:
+        estimator.score(X)
+    assert "\n" not in str(caught.value)
+
+
+def test_residual_log_loss_raises_one_line():
+    X = (PIXELS[:40] > 0.5).astype(float)
+    with pytest.raises(ValueError, match=r"mode='residual'.*log_loss") as caught:
+        small(mode="residual", loss="log_loss").fit(X)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match="init='pca' is not possible with loss='log_loss'"):
+        small(init="pca", loss="log_loss").fit(X)
+
+
+def test_unfitted_raises():
+    X = correlated(20)
+    for call in (lambda: Denoiser().transform(X), lambda: Denoiser().score(X)):
+        with pytest.raises(NotFittedError):
+            call()
+
+
+def test_partial_fit_refuses_early_stopping(X):
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
+        Denoiser(early_stopping=True).partial_fit(X)
+
+
+BAD_PARAMETERS = {
+    "n_components": [0, -1, 1.5, 0.5, None, "many"],
+    "hidden_layer_sizes": [(0,), "deep", 5.5],
+    "activation": ["softmax", None],
+    "architecture": ["sparse", 3],
+    "corruption": ["snow", 3],
+    "loss": ["mse", None],
+    "delta": [0, -1.0],
+    "mode": ["both", None],
+    "init": ["zeros", None],
+    "max_iter": [-1, 1.5, "many"],
+    "batch_size": [0, 1.5, "small"],
+    "learning_rate_init": [0.0, -1.0, "fast"],
+    "learning_rate": ["cosine", 0.1],
+    "alpha": [-1.0],
+    "weight_decay": [-1.0, 1.0],
+    "early_stopping": ["yes", 3],
+    "validation_fraction": [0.0, 1.0, 2],
+    "n_iter_no_change": [0],
+    "tol": [-1.0],
+    "warm_start": ["yes"],
+    "skorch_callbacks": [3],
+    "device": [3, "tpu9"],
+    "precision": ["float16"],
+    "random_state": ["zero"],
+    "verbose": ["loud"],
+}
+
+
+def test_every_parameter_has_a_bad_value_here():
+    assert set(BAD_PARAMETERS) == set(Denoiser().get_params(deep=False))
+
+
+@pytest.mark.parametrize(
+    "name, value", [(name, value) for name, values in BAD_PARAMETERS.items() for value in values]
+)
+def test_bad_parameters_raise(name, value, X):
+    with pytest.raises((InvalidParameterError, TypeError, ValueError), match=name) as caught:
+        Denoiser(**{"max_iter": 1, name: value}).fit(X)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "corruption", [GaussianNoise(-0.1), Masking(1.5), SaltAndPepper("half")], ids=str
+)
+def test_bad_parameters_of_a_corruption_raise_one_line(corruption, X):
+    with pytest.raises(InvalidParameterError, match="parameter of") as caught:
+        small(corruption=corruption).fit(X)
+    assert "\n" not in str(caught.value)
+
+
+def test_early_stopping_holds_out_rows(X):
+    estimator = Denoiser(
+        hidden_layer_sizes=(8,), mode="direct", early_stopping=True, max_iter=2, random_state=0
+    ).fit(X)  # fmt: skip
+    assert len(estimator.validation_scores_) == 2
+    assert math.isfinite(estimator.best_loss_)
+    with pytest.raises(ValueError, match="early_stopping=True holds out"):
+        clone(estimator).fit(X[:6])

@@ -1,0 +1,621 @@
+"""Convolutional architectures in the estimators: images in and out, the start, positions."""
+
+import copy
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
+
+from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae.architectures import Convolutional
+from sklearn_ae.corruptions import Compose, Occlusion
+from sklearn_ae.networks import ConvolutionalDecoder, ConvolutionalEncoder
+from sklearn_ae.penalties import L1, Contractive
+
+DIGITS = load_digits().images / 16  # (n, 8, 8)
+BOTH = pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder])
+UNPOOLING = {"downsampling": "max_pool", "upsampling": "max_unpool"}
+
+
+def coloured(n_rows=60, height=6, width=5, seed=0):
+    """Smooth images of three channels."""
+    rng = np.random.default_rng(seed)
+    i, j = np.mgrid[:height, :width]
+    waves = np.stack([np.sin(i), np.cos(j), np.sin(i + j), i / height])
+    mixed = rng.normal(size=(n_rows, 3, 4)) @ waves.reshape(4, -1)
+    return mixed.reshape(n_rows, 3, height, width) + 0.05 * rng.normal(
+        size=(n_rows, 3, height, width)
+    )
+
+
+def part_id(part):
+    return " ".join(str(part).split())
+
+
+def table_of(X):
+    return X.reshape(len(X), -1)
+
+
+def convolutional(image_shape=(8, 8), **parameters):
+    return Convolutional(image_shape, **{"channels": (3, 4), **parameters})
+
+
+def small(cls=Autoencoder, n_components=3, architecture=None, **parameters):
+    """An estimator with two small levels that makes two passes without a gate."""
+    architecture = convolutional() if architecture is None else architecture
+    parameters = {"max_iter": 2, "early_stopping": False, "random_state": 0, **parameters}
+    return cls(n_components, architecture=architecture, **parameters)
+
+
+# Images in, images out
+
+
+@BOTH
+def test_container_of_images_plays_no_role(cls):
+    X = DIGITS[:60]
+    table = small(cls).fit(table_of(X))
+    codes = table.transform(table_of(X))
+    for data in (X, X[:, None], X.tolist(), X[::-1].copy()[::-1]):
+        estimator = small(cls).fit(data)
+        assert estimator.n_features_in_ == 64
+        assert_array_equal(estimator.transform(data), codes)
+        assert_array_equal(table.transform(data), codes)
+        assert estimator.loss_curve_ == table.loss_curve_
+        assert estimator.score(data) == table.score(table_of(X))
+        assert_array_equal(
+            estimator.reconstruction_error(data), table.reconstruction_error(table_of(X))
+        )
+
+
+@BOTH
+@pytest.mark.parametrize("image_shape", [(8, 8), (1, 8, 8), [1, 8, 8], np.array([8, 8])])
+def test_shape_of_the_parameter_may_leave_out_the_channel(cls, image_shape):
+    X = DIGITS[:40]
+    expected = small(cls).fit(X).transform(X)
+    estimator = small(cls, architecture=convolutional(image_shape))
+    for data in (table_of(X), X, X[:, None]):
+        assert_array_equal(estimator.fit(data).transform(data), expected)
+
+
+@BOTH
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("name", ["table", "grey", "one channel", "colour"])
+def test_decoded_rows_have_the_shape_that_fit_saw(cls, method, name):
+    X = coloured() if name == "colour" else DIGITS[:60]
+    X = {"table": table_of(X), "one channel": X[:, None]}.get(name, X)
+    image_shape = (3, 6, 5) if name == "colour" else (8, 8)
+    estimator = getattr(small(cls, architecture=convolutional(image_shape)), method)(X)
+    n_features = X[0].size
+    assert estimator.n_features_in_ == n_features
+    codes = estimator.transform(X)
+    assert codes.shape == (60, 3)
+    for data in (X, table_of(X)):
+        assert estimator.reconstruct(data).shape == X.shape
+        assert_array_equal(estimator.transform(data), codes)
+    assert estimator.inverse_transform(codes[:4]).shape == (4, *X.shape[1:])
+    assert estimator.mean_.shape == (n_features,)
+    if cls is VariationalAutoencoder:
+        assert estimator.sample(5, random_state=0).shape == (5, *X.shape[1:])
+        steps = estimator.interpolate(X[0], X[1], n_steps=7)
+        assert steps.shape == (7, *X.shape[1:])
+        assert_allclose(steps[[0, -1]], estimator.reconstruct(X[:2]), atol=1e-6)
+        assert estimator.score_samples(X[:6]).shape == (6,)
+        assert estimator.sample_posterior(X[:6], 2, random_state=0).shape == (2, 6, 3)
+
+
+def test_last_fit_decides_the_shape_and_later_chunks_do_not():
+    X = DIGITS[:60]
+    estimator = small().fit(X)
+    assert estimator.fit(table_of(X)).reconstruct(X).shape == (60, 64)
+    estimator = small().partial_fit(X[:40]).partial_fit(table_of(X[40:]))
+    assert estimator.reconstruct(table_of(X)).shape == (60, 8, 8)
+    estimator = small(warm_start=True).fit(X).fit(X[:, None])
+    assert estimator.reconstruct(X).shape == (60, 8, 8)
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_dtype_of_images_is_kept(cls, dtype):
+    X = (DIGITS[:40] * 16).astype(dtype)
+    estimator = small(cls).fit(X)
+    expected = np.float64 if dtype == np.uint8 else dtype
+    codes = estimator.transform(X)
+    assert codes.dtype == expected
+    assert estimator.reconstruct(X).dtype == expected
+    assert estimator.inverse_transform(codes).dtype == expected
+
+
+def test_images_are_neither_changed_nor_aliased():
+    X = DIGITS[:40].copy()
+    estimator = small().fit(X)
+    images = estimator.reconstruct(X)
+    before = {name: joblib.hash(value) for name, value in vars(estimator).items()}
+    assert_array_equal(X, DIGITS[:40])
+    X[:], images[:] = 7.0, 7.0
+    assert {name: joblib.hash(value) for name, value in vars(estimator).items()} == before
+    locked = DIGITS[:40].copy()
+    locked.flags.writeable = False
+    assert_array_equal(small().fit(locked).transform(locked), estimator.transform(locked))
+
+
+@BOTH
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_set_output_of_images(cls, container):
+    X = DIGITS[:40]
+    codes = small(cls).set_output(transform=container).fit_transform(X)
+    prefix = cls.__name__.lower()
+    assert list(codes.columns) == [f"{prefix}{i}" for i in range(3)]
+    assert_array_equal(codes.to_numpy(), small(cls).fit(X).transform(X))
+
+
+def test_data_frame_of_pixels_is_a_table():
+    frame = pd.DataFrame(table_of(DIGITS[:40])).rename(columns=lambda i: f"pixel {i}")
+    estimator = small().fit(frame)
+    assert list(estimator.feature_names_in_) == list(frame.columns)
+    assert_array_equal(estimator.transform(frame), small().fit(DIGITS[:40]).transform(DIGITS[:40]))
+    assert estimator.reconstruct(frame).shape == (40, 64)
+
+
+def test_pixels_pass_through_a_pipeline():
+    X = table_of(DIGITS[:60])
+    pipeline = make_pipeline(StandardScaler(), small()).fit(X)
+    assert pipeline.transform(X).shape == (60, 3)
+    assert pipeline.inverse_transform(pipeline.transform(X)).shape == X.shape
+
+
+@BOTH
+def test_sample_weight_of_images(cls):
+    X = DIGITS[:60]
+    weight = np.tile([0.0, 1.0, 2.0], 20)
+    weighted = small(cls).fit(X, sample_weight=weight)
+    dropped = small(cls).fit(X[weight > 0], sample_weight=weight[weight > 0])
+    assert_array_equal(weighted.transform(X), dropped.transform(X))
+    assert np.isfinite(weighted.score(X, sample_weight=weight))
+
+
+# The start
+
+
+STARTS = {
+    "defaults": convolutional(),
+    "three levels": convolutional(channels=(2, 3, 4), kernel_size=2),
+    "max unpool": convolutional(**UNPOOLING),
+    "normalised": convolutional(normalization="batch", upsampling="bilinear"),
+    "average": convolutional(
+        downsampling="average_pool", upsampling="bed_of_nails", normalization="group"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+@pytest.mark.parametrize("whiten", [False, True])
+def test_start_equals_pca(name, whiten):
+    X = DIGITS[:200]
+    pca = PCA(5, whiten=whiten).fit(table_of(X))
+    estimator = Autoencoder(5, architecture=STARTS[name], whiten=whiten, max_iter=0).fit(X)
+    codes = pca.transform(table_of(X))
+    assert_allclose(estimator.transform(X), codes, rtol=0, atol=1e-5 * np.abs(codes).max())
+    assert_allclose(
+        estimator.reconstruct(X), pca.inverse_transform(codes).reshape(X.shape), atol=1e-5
+    )
+    assert estimator.start_kept_
+
+
+def test_start_of_coloured_images_equals_pca():
+    X = coloured()
+    estimator = Autoencoder(4, architecture=convolutional((3, 6, 5)), max_iter=0).fit(X)
+    pca = PCA(4).fit(table_of(X))
+    codes = pca.transform(table_of(X))
+    assert_allclose(estimator.transform(X), codes, rtol=0, atol=1e-5 * np.abs(codes).max())
+    assert_allclose(estimator.score(X), pca.explained_variance_ratio_.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in STARTS if name != "max unpool"])
+def test_variational_start_scores_as_pca(name):
+    X = coloured(200, 8, 8)[:, 0]
+    estimator = VariationalAutoencoder(3, architecture=STARTS[name], max_iter=0).fit(X)
+    expected = PCA(3).fit(table_of(X)).score(table_of(X))
+    assert abs(estimator.score(X) - expected) <= 1e-3 * max(1, abs(expected))
+
+
+def test_training_beats_pca_on_held_out_images():
+    train, test = DIGITS[:1000], DIGITS[1400:]
+    estimator = Autoencoder(
+        2, architecture=convolutional(channels=(16, 32)), hidden_layer_sizes=(64,), max_iter=12,
+        learning_rate_init=3e-3, random_state=0,
+    ).fit(train)  # fmt: skip
+    assert not estimator.start_kept_
+    start = Autoencoder(2, architecture=convolutional(), max_iter=0).fit(train)
+    assert estimator.score(test) > start.score(test) + 0.03
+
+
+def test_network_is_the_one_asked_for():
+    network = small(hidden_layer_sizes=(7,), activation="tanh").fit(DIGITS[:40]).network_
+    assert isinstance(network.encoder, ConvolutionalEncoder)
+    assert isinstance(network.decoder, ConvolutionalDecoder)
+    widths = [m.out_features for m in network.modules() if isinstance(m, torch.nn.Linear)]
+    assert widths == [7, 3, 7, 4 * 2 * 2]
+    assert sum(isinstance(m, torch.nn.Tanh) for m in network.modules()) == 2 + 1 + 2 + 1
+    plain = small().fit(DIGITS[:40]).network_
+    assert [m.out_features for m in plain.modules() if isinstance(m, torch.nn.Linear)] == [3, 16]
+
+
+# Positions of max pooling
+
+
+@pytest.fixture(scope="module")
+def unpooling():
+    """An autoencoder with positions, trained until it uses them, and its images."""
+    X = DIGITS[:300]
+    estimator = small(
+        n_components=4, architecture=convolutional(channels=(6, 8), **UNPOOLING), max_iter=12,
+        learning_rate_init=5e-3,
+    ).fit(X)  # fmt: skip
+    return estimator, X
+
+
+def test_reconstruct_is_of_the_code_alone(unpooling):
+    estimator, X = unpooling
+    assert_allclose(estimator.reconstruct(X), estimator.inverse_transform(estimator.transform(X)))
+    errors = ((X - estimator.reconstruct(X)) ** 2).sum((1, 2))
+    assert_allclose(estimator.reconstruction_error(X), errors, rtol=1e-6)
+    total = ((X - X.mean(axis=0)) ** 2).sum()
+    assert_allclose(estimator.score(X), 1 - errors.sum() / total, rtol=1e-6)
+
+
+def test_positions_make_a_better_reconstruction(unpooling):
+    estimator, _ = unpooling
+    fresh = DIGITS[1000:1300]
+    told = estimator.reconstruct(fresh, positions=True)
+    assert told.shape == fresh.shape
+    lost = ((fresh - told) ** 2).sum()
+    assert lost < 0.9 * ((fresh - estimator.reconstruct(fresh)) ** 2).sum()
+    assert_allclose(estimator.reconstruct(table_of(fresh), positions=True), told)
+
+
+def test_positions_of_a_row_do_not_depend_on_the_others(unpooling):
+    estimator, X = unpooling
+    whole = estimator.reconstruct(X[:50], positions=True)
+    pieces = np.concatenate([estimator.reconstruct(X[i : i + 1], positions=True) for i in range(9)])
+    assert_allclose(pieces, whole[:9], rtol=0, atol=1e-12)
+
+
+def test_both_ways_of_decoding_learn(unpooling):
+    """Half of the rows of a batch have positions, half have not: the loss lies between."""
+    estimator, X = unpooling
+    lost = {
+        positions: ((X - estimator.reconstruct(X, positions=positions)) ** 2).sum((1, 2)).mean()
+        for positions in (False, True)
+    }
+    assert lost[True] < lost[False]
+    assert_allclose(
+        estimator.loss_curve_[-1] * estimator.scale_**2,
+        (lost[False] + lost[True]) / 2,
+        rtol=0.1,
+    )
+    start = PCA(4).fit(table_of(X))
+    kept = start.inverse_transform(start.transform(table_of(X))).reshape(X.shape)
+    assert lost[False] < ((X - kept) ** 2).sum((1, 2)).mean()
+
+
+@pytest.mark.parametrize(
+    "architecture", ["dense", convolutional(), convolutional(downsampling="max_pool")], ids=part_id
+)
+def test_positions_without_unpooling_raise_one_line(architecture):
+    estimator = small(architecture=architecture).fit(table_of(DIGITS[:40]))
+    with pytest.raises(ValueError, match="max_unpool") as caught:
+        estimator.reconstruct(table_of(DIGITS[:3]), positions=True)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("downsampling", ["stride", "average_pool"])
+def test_max_unpool_without_max_pool_raises_one_line(downsampling):
+    architecture = convolutional(upsampling="max_unpool", downsampling=downsampling)
+    with pytest.raises(InvalidParameterError, match="needs downsampling='max_pool'") as caught:
+        small(architecture=architecture).fit(DIGITS[:40])
+    assert downsampling in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_variational_autoencoder_refuses_max_unpool(method):
+    estimator = small(VariationalAutoencoder, architecture=convolutional(**UNPOOLING))
+    with pytest.raises(ValueError, match=r"max_unpool.*VariationalAutoencoder") as caught:
+        getattr(estimator, method)(DIGITS[:40])
+    assert "\n" not in str(caught.value)
+    assert not [name for name in vars(estimator) if name.endswith("_")]
+
+
+def test_one_row_of_a_batch_trains_with_positions():
+    estimator = small(architecture=convolutional(**UNPOOLING), batch_size=1, max_iter=1)
+    assert np.isfinite(estimator.fit(DIGITS[:6]).loss_curve_).all()
+
+
+# Every part of an architecture, in the whole
+
+
+EVERY = [
+    convolutional(downsampling=down, upsampling=up)
+    for down in ("stride", "max_pool", "average_pool")
+    for up in ("transpose", "nearest", "bilinear", "bed_of_nails", "max_unpool")
+    if up != "max_unpool" or down == "max_pool"
+]
+SOME = [
+    convolutional(),
+    convolutional(**UNPOOLING, normalization="batch"),
+    convolutional(upsampling="bilinear", downsampling="average_pool", normalization="group"),
+]
+over_every = pytest.mark.parametrize("architecture", EVERY, ids=part_id)
+over_some = pytest.mark.parametrize("architecture", SOME, ids=part_id)
+
+
+@over_every
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_every_pair_trains(architecture, precision):
+    X = DIGITS[:300]
+    estimator = small(
+        architecture=architecture, precision=precision, max_iter=4, init="random",
+        learning_rate_init=1e-2,
+    ).fit(X)  # fmt: skip
+    assert {p.dtype for p in estimator.network_.parameters()} == {torch.float32}
+    assert estimator.loss_curve_[-1] < 0.98 * estimator.loss_curve_[0]
+    assert np.isfinite(estimator.reconstruct(X)).all()
+
+
+def test_bfloat16_computes_something_else():
+    codes = [
+        small(precision=precision).fit(DIGITS[:60]).transform(DIGITS[:60])
+        for precision in ("float32", "bfloat16")
+    ]
+    assert not np.array_equal(*codes)
+    assert_allclose(codes[1], codes[0], rtol=0, atol=0.05 * np.abs(codes[0]).max())
+
+
+@over_every
+def test_subsets_and_order_do_not_change_a_row(architecture):
+    X = DIGITS[:70]
+    estimator = small(architecture=architecture, init="random", max_iter=1).fit(X)
+    order = np.random.default_rng(0).permutation(len(X))
+    for method in (estimator.transform, estimator.reconstruct, estimator.reconstruction_error):
+        whole = method(X)
+        atol = 1e-12 * np.abs(whole).max()
+        assert_allclose(method(X[order]), whole[order], rtol=0, atol=atol)
+        pieces = np.concatenate([method(X[i : i + 1]) for i in range(10)])
+        assert_allclose(pieces, whole[:10], rtol=0, atol=atol)
+
+
+@over_some
+def test_statistics_of_training_are_used_at_inference(architecture):
+    X = DIGITS[:70]
+    estimator = small(architecture=architecture, init="random").fit(X)
+    assert not estimator.network_.training
+    codes = estimator.transform(X)
+    assert_allclose(estimator.transform(X[:5]), codes[:5], rtol=0, atol=1e-12)
+    for layer in estimator.network_.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            assert layer.num_batches_tracked > 0
+            assert layer.running_mean.abs().sum() > 0
+
+
+@over_some
+@pytest.mark.parametrize("random_state", [0, None])
+def test_global_random_state_is_untouched(architecture, random_state):
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    estimator = small(architecture=architecture, random_state=random_state).fit(DIGITS[:40])
+    estimator.reconstruct(DIGITS[:40])
+    clone(estimator).partial_fit(DIGITS[:40])
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert_array_equal(np.random.get_state()[1], before[1])
+
+
+@over_some
+def test_same_seed_same_fit_and_other_seed_other_fit(architecture):
+    codes = [
+        small(architecture=architecture, random_state=seed).fit(DIGITS[:40]).transform(DIGITS[:40])
+        for seed in (0, 0, 1)
+    ]
+    assert_array_equal(codes[0], codes[1])
+    assert not np.array_equal(codes[0], codes[2])
+
+
+@over_some
+def test_fit_writes_no_parameter(architecture):
+    estimator = small(architecture=architecture)
+    before = {name: joblib.hash(value) for name, value in estimator.get_params().items()}
+    estimator.fit(DIGITS[:40]).transform(DIGITS[:40])
+    assert estimator.architecture is architecture
+    assert {name: joblib.hash(value) for name, value in estimator.get_params().items()} == before
+
+
+def test_change_of_the_part_after_fit_plays_no_role():
+    estimator = small().fit(DIGITS[:40])
+    codes = estimator.transform(DIGITS[:40])
+    estimator.set_params(architecture__channels=(9,), architecture__image_shape=(4, 16))
+    assert_array_equal(estimator.transform(DIGITS[:40]), codes)
+    assert estimator.network_.encoder.image_shape == (1, 8, 8)
+
+
+@over_some
+def test_copies_and_pickles_are_equal(architecture):
+    X = DIGITS[:40]
+    estimator = small(architecture=architecture).fit(X)
+    for twin in (pickle.loads(pickle.dumps(estimator)), copy.deepcopy(estimator)):
+        assert_array_equal(twin.transform(X), estimator.transform(X))
+        assert_array_equal(twin.reconstruct(X), estimator.reconstruct(X))
+        assert twin.reconstruct(X).shape == X.shape
+
+
+# Other parts beside it
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"loss": "log_loss"},
+        {"penalty": L1(0.1)},
+        {"penalty": Contractive(0.1)},
+        {"corruption": Compose(["gaussian", Occlusion((8, 8), 3)])},
+        {"code_activation": "sigmoid"},
+        {"hidden_layer_sizes": (9, 7)},
+        {"alpha": 0.1, "weight_decay": 0.0, "activation": "relu"},
+        {"learning_rate": "constant", "batch_size": 7},
+    ],
+    ids=part_id,
+)
+@over_some
+def test_other_parts_train_beside_it(parameters, architecture):
+    X = DIGITS[:60]
+    if "penalty" in parameters and architecture.normalization:
+        with pytest.raises(ValueError, match="normalization=None"):
+            small(architecture=architecture, **parameters).fit(X)
+        return
+    estimator = small(architecture=architecture, **parameters).fit(X)
+    assert np.isfinite(estimator.loss_curve_).all()
+    assert estimator.reconstruct(X).shape == X.shape
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_variational_likelihoods(likelihood):
+    X = (DIGITS[:60] > 0.5).astype(float)
+    estimator = small(VariationalAutoencoder, likelihood=likelihood).fit(X)
+    assert np.isfinite(estimator.score(X))
+    assert estimator.sample(4, random_state=0).shape == (4, 8, 8)
+    if likelihood == "bernoulli":
+        assert set(np.unique(estimator.sample(4, random_state=0))) <= {0.0, 1.0}
+
+
+# Search, going on
+
+
+def test_parameters_of_the_architecture_are_searched_over():
+    search = GridSearchCV(
+        small(max_iter=0), {"architecture__channels": [(2,), (3, 4)]}, cv=2, error_score="raise"
+    ).fit(DIGITS[:60])
+    assert search.best_params_["architecture__channels"] in [(2,), (3, 4)]
+    assert search.transform(DIGITS[:5]).shape == (5, 3)
+    estimator = small().set_params(architecture__channels=(5,), architecture__kernel_size=2)
+    network = estimator.fit(DIGITS[:40]).network_
+    (layer,) = [m for m in network.encoder.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert (layer.out_channels, layer.kernel_size) == (5, (2, 2))
+
+
+def test_parameters_of_a_string_cannot_be_set():
+    with pytest.raises(ValueError, match="architecture='dense' has no parameters") as caught:
+        Autoencoder().set_params(architecture__channels=(3,))
+    assert "\n" not in str(caught.value)
+
+
+@BOTH
+def test_partial_fit_learns_from_chunks_of_images(cls):
+    estimator = small(cls, learning_rate_init=5e-3, batch_size=20)
+    for _ in range(4):
+        for chunk in np.array_split(DIGITS[:120], 3):
+            estimator.partial_fit(chunk)
+    assert estimator.n_samples_seen_ == 480
+    assert estimator.loss_curve_[-1] < estimator.loss_curve_[2]
+
+
+def test_warm_start_continues():
+    estimator = small(warm_start=True, max_iter=3).fit(DIGITS[:120])
+    mean = estimator.mean_
+    estimator.fit(DIGITS[:120])
+    assert estimator.mean_ is mean
+    assert estimator.n_iter_ == len(estimator.loss_curve_) == 6
+    assert estimator.loss_curve_[-1] < estimator.loss_curve_[2]
+    with pytest.raises(ValueError, match=r"architecture changed from .* use clone") as caught:
+        estimator.set_params(architecture__channels=(3, 5)).fit(DIGITS[:120])
+    assert "\n" not in str(caught.value)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    "X, image_shape, shapes",
+    [
+        (np.zeros((30, 4, 6)), (5, 6), ["(30, 4, 6)", "(5, 6)"]),
+        (np.zeros((30, 3, 5, 6)), (5, 6), ["(30, 3, 5, 6)", "(5, 6)"]),
+        (np.zeros((30, 5, 6)), (3, 5, 6), ["(30, 5, 6)", "(3, 5, 6)"]),
+        (np.zeros((30, 5, 6, 3)), (3, 5, 6), ["(30, 5, 6, 3)", "(3, 5, 6)"]),
+        (np.zeros((30, 1, 1, 5, 6)), (5, 6), ["(30, 1, 1, 5, 6)", "(5, 6)"]),
+        (np.zeros((30, 29)), (5, 6), ["29", "(5, 6)", "30"]),
+        (np.zeros((30, 30)), (3, 5, 6), ["30", "(3, 5, 6)", "90"]),
+    ],
+)
+@BOTH
+def test_mismatch_names_both_shapes(cls, X, image_shape, shapes):
+    estimator = small(cls, architecture=Convolutional(image_shape))
+    with pytest.raises(ValueError, match="image_shape") as caught:
+        estimator.fit(X)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(shape in message for shape in shapes)
+    assert not [name for name in vars(estimator) if name.endswith("_")]
+
+
+def test_mismatch_after_fit_names_both_shapes():
+    estimator = small().fit(DIGITS[:40])
+    for method in (estimator.transform, estimator.reconstruct, estimator.score):
+        with pytest.raises(ValueError, match=r"\(3, 8, 7\).*\(8, 8\)"):
+            method(np.zeros((3, 8, 7)))
+        with pytest.raises(ValueError, match="X has 63 features, but Autoencoder is expecting 64"):
+            method(np.zeros((3, 63)))
+    with pytest.raises(ValueError, match=r"\(40, 8, 7\).*\(8, 8\)"):
+        estimator.partial_fit(DIGITS[:40, :, :7])
+
+
+def test_images_need_an_architecture_for_images():
+    with pytest.raises(ValueError, match="Found array with dim 3"):
+        Autoencoder(max_iter=1).fit(DIGITS[:40])
+
+
+def test_errors_of_scikit_learn_stay():
+    X = DIGITS[:40].copy()
+    X[3, 2, 1] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        small().fit(X)
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        small().fit(X[:0])
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        small().fit(X[0, 0])
+    with pytest.raises(ValueError, match="1 sample"):
+        small().fit(DIGITS[:1])
+    with pytest.raises(ValueError, match=r"inhomogeneous|sequence"):
+        small().fit([[[1.0, 2.0]], [[1.0]]])
+
+
+BAD_PARAMETERS = {
+    "image_shape": [5, None, "ab", (8,), (1, 1, 8, 8), (8, 8.0), (0, 64), (-8, -8), ((8, 8),)],
+    "channels": [5, None, "ab", (), (0,), (2.5,), ((3,),)],
+    "kernel_size": [0, 2.5, (3, 3), "3"],
+    "downsampling": ["max", None, 2],
+    "upsampling": ["max", None, 2],
+    "normalization": ["layer", 3],
+}
+
+
+def test_every_parameter_has_a_bad_value_here():
+    assert set(BAD_PARAMETERS) == set(Convolutional((8, 8)).get_params())
+
+
+@pytest.mark.parametrize(
+    "name, value", [(name, value) for name, values in BAD_PARAMETERS.items() for value in values]
+)
+def test_bad_parameters_raise_one_line(name, value):
+    estimator = small(architecture=convolutional().set_params(**{name: value}))
+    for X in (DIGITS[:40], table_of(DIGITS[:40])):
+        message = f"'{name}' parameter of Convolutional"
+        with pytest.raises(InvalidParameterError, match=message) as caught:
+            estimator.fit(X)
+        assert "\n" not in str(caught.value)
