@@ -11,6 +11,9 @@ import time
 
 import numpy as np
 
+# Height and width of the images that convolutional contenders take.
+SIDE = 28
+
 
 class Stamps(list):
     """Moments at which epochs ended."""
@@ -136,12 +139,16 @@ class Ours(Contender):
 
     init = "random"
 
+    def layers(self):
+        """Parameters that set the layers."""
+        return {"hidden_layer_sizes": tuple(self.sizes[:-1])}
+
     def epochs(self, n):
         from sklearn_ae import Autoencoder
 
         self.estimator = Autoencoder(
             self.sizes[-1],
-            hidden_layer_sizes=tuple(self.sizes[:-1]),
+            **self.layers(),
             init=self.init,
             early_stopping=False,
             max_iter=n,
@@ -257,6 +264,92 @@ class Keras(Contender):
         return self.stamps.durations()
 
 
+class ConvolutionalLayers(Contender):
+    """A contender with convolutions on images of 28 x 28 pixels.
+
+    ``sizes`` are the channels of the encoder's levels, the width of the code last. A level is
+    a convolution of 3 x 3 with stride 2 and GELU, the decoder has transposed ones.
+    """
+
+    def torch_layers(self):
+        """Stack of the layers; no GELU on the code and on the output."""
+        from torch import nn
+
+        *channels, n_components = self.sizes
+        side = SIDE // 2 ** len(channels)
+        width = channels[-1] * side**2
+        layers = [nn.Unflatten(1, (1, SIDE, SIDE))]
+        for inputs, outputs in itertools.pairwise([1, *channels]):
+            layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.GELU()]
+        layers += [nn.Flatten(), nn.Linear(width, n_components)]
+        layers += [nn.Linear(n_components, width), nn.GELU()]
+        layers.append(nn.Unflatten(1, (channels[-1], side, side)))
+        for inputs, outputs in itertools.pairwise([*channels[::-1], 1]):
+            layers.append(nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1))
+            layers.append(nn.GELU())
+        return nn.Sequential(*layers[:-1], nn.Flatten())
+
+
+class HandWrittenConvolutional(ConvolutionalLayers, HandWritten):
+    """The same loop around convolutions."""
+
+
+class HandWrittenChannelsLast(HandWrittenConvolutional):
+    """The same loop with the channels of a pixel beside each other in memory."""
+
+    def torch_layers(self):
+        """Stack of the layers, whose outputs follow the weights' order in memory."""
+        import torch
+
+        return super().torch_layers().to(memory_format=torch.channels_last)
+
+
+class OursConvolutional(Ours):
+    """`Autoencoder` with the part for convolutions."""
+
+    def layers(self):
+        """Parameters that set the layers."""
+        from sklearn_ae.architectures import Convolutional
+
+        return {"architecture": Convolutional((SIDE, SIDE), channels=tuple(self.sizes[:-1]))}
+
+
+class OursConvolutionalFromPCA(OursConvolutional):
+    """The same with the linear path, which is part of every step."""
+
+    init = "pca"
+
+
+class KerasConvolutional(Keras):
+    """Keras (TensorFlow) with the same layers; its padding is on the far side only."""
+
+    def prepare(self):
+        self.model = keras_convolutional(self.sizes, self.precision)
+        self.callback = keras_stamps(self.stamps)
+
+
+def keras_convolutional(sizes, precision):
+    """Compiled Keras autoencoder with the layers of `ConvolutionalLayers`."""
+    import keras
+
+    *channels, n_components = sizes
+    side = SIDE // 2 ** len(channels)
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    level = {"strides": 2, "padding": "same", "dtype": policy}
+    layers = [keras.layers.Reshape((SIDE, SIDE, 1))]
+    layers += [keras.layers.Conv2D(c, 3, activation="gelu", **level) for c in channels]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(n_components, dtype=policy)]
+    layers.append(keras.layers.Dense(channels[-1] * side**2, activation="gelu", dtype=policy))
+    layers.append(keras.layers.Reshape((side, side, channels[-1])))
+    layers += [
+        keras.layers.Conv2DTranspose(c, 3, activation="gelu", **level) for c in channels[-2::-1]
+    ]
+    layers += [keras.layers.Conv2DTranspose(1, 3, **level), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input((SIDE**2,)), *layers])
+    model.compile(optimizer="adam", loss="mean_squared_error")
+    return model
+
+
 def keras_model(
     n_features, sizes, *, loss, hidden="gelu", code=None, output=None, precision="float32"
 ):
@@ -349,5 +442,18 @@ class KerasRecipe:
 
 CONTENDERS = {
     contender.__name__: contender
-    for contender in (HandWritten, Ours, OursFromPCA, PlainSkorch, SklearnMLP, PyOD, Keras)
+    for contender in (
+        HandWritten,
+        Ours,
+        OursFromPCA,
+        PlainSkorch,
+        SklearnMLP,
+        PyOD,
+        Keras,
+        HandWrittenConvolutional,
+        HandWrittenChannelsLast,
+        OursConvolutional,
+        OursConvolutionalFromPCA,
+        KerasConvolutional,
+    )
 }

@@ -2,13 +2,22 @@
 
 import numpy as np
 from sklearn import datasets as bundled
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import datasets
 
 BUNDLED = ("iris", "wine", "breast_cancer", "digits", "diabetes", "linnerud")
 IMAGES = {"mnist": datasets.fetch_mnist, "fashion_mnist": datasets.fetch_fashion_mnist}
+# (height, width); the faces have no public address and are read from the data folder only.
+IMAGE_SHAPES = {
+    "mnist": (28, 28),
+    "fashion_mnist": (28, 28),
+    "olivetti": (64, 64),
+    "freyfaces": (28, 20),
+}
+# Successive frames of the Frey faces that stay together.
+FRAMES = 25
 ADBENCH = tuple(f"adbench/{name}" for name in datasets.ADBENCH_NAMES)
 # (n_samples, n_features), so that the cells of a case are known without reading the tables.
 SHAPES = {
@@ -66,6 +75,29 @@ def images(name, subset="train", rows=None):
     """Pixels in [0, 1], float32, of shape (n, 784), and labels."""
     X, y = IMAGES[name](subset=subset, return_X_y=True)
     return X[:rows], y[:rows]
+
+
+def faces(name, seed):
+    """Training and test part (one quarter) of a set of faces, pixels in [0, 1], float32.
+
+    No person of Olivetti is in both parts. The Frey faces are one video, whose neighbouring
+    frames are nearly the same, so blocks of 25 successive frames are drawn.
+    """
+    bunch = datasets.load_local(name)
+    X = bunch.data / np.float32(255)
+    groups = np.arange(len(X)) // FRAMES if bunch.target is None else bunch.target
+    splitter = GroupShuffleSplit(1, test_size=0.25, random_state=seed)
+    train, test = next(splitter.split(X, groups=groups))
+    return X[train], X[test]
+
+
+def split_images(name, seed, rows=None):
+    """Training and test images of a set: its own split, or one by people or blocks of frames."""
+    if name in IMAGES:
+        parts = [images(name, subset, rows)[0] for subset in ("train", "test")]
+    else:
+        parts = [part[:rows] for part in faces(name, seed)]
+    return tuple(parts)
 
 
 def explained_variance(X, reconstruction, mean):

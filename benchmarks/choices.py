@@ -1,0 +1,35 @@
+"""What a case reads back from its own finished cells, to choose by their figures."""
+
+from benchmarks.harness import RESULTS, read_lines, result_file
+
+
+def earlier_lines(case, options, **wanted):
+    """Result lines of the finished cells of a case that have these settings.
+
+    Parameters
+    ----------
+    case : str
+        Name of the case.
+    options : Options
+        Options of the run. A smoke run has result lines of its own, beside its cache.
+    **wanted
+        Values of settings, or of "data", "seed" and "method".
+
+    Returns
+    -------
+    list of dict
+        The lines, those of cells that were stopped at their limit too.
+    """
+    folder = options.cache.parent if options.smoke else RESULTS
+    lines = read_lines(result_file(case, options.device, folder))
+    return [
+        line
+        for line in lines
+        if all({**line, **line["settings"]}.get(name) == value for name, value in wanted.items())
+    ]
+
+
+def check_finished(lines, number, options):
+    """Raise where fewer cells are finished than the choice is to be made from."""
+    if not lines or (len(lines) < number and not options.smoke):
+        raise RuntimeError(f"{len(lines)} of the {number} cells to choose from are finished.")
