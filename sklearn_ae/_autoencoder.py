@@ -5,7 +5,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_ae._base import ROWS_AT_ONCE, BaseTorchEstimator, corruption_of_rows
+from sklearn_ae._base import BaseTorchEstimator
 from sklearn_ae._mixins import LatentTransformerMixin, ReconstructionMixin
 from sklearn_ae._parameters import (
     CODE_CONSTRAINTS,
@@ -14,15 +14,15 @@ from sklearn_ae._parameters import (
     TRAINING_CONSTRAINTS,
 )
 from sklearn_ae._training import ReconstructionTask
-from sklearn_ae.architectures import make_architecture
+from sklearn_ae.architectures import build_branches, draw_branches
 from sklearn_ae.code_activations import CODE_ACTIVATIONS, make_code_activation
-from sklearn_ae.corruptions import CORRUPTIONS
+from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import constrain_columns
 from sklearn_ae.objectives import ERROR_POWERS, hoyer, make_loss
 from sklearn_ae.penalties import make_penalty
-from sklearn_ae.utils._sklearn import HasMethods, StrOptions, check_parameters
+from sklearn_ae.utils._sklearn import HasMethods, StrOptions, check_parameters, in_one_line
 
 # Codes whose variance is below this share of the largest are not divided by it in whitening.
 SMALLEST_CODE_SHARE = 1e-10
@@ -146,7 +146,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
 
     random_state : int, RandomState instance or None, default=None
         Controls the split, the initial weights, the order of rows and the corruption. Pass an
-        int for identical results across calls.
+        int for identical results across calls; convolutions on a GPU repeat to rounding only.
 
     verbose : int, default=0
         Whether a line is printed after each pass.
@@ -310,8 +310,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         if self.loss == "log_loss":
             return "loss='log_loss'"
         if self.code_activation != "identity":
-            return f"code_activation={self.code_activation!r}"
-        return None if self.penalty is None else f"penalty={self.penalty!r}"
+            return f"code_activation={in_one_line(self.code_activation)}"
+        return None if self.penalty is None else f"penalty={in_one_line(self.penalty)}"
 
     def _data_config(self, X):
         if self.penalty is not None and hasattr(self.penalty, "_parameter_constraints"):
@@ -320,7 +320,13 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         if needed not in (None, self.code_activation):
             raise ValueError(
                 f"penalty={self.penalty!r} needs code_activation={needed!r}; got "
-                f"{self.code_activation!r}."
+                f"{in_one_line(self.code_activation)}."
+            )
+        if self.whiten and getattr(self.code_activation, "is_sparse", False):
+            raise ValueError(
+                "whiten=True mixes the values of a code, so that none of those that "
+                f"code_activation={self.code_activation!r} sets to zero would stay; use "
+                "whiten=False."
             )
         bounded = self.loss == "log_loss"
         if bounded:
@@ -336,14 +342,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         }
 
     def _make_task(self, config, moments):
-        n_features, n_components = config["n_features"], config["n_components"]
-        encoder, decoder = make_architecture(config).build(
-            n_features,
-            n_components,
-            n_components,
-            zero_start=config["linear"],
-            seed=config["seed"],
-        )
+        n_components = config["n_components"]
+        encoder, decoder = build_branches(config, n_components)
         if hasattr(config["code_activation"], "check"):
             config["code_activation"].check(n_components)
         if config["unit_norm"]:
@@ -359,9 +359,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
 
     def _draw_weights(self, task, config, moments, start, generator):
         network = task.network
-        make_architecture(config).draw(
-            (network.encoder, network.decoder), generator, zero_start=config["linear"]
-        )
+        draw_branches(network, config, generator)
         with torch.no_grad():
             if config["bounded"]:
                 network.offset.copy_(torch.from_numpy(smoothed_logit(moments)))
@@ -378,16 +376,16 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         task.corruption = corruption_of_rows(self.corruption, None if task.logits else moments)
         task.penalty = make_penalty(self.penalty, task.network)
 
-    def _learnt_attributes(self, task, data, weight, frame, one_pass):
+    def _learnt_attributes(self, task, rows, frame, one_pass):
         """Units of the code: PCA's, or uncorrelated with unit variance."""
         learnt = {}
         if self.penalty is not None or self.code_activation != "identity":
-            learnt["sparsity_"] = self._sparsity(task, data, weight)
+            learnt["sparsity_"] = self._sparsity(task, rows)
         n_components = frame.config["n_components"]
         if frame.fitted and (one_pass or not self.whiten):
             return learnt
         if self.whiten:
-            mean, covariance = self._code_moments(task, data, weight, frame.moments.n_rows)
+            mean, covariance = self._code_moments(task, rows, frame.moments.n_rows)
             scale, unscale = _whitening(covariance)
             return learnt | {"_code_mean": mean, "_code_scale": scale, "_code_unscale": unscale}
         units = np.ones(n_components)
@@ -401,26 +399,21 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         }
 
     @staticmethod
-    def _codes(task, data, weight):
-        """Codes of the training rows in parts, and the share of each row."""
-        dtype = next(task.parameters()).dtype
-        share = torch.ones(len(data)) if weight is None else weight
-        share = (share / share.sum()).to(device=data.device, dtype=dtype)
-        with torch.no_grad():
-            for x, part in zip(data.split(ROWS_AT_ONCE), share.split(ROWS_AT_ONCE), strict=True):
-                yield task.network.encode(x.to(dtype))[0], part
-
-    def _sparsity(self, task, data, weight):
+    @torch.no_grad()
+    def _sparsity(task, rows):
         """Mean of Hoyer's sparsity over the training rows."""
-        return sum(float(part @ hoyer(code)) for code, part in self._codes(task, data, weight))
+        return sum(float(share @ hoyer(task.network.encode(x)[0])) for x, share in rows)
 
-    def _code_moments(self, task, data, weight, n_rows):
+    @staticmethod
+    @torch.no_grad()
+    def _code_moments(task, rows, n_rows):
         """Weighted mean and covariance of the network's codes over the training rows."""
         first = second = 0.0
         # sums only: small results kept between large ones would fragment the memory
-        for code, part in self._codes(task, data, weight):
-            first = first + part @ code
-            second = second + (part[:, None] * code).T @ code
+        for x, share in rows:
+            code, _ = task.network.encode(x)
+            first = first + share @ code
+            second = second + (share[:, None] * code).T @ code
         mean = first.cpu().double().numpy()
         covariance = second.cpu().double().numpy() - np.outer(mean, mean)
         return mean, covariance * n_rows / max(n_rows - 1, 1)
@@ -454,7 +447,10 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             ``1 - sum|x - x_hat|**2 / sum|x - mean_|**2``; 1 where both sums are zero.
         """
         check_is_fitted(self, "_weights")
-        return self._explained_variance(X, sample_weight)
+        X = self._check_rows(X)
+        return self._explained_variance(
+            X, lambda start, stop: self._reconstruct(X[start:stop]), sample_weight
+        )
 
 
 def _principal_units(variances, n_components):

@@ -24,11 +24,13 @@ from sklearn_ae._state import (
 )
 from sklearn_ae._training import (
     Settings,
+    WeightedRows,
     auto_batch_size,
     auto_max_iter,
     check_callbacks,
     make_generator,
     resolve_device,
+    rows_at_once,
     supports_float64,
     train,
 )
@@ -37,8 +39,9 @@ from sklearn_ae.architectures import (
     check_architecture,
     image_shape_of,
     make_architecture,
+    numbers_per_row,
 )
-from sklearn_ae.corruptions import Compose, make_corruption
+from sklearn_ae.corruptions import Compose
 from sklearn_ae.networks import LinearPath, OutputLimits
 from sklearn_ae.utils._fit_tasks import FitTasks
 from sklearn_ae.utils._images import flatten_images
@@ -52,13 +55,13 @@ from sklearn_ae.utils._sklearn import (
     CallbackSupportMixin,
     check_sample_weight,
     fit_context,
+    in_one_line,
+    is_ours,
     with_callbacks,
 )
 
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
-# Rows that are encoded together after training.
-ROWS_AT_ONCE = 4096
 
 # Attributes that only some kinds of fit set: a refit of another kind takes them away.
 OF_ONE_KIND = ("explained_variance_", "noise_variance_", "sparsity_")
@@ -125,8 +128,8 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
     def _add_training_parts(self, task, moments):
         """Give a task what it needs in training only."""
 
-    def _learnt_attributes(self, task, data, weight, frame, one_pass):
-        """Fitted attributes of the subclass, by name."""
+    def _learnt_attributes(self, task, rows, frame, one_pass):
+        """Fitted attributes of the subclass, by name; rows are `WeightedRows`."""
         return {}
 
     def _auto_hidden_layer_sizes(self, n_features, n_components):
@@ -236,6 +239,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
 
     def _check_table(self, X, sample_weight, target, reset):
         """Checked rows, their targets and weights; rows of weight zero are dropped."""
+        columns = getattr(X, "columns", None)
         X, row_shape = flatten_images(X, image_shape_of(self.architecture))
         if reset:
             self._row_shape = row_shape
@@ -248,7 +252,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             ensure_min_samples=1,
         )
         if target is not None:
-            target = self._check_target(X, target)
+            target = self._check_target(X, target, columns)
         if sample_weight is None:
             return X, target, None
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -294,11 +298,14 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         config = self._new_config(rows, n_components, self._uses_start(), fixed["seed"])
         for name, value in config.items():
             if not _same(value, fixed[name]):
-                raise ValueError(
-                    f"{type(self).__name__} goes on with what its first fit fixed, but {name} "
-                    f"changed from {fixed[name]!r} to {value!r}; use clone() for another model."
-                )
+                self._refuse_change(name, fixed[name], value)
         return Frame.of(self)
+
+    def _refuse_change(self, name, old, new):
+        raise ValueError(
+            f"{type(self).__name__} goes on with what its first fit fixed, but {name} changed "
+            f"from {in_one_line(old)} to {in_one_line(new)}; use clone() for another model."
+        )
 
     def _new_config(self, X, n_components, uses_start, seed):
         """What a network is built from; a user's parts are copied."""
@@ -370,6 +377,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
             seed=seed + 1 + 3 * passes,
             split_seed=seed,
             first_epoch=passes,
+            validation_batch_size=rows_at_once(numbers_per_row(frame.config)),
             verbose=int(self.verbose),
             callbacks=self.skorch_callbacks,
             foreign=self._has_foreign_parts(),
@@ -379,7 +387,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
     def _has_foreign_parts(self):
         """Whether a user's part takes part, which may draw from torch's global state."""
         parts = [getattr(self, name, None) for name in PARTS]
-        return any(_is_foreign(part) for part in parts)
+        return any(is_foreign(part) for part in parts)
 
     def _n_validation(self, n_rows, has_start):
         """Rows held out to judge by."""
@@ -461,9 +469,11 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         load_arrays(exact, weights)
         dtype = torch.float64 if supports_float64(data.device) else torch.float32
         exact.eval().to(device=data.device, dtype=dtype)
+        at_once = rows_at_once(numbers_per_row(frame.config))
+        rows = WeightedRows(data, row_weight, at_once, dtype)
         return {
             **self._network_attributes(frame, weights),
-            **self._learnt_attributes(exact, data, row_weight, frame, one_pass),
+            **self._learnt_attributes(exact, rows, frame, one_pass),
         }
 
     def _take_over(self, X, unit, frame, learnt, result, one_pass):
@@ -534,47 +544,26 @@ def _relative(weight, unit, n_rows):
     return None if np.allclose(share, 1.0, rtol=1e-12, atol=0) else torch.from_numpy(share)
 
 
-def _is_foreign(part):
-    """Whether a part is a user's, or one of ours that holds a user's."""
+def is_foreign(part):
+    """Whether a part is a user's, or one of ours that holds a user's.
+
+    Parameters
+    ----------
+    part : object
+        The parameter of an estimator.
+
+    Returns
+    -------
+    bool
+        Whether it may draw from a global state.
+    """
     if part is None or isinstance(part, str):
         return False
     if isinstance(part, Compose):
-        return any(_is_foreign(member) for member in part.corruptions)
-    return type(part).__module__.partition(".")[0] != "sklearn_ae"
+        return any(is_foreign(member) for member in part.corruptions)
+    return not is_ours(part)
 
 
 def _same(new, old):
     """Whether two values of a configuration say the same; parts are compared by their repr."""
     return new is old or repr(new) == repr(old)
-
-
-def corruption_of_rows(corruption, moments):
-    """A corruption, which is in the units of the data, as it acts on a batch of a task.
-
-    Parameters
-    ----------
-    corruption : None, str, part or callable
-        The parameter of an estimator.
-    moments : Moments or None
-        Centre and scale of the batches; None where they are in the units of the data.
-
-    Returns
-    -------
-    callable or None
-        ``(x, generator) -> x``.
-    """
-    corrupt = make_corruption(corruption)
-    if corrupt is None or moments is None:
-        return corrupt
-    mean = torch.from_numpy(moments.mean.astype(np.float32))
-    scale = float(moments.scale)
-    on_device = {}
-
-    def corrupt_scaled(x, generator):
-        # moved once: a copy at each step would make the device wait
-        if x.device not in on_device:
-            on_device[x.device] = mean.to(x.device)
-        centre = on_device[x.device]
-        return (corrupt(x * scale + centre, generator) - centre) / scale
-
-    return corrupt_scaled

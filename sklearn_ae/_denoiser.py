@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 import math
 from numbers import Integral
 
@@ -10,7 +11,11 @@ import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 
-from sklearn_ae._base import FEWEST_ROWS_TO_TRAIN, BaseTorchEstimator, corruption_of_rows
+from sklearn_ae._base import (
+    FEWEST_ROWS_TO_TRAIN,
+    BaseTorchEstimator,
+    is_foreign,
+)
 from sklearn_ae._parameters import (
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
@@ -23,22 +28,28 @@ from sklearn_ae._training import (
     global_state_guard,
     make_generator,
 )
-from sklearn_ae.architectures import image_shape_of, make_architecture
-from sklearn_ae.corruptions import CORRUPTIONS, make_corruption
+from sklearn_ae.architectures import (
+    build_branches,
+    draw_branches,
+    image_shape_of,
+    numbers_per_row,
+)
+from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows, make_corruption
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
 from sklearn_ae.networks import DenoisingNetwork
 from sklearn_ae.objectives import ERROR_POWERS, make_loss
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._linear_filter import linear_filter
 from sklearn_ae.utils._pca_start import principal_directions, scale_rows
-from sklearn_ae.utils._seeds import draw_seed
+from sklearn_ae.utils._seeds import draw_seed, seed_for
 from sklearn_ae.utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
-    check_sample_weight,
     container_like,
     fit_context,
+    get_output_config,
+    in_one_line,
     with_callbacks,
 )
 
@@ -46,6 +57,8 @@ from sklearn_ae.utils._sklearn import (
 WIDEST_CODE = 512
 # Rows, or spoilt copies of rows, from which the linear filter is estimated.
 FILTER_ROWS = 20000
+# Values of a table that are spoilt and encoded together for it.
+VALUES_AT_ONCE = 2**22
 # Share of the passes after which the validation rows choose between the two modes.
 PILOT_SHARE = 0.1
 
@@ -158,7 +171,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
 
     random_state : int, RandomState instance or None, default=None
         Controls the split, the initial weights, the order of rows and the corruption. Pass an
-        int for identical results across calls.
+        int for identical results across calls; convolutions on a GPU repeat to rounding only.
 
     verbose : int, default=0
         Whether a line is printed after each pass.
@@ -314,7 +327,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
 
     def _auto_hidden_layer_sizes(self, n_features, n_components):
         # a narrow layer would lose what is to be kept
-        return () if image_shape_of(self.architecture) else (512,)
+        return (512,) if image_shape_of(self.architecture) is None else ()
 
     def _start_obstacle(self):
         return "loss='log_loss'" if self.loss == "log_loss" else None
@@ -327,20 +340,35 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         if not uses_start:
             return int(n_components), None
         directions = principal_directions(clean, moments, int(n_components), weight, seed)
+        seed = seed_for("start", seed)
         chosen = self._rows_of_filter(len(X), seed, paired=target is not None)
-        spoilt = X[chosen] if target is not None else self._corrupted(X[chosen], seed)
-        codes = [
-            scale_rows(rows, moments, np.empty(rows.shape)) @ directions.components.T
-            for rows in (spoilt, clean[chosen])
-        ]
         start = linear_filter(
-            *codes,
+            *self._codes_of_filter(X, target, chosen, moments, directions, seed),
             directions,
-            chosen % 2,
+            np.random.default_rng(seed).permutation(len(X))[chosen] % 2,
             weight=None if weight is None else weight[chosen],
             residual=self.mode_ == "residual",
         )
         return int(n_components), start
+
+    def _codes_of_filter(self, X, target, chosen, moments, directions, seed):
+        """Codes of spoilt rows and of clean ones; of all the copies these alone are kept."""
+        spoil = self._spoiler(self.corruption, seed)
+        codes = np.empty((2, len(chosen), len(directions.components)))
+        at_once = max(1, VALUES_AT_ONCE // X.shape[1])
+        for first in range(0, len(chosen), at_once):
+            part = slice(first, first + at_once)
+            rows = X[chosen[part]]
+            pair = (spoil(rows), rows) if target is None else (rows, target[chosen[part]])
+            for code, one in zip(codes, pair, strict=True):
+                scaled = scale_rows(one, moments, np.empty(one.shape))
+                np.matmul(scaled, directions.components.T, out=code[part])
+        if not np.isfinite(codes).all():
+            culprit = (
+                f"corruption={in_one_line(self.corruption)} makes" if target is None else "X has"
+            )
+            raise ValueError(f"{culprit} values that are not finite in units of the clean rows.")
+        return codes
 
     @staticmethod
     def _rows_of_filter(n_rows, seed, paired):
@@ -353,7 +381,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
     def _data_config(self, X):
         bounded = self.loss == "log_loss"
         if bounded:
-            check_unit_interval(X, "loss='log_loss'")
+            check_unit_interval(X, "loss='log_loss'", "X_clean" if self._paired else "X")
         return {
             "bounded": bounded,
             "error_power": ERROR_POWERS[self.loss],
@@ -364,29 +392,20 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         }
 
     def _make_task(self, config, moments):
-        n_features, n_components = config["n_features"], config["n_components"]
-        encoder, decoder = make_architecture(config).build(
-            n_features,
-            n_components,
-            n_components,
-            zero_start=config["linear"],
-            seed=config["seed"],
-        )
+        encoder, decoder = build_branches(config, config["n_components"])
         beside = self._beside_the_branches(config, moments)
         network = DenoisingNetwork(
             encoder,
             decoder,
             config["residual"],
-            **{**beside, "offset": torch.zeros(n_features)},
+            **{**beside, "offset": torch.zeros(config["n_features"])},
         )
         loss = make_loss(config["loss"], config["delta"])
         return DenoisingTask(network, loss, config["paired"], logits=config["bounded"])
 
     def _draw_weights(self, task, config, moments, start, generator):
         network = task.network
-        make_architecture(config).draw(
-            (network.encoder, network.decoder), generator, zero_start=config["linear"]
-        )
+        draw_branches(network, config, generator)
         with torch.no_grad():
             if config["bounded"]:
                 network.offset.copy_(torch.from_numpy(smoothed_logit(moments)))
@@ -401,26 +420,34 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         if not task.paired:
             task.corruption = corruption_of_rows(self.corruption, None if task.logits else moments)
 
-    def _learnt_attributes(self, task, data, weight, frame, one_pass):
-        return {"mode_": self.mode_, "_paired": self._paired}
+    def _learnt_attributes(self, task, rows, frame, one_pass):
+        # as it was in this fit: `score` spoils rows by it
+        corruption = None if self._paired else copy.deepcopy(self.corruption)
+        return {"mode_": self.mode_, "_paired": self._paired, "_corruption": corruption}
 
-    def _corrupted(self, X, seed):
-        """A spoilt copy of rows in the units of the data."""
-        corrupt = make_corruption(self.corruption)
-        # a user's function may draw from torch's global state
-        foreign = self._has_foreign_parts()
-        with global_state_guard(seed) if foreign else contextlib.nullcontext():
-            return corrupt(torch.from_numpy(X.copy()), make_generator(seed)).numpy()
+    def _spoiler(self, corruption, seed):
+        """A function that spoils rows in the units of the data, with draws of its own."""
+        corrupt = make_corruption(corruption)
+        generator = make_generator(seed)
+        # a user's function may draw from a global state, anew for each part of the rows
+        foreign, seeds = is_foreign(corruption), itertools.count(seed)
 
-    def _check_target(self, X, target):
-        names = list(getattr(target, "columns", []))
-        known = list(getattr(self, "feature_names_in_", names))
-        if names and names != known:
+        def spoil(rows):
+            with global_state_guard(next(seeds)) if foreign else contextlib.nullcontext():
+                return corrupt(torch.tensor(rows), generator).numpy()
+
+        return spoil
+
+    def _check_target(self, X, target, columns):
+        names = getattr(target, "columns", None)
+        if columns is None:
+            columns = getattr(self, "feature_names_in_", None)
+        if names is not None and columns is not None and list(names) != list(columns):
             raise ValueError(
-                f"X_clean has columns {names}, but X has {known}; a pair is a value of X and one "
-                "of the same column of X_clean."
+                f"X_clean has columns {list(names)}, but X has {list(columns)}; a pair is a value "
+                "of X and one of the same column of X_clean."
             )
-        target, _ = flatten_images(target, image_shape_of(self.architecture))
+        target, _ = flatten_images(target, image_shape_of(self.architecture), "X_clean")
         target = check_array(
             target, dtype=[np.float64, np.float32], order="C", input_name="X_clean"
         )
@@ -533,10 +560,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
                 "given in every call or in none; use clone() for another model."
             )
         elif self.mode not in ("auto", self.mode_):
-            raise ValueError(
-                f"{type(self).__name__} goes on with what its first fit fixed, but mode changed "
-                f"from {self.mode_!r} to {self.mode!r}; use clone() for another model."
-            )
+            self._refuse_change("mode", self.mode_, self.mode)
 
     def _choose_mode(self, X, sample_weight, X_clean):
         """Let the rows held out choose between the two modes."""
@@ -562,7 +586,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         }
         losses = {}
         for mode in ("direct", "residual"):
-            pilot = Denoiser(**{**self.get_params(deep=False), **options, "mode": mode})
+            pilot = type(self)(**self.get_params(deep=False))
+            vars(pilot).update(options, mode=mode)
             losses[mode] = pilot.fit(rows, None, weight, X_clean=target).best_loss_
         self.mode_ = min(losses, key=losses.get)
 
@@ -579,11 +604,14 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         Returns
         -------
         X_cleaned : of the type, shape and columns of ``X``
-            Cleaned rows, float32 where ``X`` is, else float64.
+            Cleaned rows, float32 where ``X`` is, else float64. Images are given back as a table
+            where `set_output` asks for one.
         """
         rows = self._check_rows(X)
         cleaned = self._clean(rows).astype(rows.dtype, copy=False)
         _, row_shape = flatten_images(X, image_shape_of(self._config["architecture"]))
+        if get_output_config("transform", self)["dense"] != "default":
+            return cleaned
         if row_shape is not None:
             return cleaned.reshape(len(cleaned), *row_shape)
         return container_like(X, cleaned)
@@ -592,8 +620,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         def function(task, x):
             return (task.expected(task.network(x)),)
 
-        widest = max(self.n_features_in_, make_architecture(self._config).widest)
-        return self._data_from_network(self._map_rows(rows, function, widest)[0])
+        (cleaned,) = self._map_rows(rows, function, numbers_per_row(self._config))
+        return self._data_from_network(cleaned)
 
     def score(self, X, y=None, sample_weight=None, *, X_clean=None):
         """Share of the variance of the clean rows that the cleaned ones explain.
@@ -601,8 +629,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Spoilt rows; without ``X_clean`` clean rows, which are spoilt by ``corruption`` with
-            a seed fixed in `fit`.
+            Spoilt rows; without ``X_clean`` clean rows, which are spoilt as in `fit`, with a
+            seed that it has fixed. Such scores compare models for the same corruption only:
+            weaker noise has better ones.
 
         y : None
             Ignored.
@@ -621,20 +650,16 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         Raises
         ------
         ValueError
-            If there is neither ``X_clean`` nor a corruption.
+            If there is no ``X_clean``, and the model was fitted to pairs.
         """
         spoilt = self._check_rows(X)
         if X_clean is not None:
-            clean = self._check_target(spoilt, X_clean)
-        elif self._paired or self.corruption is None:
+            clean = self._check_target(spoilt, X_clean, getattr(X, "columns", None))
+        elif self._paired:
             raise ValueError("score needs X_clean, the clean rows: fit has learnt from pairs.")
         else:
-            clean, spoilt = spoilt, self._corrupted(spoilt, self._config["seed"])
-        weight = 1.0
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, clean, dtype=np.float64)[:, None]
-        lost = float((weight * (clean - self._clean(spoilt)) ** 2).sum())
-        total = float((weight * (clean - self.mean_) ** 2).sum())
-        if total == 0:
-            return 1.0 if lost == 0 else -math.inf
-        return 1.0 - lost / total
+            spoil = self._spoiler(self._corruption, seed_for("score", self._config["seed"]))
+            clean, spoilt = spoilt, spoil(spoilt)
+        return self._explained_variance(
+            clean, lambda start, stop: self._clean(spoilt[start:stop]), sample_weight
+        )

@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._state import Frame, cached_module, load_arrays, runtime_of
 from sklearn_ae._training import in_chunks, make_generator, resolve_device, supports_float64
-from sklearn_ae.architectures import has_positions, image_shape_of, make_architecture
+from sklearn_ae.architectures import has_positions, image_shape_of, numbers_per_row
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._pca_start import scale_rows
 from sklearn_ae.utils._seeds import draw_seed
-from sklearn_ae.utils._sklearn import check_sample_weight
+from sklearn_ae.utils._sklearn import check_sample_weight, in_one_line
 
 
 class FittedNetworkMixin:
@@ -96,6 +96,40 @@ class FittedNetworkMixin:
         """Rows in the shape of those that `fit` saw."""
         return rows if self._row_shape is None else rows.reshape(len(rows), *self._row_shape)
 
+    def _explained_variance(self, X, predict, sample_weight=None):
+        """One minus the share of the variance about the training mean that is lost.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The rows to be met.
+        predict : callable
+            ``(start, stop)`` to what was made for these rows.
+        sample_weight : array-like or None, default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            1 where both sums are zero.
+        """
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+        lost = total = 0.0
+
+        def chunk(start, stop):
+            nonlocal lost, total
+            rows = X[start:stop].astype(np.float64, copy=False)
+            share = 1.0 if weight is None else weight[start:stop, None]
+            lost += float((share * (rows - predict(start, stop)) ** 2).sum())
+            total += float((share * (rows - self.mean_) ** 2).sum())
+
+        in_chunks(chunk, len(X), self.n_features_in_)
+        if total == 0:
+            return 1.0 if lost == 0 else -math.inf
+        return 1.0 - lost / total
+
     def _data_from_network(self, output):
         """Outputs of the network in the units of the data, computed in float64."""
         if self._config["bounded"]:
@@ -136,7 +170,7 @@ class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data, or images as in `fit`.
 
         Returns
         -------
@@ -144,7 +178,9 @@ class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Codes, float32 where ``X`` is, else float64.
         """
         X = self._check_rows(X)
-        (code,) = self._map_rows(X, lambda task, x: (task.network.encode(x)[0],), self._widest())
+        (code,) = self._map_rows(
+            X, lambda task, x: (task.network.encode(x)[0],), numbers_per_row(self._config)
+        )
         return self._code_to_user(code).astype(X.dtype, copy=False)
 
     def _code_to_user(self, code):
@@ -168,7 +204,7 @@ class ReconstructionMixin:
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            Data in the units of the training data.
+            Data in the units of the training data; of the images' shape where `fit` saw such.
 
         Raises
         ------
@@ -186,13 +222,8 @@ class ReconstructionMixin:
                 output = task.expected(task.network.decode(code)).cpu().numpy()
             decoded[start:stop] = self._data_from_network(output)
 
-        in_chunks(chunk, len(Z), self._widest())
+        in_chunks(chunk, len(Z), numbers_per_row(self._config))
         return self._like_fitted(decoded)
-
-    def _widest(self):
-        """Numbers that a row takes at most on its way through the network."""
-        widest = make_architecture(self._config).widest
-        return max(self.n_features_in_, self.n_components_, widest)
 
     def _check_codes(self, Z):
         check_is_fitted(self, "_weights")
@@ -210,7 +241,7 @@ class ReconstructionMixin:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data, or images as in `fit`.
 
         positions : bool, default=False
             Whether the decoder is also told where max pooling took its values: more than the
@@ -220,7 +251,8 @@ class ReconstructionMixin:
         Returns
         -------
         X_reconstructed : ndarray of shape (n_samples, n_features)
-            Reconstructions, float32 where ``X`` is, else float64.
+            Reconstructions, float32 where ``X`` is, else float64; of the images' shape where
+            `fit` saw such.
 
         Raises
         ------
@@ -232,7 +264,7 @@ class ReconstructionMixin:
             raise ValueError(
                 "positions=True needs an architecture whose decoder takes positions, "
                 "Convolutional(downsampling='max_pool', upsampling='max_unpool'); got "
-                f"architecture={self._config['architecture']!r}."
+                f"architecture={in_one_line(self._config['architecture'])}."
             )
         rows = self._reconstruct(X, positions).astype(X.dtype, copy=False)
         return self._like_fitted(rows)
@@ -242,7 +274,9 @@ class ReconstructionMixin:
             code, state = task.network.encode(x)
             return (task.expected(task.network.decode(code, state if positions else None)),)
 
-        return self._data_from_network(self._map_rows(X, function, self._widest())[0])
+        return self._data_from_network(
+            self._map_rows(X, function, numbers_per_row(self._config))[0]
+        )
 
     def reconstruction_error(self, X):
         """Error of each row, in the units of the data.
@@ -250,7 +284,7 @@ class ReconstructionMixin:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data, or images as in `fit`.
 
         Returns
         -------
@@ -263,28 +297,8 @@ class ReconstructionMixin:
         def function(task, x):
             return (task.row_error(task.network(x), x).double(),)
 
-        (errors,) = self._map_rows(X, function, self._widest())
+        (errors,) = self._map_rows(X, function, numbers_per_row(self._config))
         return errors * self.scale_ ** self._config["error_power"]
-
-    def _explained_variance(self, X, sample_weight=None):
-        """One minus the lost share of the variance about the training mean."""
-        X = self._check_rows(X)
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, dtype=np.float64)
-        lost = total = 0.0
-
-        def chunk(start, stop):
-            nonlocal lost, total
-            rows = X[start:stop].astype(np.float64, copy=False)
-            share = 1.0 if weight is None else weight[start:stop, None]
-            lost += float((share * (rows - self._reconstruct(X[start:stop])) ** 2).sum())
-            total += float((share * (rows - self.mean_) ** 2).sum())
-
-        in_chunks(chunk, len(X), self.n_features_in_)
-        if total == 0:
-            return 1.0 if lost == 0 else -math.inf
-        return 1.0 - lost / total
 
 
 class GenerativeMixin:
@@ -307,7 +321,8 @@ class GenerativeMixin:
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            Data in the units of the training data, float64.
+            Data in the units of the training data, float64; of the images' shape where `fit`
+            saw such.
         """
         check_n_samples(n_samples)
         task, device, dtype = self._fitted_task(np.dtype(np.float64))
@@ -325,7 +340,7 @@ class GenerativeMixin:
                     data = task.expected(output)
             decoded[start:stop] = self._data_from_network(data.cpu().numpy())
 
-        in_chunks(chunk, n_samples, self._widest())
+        in_chunks(chunk, n_samples, numbers_per_row(self._config))
         return self._like_fitted(decoded)
 
     def encode_distribution(self, X):
@@ -334,7 +349,7 @@ class GenerativeMixin:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data, or images as in `fit`.
 
         Returns
         -------
@@ -347,7 +362,7 @@ class GenerativeMixin:
             mean, log_variance = task.network.encode_distribution(x)
             return mean, torch.exp(0.5 * log_variance)
 
-        mean, std = self._map_rows(X, function, self._widest())
+        mean, std = self._map_rows(X, function, numbers_per_row(self._config))
         return mean.astype(X.dtype, copy=False), std.astype(X.dtype, copy=False)
 
     def sample_posterior(self, X, n_samples=1, random_state=None):
@@ -356,7 +371,7 @@ class GenerativeMixin:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data, or images as in `fit`.
 
         n_samples : int, default=1
             Draws per row.
@@ -383,7 +398,7 @@ class GenerativeMixin:
         Parameters
         ----------
         start, end : array-like of shape (n_features,)
-            Two rows.
+            Two rows, or images.
 
         n_steps : int, default=10
             Points on the line, both ends included.
@@ -391,13 +406,16 @@ class GenerativeMixin:
         Returns
         -------
         X : ndarray of shape (n_steps, n_features)
-            Decoded points, from the reconstruction of ``start`` to that of ``end``.
+            Decoded points, from the reconstruction of ``start`` to that of ``end``; of the
+            images' shape where `fit` saw such.
         """
         check_scalar(n_steps, "n_steps", Integral, min_val=1)
         check_is_fitted(self, "_weights")
-        ends = check_array(
-            np.vstack([np.ravel(start), np.ravel(end)]), dtype=[np.float64, np.float32]
-        )
+        shape = image_shape_of(self._config["architecture"])
+        ends = [np.asarray(row) for row in (start, end)]
+        ends = [row if row.ndim > 1 and len(row) == 1 else row[None] for row in ends]
+        ends = [flatten_images(row, shape)[0].ravel() for row in ends]
+        ends = check_array(np.vstack(ends), dtype=[np.float64, np.float32])
         if ends.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"start and end have {ends.shape[1]} features, but {type(self).__name__} is "

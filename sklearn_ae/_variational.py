@@ -8,11 +8,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from sklearn_ae._base import (
-    FEWEST_ROWS_TO_TRAIN,
-    ROWS_AT_ONCE,
-    BaseTorchEstimator,
-)
+from sklearn_ae._base import FEWEST_ROWS_TO_TRAIN, BaseTorchEstimator
 from sklearn_ae._mixins import (
     GenerativeMixin,
     LatentTransformerMixin,
@@ -25,7 +21,7 @@ from sklearn_ae._parameters import (
     TRAINING_CONSTRAINTS,
 )
 from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
-from sklearn_ae.architectures import has_positions, make_architecture
+from sklearn_ae.architectures import build_branches, draw_branches, has_positions, numbers_per_row
 from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
 from sklearn_ae.networks import VariationalNetwork
 from sklearn_ae.objectives import gaussian_kl
@@ -154,7 +150,7 @@ class VariationalAutoencoder(
 
     random_state : int, RandomState instance or None, default=None
         Controls the split, the initial weights, the order of rows and the corruption. Pass an
-        int for identical results across calls.
+        int for identical results across calls; convolutions on a GPU repeat to rounding only.
 
     verbose : int, default=0
         Whether a line is printed after each pass.
@@ -349,13 +345,7 @@ class VariationalAutoencoder(
 
     def _make_task(self, config, moments):
         n_features, n_components = config["n_features"], config["n_components"]
-        encoder, decoder = make_architecture(config).build(
-            n_features,
-            n_components,
-            2 * n_components,
-            zero_start=config["linear"],
-            seed=config["seed"],
-        )
+        encoder, decoder = build_branches(config, 2 * n_components)
         network = VariationalNetwork(
             encoder,
             decoder,
@@ -370,9 +360,7 @@ class VariationalAutoencoder(
 
     def _draw_weights(self, task, config, moments, start, generator):
         network = task.network
-        make_architecture(config).draw(
-            (network.encoder, network.decoder), generator, zero_start=config["linear"]
-        )
+        draw_branches(network, config, generator)
         with torch.no_grad():
             if config["bounded"]:
                 offset = make_likelihood(config["likelihood"]).output_offset(moments)
@@ -386,26 +374,23 @@ class VariationalAutoencoder(
         task.kl_warm_up = self.kl_warm_up
         task.n_importance_samples = self.n_importance_samples
 
-    def _learnt_attributes(self, task, data, weight, frame, one_pass):
+    def _learnt_attributes(self, task, rows, frame, one_pass):
         """Noise variance, and what each component carries."""
         learnt = {}
-        dtype = next(task.parameters()).dtype
         if not frame.config["bounded"]:
             variance = np.exp(task.likelihood.log_variance.detach().cpu().double().numpy())
             variance = variance * frame.moments.scale**2
             learnt["noise_variance_"] = float(variance) if variance.ndim == 0 else variance
-        if one_pass and frame.fitted and len(data) < FEWEST_ROWS_TO_TRAIN:
+        if one_pass and frame.fitted and len(rows) < FEWEST_ROWS_TO_TRAIN:
             return learnt  # too few rows to tell what the code carries
-        share = torch.ones(len(data)) if weight is None else weight
-        share = (share / share.sum()).to(device=data.device, dtype=dtype)
         first = second = kl = 0.0
         with torch.no_grad():
             # sums only: small results kept between large ones would fragment the memory
-            for x, part in zip(data.split(ROWS_AT_ONCE), share.split(ROWS_AT_ONCE), strict=True):
-                mean, log_variance = task.network.encode_distribution(x.to(dtype))
-                first = first + part @ mean
-                second = second + part @ mean.square()
-                kl = kl + part @ gaussian_kl(mean, log_variance)
+            for x, share in rows:
+                mean, log_variance = task.network.encode_distribution(x)
+                first = first + share @ mean
+                second = second + share @ mean.square()
+                kl = kl + share @ gaussian_kl(mean, log_variance)
         spread = second - first.square()
         learnt["kl_per_component_"] = kl.cpu().numpy()
         learnt["active_units_"] = int((spread > ACTIVE_VARIANCE).sum())
@@ -454,7 +439,9 @@ class VariationalAutoencoder(
         def function(task, x):
             return (task.log_likelihood(x, noise.to(x)).double(),)
 
-        (bound,) = self._map_rows(X, function, self._widest() * min(n_samples, SAMPLES_AT_ONCE))
+        (bound,) = self._map_rows(
+            X, function, numbers_per_row(self._config) * min(n_samples, SAMPLES_AT_ONCE)
+        )
         return bound - self._log_scale()
 
     def score(self, X, y=None, sample_weight=None):
@@ -506,7 +493,7 @@ class VariationalAutoencoder(
             reconstruction, kl = task.bound_parts(x, noise.to(x))
             return reconstruction.double(), kl.double()
 
-        width = self._widest() * min(n_samples, SAMPLES_AT_ONCE)
+        width = numbers_per_row(self._config) * min(n_samples, SAMPLES_AT_ONCE)
         reconstruction, kl = self._map_rows(X, function, width)
         reconstruction = reconstruction - self._log_scale()
         return Bunch(reconstruction=reconstruction, kl=kl, elbo=reconstruction - kl)

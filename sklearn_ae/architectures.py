@@ -6,6 +6,7 @@ from (n, n_features) to (n, n_components) and back.
 """
 
 import copy
+import itertools
 import math
 from numbers import Integral
 
@@ -21,8 +22,15 @@ from sklearn_ae.networks import (
     level_sizes,
 )
 from sklearn_ae.networks.autoencoder import ZeroStart
-from sklearn_ae.utils._images import full_shape
-from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOptions, check_parameters
+from sklearn_ae.utils._images import IMAGE_SHAPE, full_shape
+from sklearn_ae.utils._sklearn import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    check_integers,
+    check_parameters,
+    in_one_line,
+)
 
 # Features per component from which a third hidden layer pays.
 STEEP = 32
@@ -87,8 +95,9 @@ class Convolutional(BaseEstimator):
         upper left of its window with zeros around it, or at the place where max pooling took
         it, each with a convolution behind it. "max_unpool" needs
         ``downsampling="max_pool"``. Positions are a second code that `inverse_transform` does
-        not have: an autoencoder is trained with them on half of the rows of each batch, with
-        the upper left on the others, and uses them in ``reconstruct(X, positions=True)`` only.
+        not have: an autoencoder is trained with them on half of the rows of each batch (rounded
+        down), with the upper left on the others, and uses them in
+        ``reconstruct(X, positions=True)`` only.
 
     normalization : {None, "batch", "group"}, default=None
         Layer between convolution and activation: batch normalisation, or group normalisation
@@ -162,8 +171,8 @@ class Convolutional(BaseEstimator):
             If the images have another width than the data.
         """
         check_parameters(self)
-        _check_widths(self, "image_shape", (2, 3))
-        _check_widths(self, "channels", None)
+        check_integers(self, "image_shape", *IMAGE_SHAPE)
+        check_integers(self, "channels", None, "at least one")
         if self.has_positions and self.downsampling != "max_pool":
             raise InvalidParameterError(
                 "upsampling='max_unpool' puts values back where max pooling took them, so it "
@@ -174,20 +183,6 @@ class Convolutional(BaseEstimator):
                 f"image_shape={tuple(self.image_shape)} has {math.prod(self.image_shape)} "
                 f"values, but X has {n_features} features."
             )
-
-
-def _check_widths(part, name, lengths):
-    """Raise where a parameter is not a sequence of positive ints of one of some lengths."""
-    value = tuple(getattr(part, name))
-    right = all(isinstance(v, Integral) and v > 0 for v in value) and (
-        len(value) in lengths if lengths else value
-    )
-    if not right:
-        what = "(channels, height, width) or (height, width)" if lengths else "at least one"
-        raise InvalidParameterError(
-            f"The {name!r} parameter of {type(part).__name__} must be a sequence of positive "
-            f"integers, {what}. Got {getattr(part, name)!r} instead."
-        )
 
 
 class Stack:
@@ -282,8 +277,14 @@ class ConvolutionalStack(Stack):
     @property
     def widest(self):
         """Numbers that a row takes at most in the layers."""
+        channels = self.image_shape[0], *self.part.channels
         sizes = level_sizes(*self.image_shape[1:], len(self.part.channels))
-        images = [c * math.prod(size) for c, size in zip(self.part.channels, sizes, strict=False)]
+        # an even kernel needs a border
+        border = self.part.kernel_size - 1 if self.part.kernel_size % 2 == 0 else 0
+        images = [
+            max(pair) * math.prod(side + border for side in size)
+            for pair, size in zip(itertools.pairwise(channels), sizes, strict=False)
+        ]
         return max([*images, *self.hidden_layer_sizes])
 
     def build(self, n_features, n_components, n_code_outputs, *, zero_start, seed):
@@ -337,7 +338,7 @@ class Factory:
         if not (is_pair and all(isinstance(module, nn.Module) for module in modules)):
             raise TypeError(
                 "architecture(n_features, n_components) must return a tuple (encoder, decoder) "
-                f"of torch modules; got {modules!r}.".replace("\n", " ")
+                f"of torch modules; got {in_one_line(modules)}."
             )
         return copy.deepcopy(modules)
 
@@ -365,6 +366,63 @@ def make_architecture(config):
     if isinstance(architecture, Convolutional):
         return ConvolutionalStack(architecture, *layers)
     return Factory(architecture)
+
+
+def build_branches(config, n_code_outputs):
+    """Encoder and decoder for a configuration, their weights not drawn where that is ours to do.
+
+    Parameters
+    ----------
+    config : dict
+        Configuration of a fit.
+    n_code_outputs : int
+        Width of the encoder's output.
+
+    Returns
+    -------
+    encoder, decoder : torch.nn.Module
+        The modules.
+    """
+    return make_architecture(config).build(
+        config["n_features"],
+        config["n_components"],
+        n_code_outputs,
+        zero_start=config["linear"],
+        seed=config["seed"],
+    )
+
+
+def draw_branches(network, config, generator):
+    """Draw the weights of the encoder and the decoder in a network.
+
+    Parameters
+    ----------
+    network : AutoencoderNetwork
+        The network.
+    config : dict
+        Configuration of a fit.
+    generator : torch.Generator
+        Source of the draws.
+    """
+    branches = network.encoder, network.decoder
+    make_architecture(config).draw(branches, generator, zero_start=config["linear"])
+
+
+def numbers_per_row(config):
+    """Numbers that a row takes at most on its way through the network.
+
+    Parameters
+    ----------
+    config : dict
+        Configuration of a fit.
+
+    Returns
+    -------
+    int
+        The width of the widest layer, of the data, or of two numbers for each component.
+    """
+    widest = make_architecture(config).widest
+    return max(config["n_features"], 2 * config["n_components"], widest)
 
 
 def check_architecture(architecture, n_features):
@@ -397,7 +455,7 @@ def image_shape_of(architecture):
     Returns
     -------
     tuple of int or None
-        None where it takes tables only.
+        As the part has it; None where it takes tables only.
 
     Raises
     ------
@@ -407,7 +465,7 @@ def image_shape_of(architecture):
     if not isinstance(architecture, Convolutional):
         return None
     architecture.check()
-    return architecture.image_shape
+    return tuple(int(size) for size in architecture.image_shape)
 
 
 def has_positions(architecture):

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from sklearn_ae.networks.k_sparse import KeepLargest
-from sklearn_ae.utils._sklearn import Interval, check_parameters
+from sklearn_ae.utils._sklearn import Interval, check_parameters, in_one_line
 
 CODE_ACTIVATIONS = {
     "identity": None,
@@ -53,6 +53,9 @@ class KSparse(BaseEstimator):
     """
 
     _parameter_constraints = {"k": [Interval(Integral, 1, None, closed="left")]}  # noqa: RUF012
+
+    # zeros are what it is for: `whiten` would mix them with the other values
+    is_sparse = True
 
     def __init__(self, k=10):
         self.k = k
@@ -134,7 +137,7 @@ def make_code_activation(code_activation):
     if not hasattr(code_activation, "module"):
         raise TypeError(
             f"code_activation must be one of {sorted(CODE_ACTIVATIONS)}, a part with a method "
-            f"module() or a torch module; got {code_activation!r}."
+            f"module() or a torch module; got {in_one_line(code_activation)}."
         )
     # a part of the user's may hand out the same module each time
     return copy.deepcopy(code_activation.module())

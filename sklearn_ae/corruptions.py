@@ -5,6 +5,7 @@ tensors of shape (n, n_features), or is such a function itself. The functions st
 never change ``x``, and draw from ``generator`` only, on the device of ``x``.
 """
 
+import copy
 import functools
 from numbers import Integral, Real
 
@@ -12,16 +13,22 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
+from torch import nn
 
-from sklearn_ae._training import make_generator
-from sklearn_ae.utils._images import flatten_images, full_shape
-from sklearn_ae.utils._seeds import draw_seed
+from sklearn_ae._training import make_generator, supports_float64
+from sklearn_ae.utils._images import IMAGE_SHAPE, flatten_images, full_shape
+from sklearn_ae.utils._seeds import draw_seed, seed_for
 from sklearn_ae.utils._sklearn import (
     Interval,
-    InvalidParameterError,
     StrOptions,
+    check_integers,
     check_parameters,
+    in_one_line,
+    is_ours,
 )
+
+# Centre in units of the scale from which rows are corrupted in float64.
+FAR_FROM_ZERO = 100
 
 
 def gaussian_noise(x, generator, scale):
@@ -157,9 +164,10 @@ class Corruption(BaseEstimator):
                 f"Found array with dim {X.ndim}, while dim <= 4 is required: X must be a table or "
                 "a stack of images."
             )
-        # a copy, so that no function of the user's can write into X
         rows = torch.tensor(X.reshape(len(X), -1))
-        spoilt = function(rows, make_generator(draw_seed(random_state)))
+        # not the stream of an estimator with the same random_state
+        seed = seed_for("corrupt", draw_seed(random_state))
+        spoilt = function(rows, make_generator(seed))
         return spoilt.numpy().reshape(len(X), *(row_shape or X.shape[1:]))
 
 
@@ -349,19 +357,13 @@ class Occlusion(Corruption):
             If ``size`` is greater than the image.
         """
         function = super().make()
-        sizes = tuple(self.image_shape)
-        if len(sizes) not in (2, 3) or not all(isinstance(s, Integral) and s > 0 for s in sizes):
-            raise InvalidParameterError(
-                "The 'image_shape' parameter of Occlusion must be a sequence of positive "
-                "integers, (channels, height, width) or (height, width). Got "
-                f"{self.image_shape!r} instead."
-            )
-        _, height, width = full_shape(sizes)
+        check_integers(self, "image_shape", *IMAGE_SHAPE)
+        _, height, width = full_shape(self.image_shape)
         room = {"square": min(height, width), "rows": height, "columns": width}[self.shape]
         if self.size > room:
             raise ValueError(
                 f"size={self.size} of Occlusion with shape={self.shape!r} is greater than the "
-                f"image, image_shape={sizes}; use at most {room}."
+                f"image, image_shape={tuple(self.image_shape)}; use at most {room}."
             )
         return function
 
@@ -430,10 +432,24 @@ class Compose(Corruption):
         -------
         self : object
             The corruption.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unknown, or belongs to a member that is a string or a function.
         """
         if "corruptions" in params:
             self.corruptions = params.pop("corruptions")
         known = self.get_params()
+        for name in params:
+            place, nested, inner = name.partition("__")
+            member = params.get(place, known.get(place))
+            if nested and place in known and not hasattr(member, "set_params"):
+                raise ValueError(
+                    f"{name} cannot be set because member {place} of Compose, "
+                    f"{in_one_line(member)}, has no parameters; put an instance there to set "
+                    f"{inner!r}."
+                )
         replaced = {
             name: params.pop(name) for name in list(params) if name in known and name.isdigit()
         }
@@ -509,11 +525,66 @@ def make_corruption(corruption):
             f"A corruption must be an instance; got the class {corruption.__name__}, use "
             f"{corruption.__name__}(...)."
         )
-    if hasattr(corruption, "make"):
-        return corruption.make()
-    if not callable(corruption):
+    if not (hasattr(corruption, "make") or callable(corruption)):
         raise TypeError(
             f"A corruption must be one of {sorted(CORRUPTIONS)}, a part with a method make() or a "
-            f"callable; got {corruption!r}."
+            f"callable; got {in_one_line(corruption)}."
         )
-    return corruption
+    function = corruption.make() if hasattr(corruption, "make") else corruption
+    return (
+        function if is_ours(corruption) else functools.partial(_call_users, copy.deepcopy(function))
+    )
+
+
+def _call_users(function, x, generator):
+    """Call a user's corruption on a copy, and check what it gives."""
+    given = x.clone()
+    with torch.no_grad():
+        if isinstance(function, nn.Module):
+            weight = next(function.parameters(), given)
+            given = given.to(weight.dtype)
+            function.to(x.device)
+        spoilt = function(given, generator)
+    if not isinstance(spoilt, torch.Tensor):
+        raise TypeError(f"A corruption must return a tensor; got {type(spoilt).__name__}.")
+    if spoilt.shape != x.shape:
+        raise ValueError(
+            f"A corruption must return a tensor of the shape that it is given, {tuple(x.shape)}; "
+            f"got {tuple(spoilt.shape)}."
+        )
+    return spoilt.to(x.dtype)
+
+
+def corruption_of_rows(corruption, moments):
+    """A corruption, which is in the units of the data, as it acts on a batch of a task.
+
+    Parameters
+    ----------
+    corruption : None, str, part or callable
+        The parameter of an estimator.
+    moments : Moments or None
+        Centre and scale of the batches; None where they are in the units of the data.
+
+    Returns
+    -------
+    callable or None
+        ``(x, generator) -> x``.
+    """
+    corrupt = make_corruption(corruption)
+    if corrupt is None or moments is None:
+        return corrupt
+    mean, scale = torch.from_numpy(moments.mean), float(moments.scale)
+    # float32 would round small differences of large values away
+    is_far = bool((mean.abs() > FAR_FROM_ZERO * scale).any())
+    on_device = {}
+
+    def corrupt_scaled(x, generator):
+        # moved once: a copy at each step would make the device wait
+        if x.device not in on_device:
+            exact = is_far and supports_float64(x.device)
+            on_device[x.device] = mean.to(x.device, torch.float64 if exact else torch.float32)
+        centre = on_device[x.device]
+        rows = x.to(centre.dtype) * scale + centre
+        return ((corrupt(rows, generator) - centre) / scale).to(x.dtype)
+
+    return corrupt_scaled

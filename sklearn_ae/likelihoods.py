@@ -297,7 +297,7 @@ def make_likelihood(likelihood):
     return LIKELIHOODS[likelihood]() if isinstance(likelihood, str) else likelihood
 
 
-def check_unit_interval(X, reason):
+def check_unit_interval(X, reason, input_name="X"):
     """Raise ValueError where a value of ``X`` lies outside [0, 1].
 
     Parameters
@@ -306,6 +306,8 @@ def check_unit_interval(X, reason):
         The data.
     reason : str
         The setting that asks for it, for the message.
+    input_name : str, default="X"
+        What ``X`` is called in the message.
 
     Raises
     ------
@@ -315,8 +317,9 @@ def check_unit_interval(X, reason):
     low, high = X.min(), X.max()
     if low < 0 or high > 1:
         raise ValueError(
-            f"{reason} needs values of X in [0, 1], but they range from {low:.6g} to "
-            f"{high:.6g}; rescale the features, for example with MinMaxScaler(clip=True)."
+            f"{reason} needs values of {input_name} in [0, 1], but they range from {low:.6g} to "
+            f"{high:.6g}; rescale the features, for example with MinMaxScaler(clip=True), or "
+            "pixels by dividing by 255."
         )
 
 

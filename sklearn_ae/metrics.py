@@ -72,7 +72,7 @@ def explained_variance_scorer(estimator, X, y=None):
         `PCA`, a `Pipeline` of transformers, or `Autoencoder`.
 
     X : array-like of shape (n_samples, n_features)
-        Rows to encode and to reconstruct.
+        Rows, or images, to encode and to reconstruct.
 
     y : None
         Ignored.
@@ -91,7 +91,15 @@ def explained_variance_scorer(estimator, X, y=None):
     >>> round(explained_variance_scorer(PCA(2).fit(X), X), 3)
     0.978
     """
-    return explained_variance(X, estimator.inverse_transform(estimator.transform(X)))
+    reconstructed = estimator.inverse_transform(estimator.transform(X))
+    # images as rows, whichever of the two has them so
+    return explained_variance(*(_flat(rows) for rows in (X, reconstructed)))
+
+
+def _flat(rows):
+    """Images as rows of a table; anything else as it is."""
+    shape = np.shape(rows)
+    return rows if len(shape) < 3 else np.reshape(rows, (shape[0], -1))
 
 
 def trustworthiness(X, Z, *, n_neighbors=5, max_samples=10000, random_state=0):

@@ -62,6 +62,9 @@ class L1(BaseEstimator):
 
     It is minus the logarithm of a Laplace prior on the code. The layers of the decoder
     are kept at columns of unit norm: a smaller code and a larger decoder would otherwise void it.
+    A hidden layer of width h may still make up for a code that is smaller by a factor of up to
+    :math:`\sqrt h`; with ``hidden_layer_sizes=()`` there is none, and the penalty has the same
+    meaning for any data in the same units.
 
     Parameters
     ----------
@@ -189,7 +192,8 @@ class Contractive(BaseEstimator):
     each visit: one more pass through the encoder, whatever the width of the code.
 
     The layers of the decoder are kept at columns of unit norm: a smaller code and a larger
-    decoder would otherwise void it.
+    decoder would otherwise void it. What hidden layers may still make up for is bounded, see
+    :class:`L1`.
 
     Parameters
     ----------

@@ -14,7 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ae import Autoencoder
+from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise
+from sklearn_ae.penalties import KLSparsity
 
 
 def tables():
@@ -496,6 +498,18 @@ def test_delta_is_relative_to_the_scale():
     assert_allclose(scaled.transform(100 * X), 100 * plain.transform(X), rtol=1e-3, atol=1e-2)
 
 
+@pytest.mark.parametrize("offset", [1e7, 1e8])
+def test_training_on_spoilt_rows_survives_a_large_offset(offset):
+    X = nonlinear()
+    parameters = {
+        "hidden_layer_sizes": (32,), "corruption": GaussianNoise(0.3), "max_iter": 20,
+        "learning_rate_init": 5e-3, "early_stopping": False, "random_state": 0,
+    }  # fmt: skip
+    scores = [Autoencoder(2, **parameters).fit(rows).score(rows) for rows in (X, X + offset)]
+    assert scores[0] > 0.6
+    assert_allclose(scores[1], scores[0], atol=0.008)
+
+
 def test_log_loss_reconstructs_probabilities():
     X = (DIGITS[:400] > 8).astype(float)
     estimator = Autoencoder(
@@ -676,6 +690,47 @@ def test_init_pca_says_why_it_is_refused(parameters):
     X = (DIGITS[:50] > 8).astype(float)
     with pytest.raises(ValueError, match="init"):
         Autoencoder(init="pca", max_iter=1, **parameters).fit(X)
+
+
+LONG = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Tanh())
+UNPOOLING = Convolutional(
+    (1, 8, 8), channels=(3, 4, 5), kernel_size=2, downsampling="max_pool", upsampling="nearest",
+    normalization="batch",
+)  # fmt: skip
+
+
+def one_line(error, match, call):
+    with pytest.raises(error, match=match) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_reprs_of_many_lines_are_put_in_one():
+    assert "\n" in repr(LONG) and "\n" in repr(UNPOOLING)
+    X = DIGITS[:40] / 16
+    estimator = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=1, early_stopping=False)
+
+    def fit(**parameters):
+        return clone(estimator).set_params(**parameters).fit(X)
+
+    one_line(ValueError, r"init='pca' .*Tanh\(\)", lambda: fit(init="pca", code_activation=LONG))
+    one_line(ValueError, r"got Seq", lambda: fit(penalty=KLSparsity(), code_activation=LONG))
+    one_line(TypeError, r"Tanh", lambda: fit(architecture=lambda *widths: LONG))
+    images = fit(architecture=UNPOOLING, warm_start=True)
+    one_line(ValueError, r"max_unpool.*'batch'", lambda: images.reconstruct(X, positions=True))
+    one_line(
+        ValueError,
+        r"architecture changed from .*'batch'.* to .*'group'",
+        lambda: images.set_params(architecture__normalization="group").fit(X),
+    )
+    warm = fit(code_activation=LONG, warm_start=True)
+    one_line(
+        ValueError,
+        r"code_activation changed from .*Tanh\(\).* to .*Sigmoid\(\)",
+        lambda: warm.set_params(
+            code_activation=torch.nn.Sequential(LONG[0], torch.nn.Sigmoid())
+        ).fit(X),
+    )
 
 
 @pytest.mark.parametrize("name", ["architecture__width", "penalty__weight", "corruption__scale"])

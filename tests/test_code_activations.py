@@ -87,6 +87,19 @@ def test_k_sparse_is_an_estimator_part():
     assert repr(KSparse(3).module()) == "KeepLargest(k=3)"
 
 
+def test_whitening_of_sparse_codes_raises_one_line():
+    """Uncorrelated codes are mixtures of those with zeros."""
+    X = codes(60, 5).numpy()
+    estimator = Autoencoder(4, code_activation=KSparse(2), max_iter=1, random_state=0)
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=r"whiten=True .*KSparse\(k=2\)") as caught:
+            getattr(clone(estimator).set_params(whiten=True), method)(X)
+        assert "\n" not in str(caught.value)
+    assert ((estimator.fit(X).transform(X) != 0).sum(axis=1) == 2).all()
+    whitened = estimator.set_params(whiten=True, code_activation="relu").fit(X)
+    assert np.isfinite(whitened.transform(X)).all()
+
+
 @pytest.mark.parametrize(
     "name, function",
     [

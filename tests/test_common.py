@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ae.utils._pca_start
 from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
+from sklearn_ae.architectures import Convolutional
 from sklearn_ae.code_activations import KSparse
 from sklearn_ae.corruptions import Compose, GaussianNoise, Masking, SaltAndPepper, SwapNoise
 from sklearn_ae.likelihoods import Bernoulli
@@ -87,6 +88,30 @@ class OneHotVariationalAutoencoder(MappedDensityMixin, VariationalAutoencoder):
         return np.eye(X.shape[1], dtype=X.dtype)[X.argmax(axis=1)]
 
 
+class StripMixin:
+    """Take a row of any width for an image of one line; the parameter itself knows no width."""
+
+    _convolutional = {}  # noqa: RUF012
+
+    def _new_config(self, X, *args):
+        config = super()._new_config(X, *args)
+        image_shape = (1, X.shape[1])
+        config["architecture"] = Convolutional(image_shape, channels=(2,), **self._convolutional)
+        return config
+
+
+class UnpoolingAutoencoder(StripMixin, Autoencoder):
+    _convolutional = {"downsampling": "max_pool", "upsampling": "max_unpool"}  # noqa: RUF012
+
+
+class NormalizedAutoencoder(StripMixin, Autoencoder):
+    _convolutional = {"normalization": "batch", "upsampling": "bilinear"}  # noqa: RUF012
+
+
+class StripVariationalAutoencoder(StripMixin, VariationalAutoencoder):
+    pass
+
+
 def small(**params):
     """Autoencoder with a small network that trains for a few epochs."""
     return Autoencoder(**{"hidden_layer_sizes": (16,), "max_iter": 5, **params})
@@ -154,6 +179,9 @@ TRAINED = [
     UnitIntervalDenoiser(
         loss="log_loss", corruption=SaltAndPepper(), hidden_layer_sizes=(16,), max_iter=5
     ),
+    UnpoolingAutoencoder(hidden_layer_sizes=(), max_iter=5),
+    NormalizedAutoencoder(hidden_layer_sizes=(), max_iter=5, early_stopping=False),
+    StripVariationalAutoencoder(hidden_layer_sizes=(8,), max_iter=5),
 ]
 
 INSTANCES = UNTRAINED + TRAINED

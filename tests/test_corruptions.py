@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_ae import Autoencoder
+from sklearn_ae import Autoencoder, Denoiser
 from sklearn_ae.corruptions import (
     CORRUPTIONS,
     Compose,
@@ -24,6 +24,7 @@ from sklearn_ae.corruptions import (
     SwapNoise,
     make_corruption,
 )
+from sklearn_ae.utils._seeds import draw_seed, seed_for
 
 # All take rows of 12 values.
 PARTS = [
@@ -94,6 +95,19 @@ def test_corrupt_gives_a_new_array(part):
     assert_array_equal(np.random.get_state()[1], state)
     source = np.random.RandomState(0)
     assert not np.array_equal(part.corrupt(X, source), part.corrupt(X, source))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 42])
+def test_corrupt_has_a_stream_of_its_own(seed):
+    """An estimator with the same random_state draws its weights from that of the bare seed."""
+    X = np.zeros((400, 12))
+    noise = GaussianNoise(1.0).corrupt(X, random_state=seed)
+    drawn = draw_seed(seed)
+    for other in (drawn, drawn + 1, seed_for("start", drawn), seed_for("score", drawn)):
+        x = torch.from_numpy(X)
+        stream = GaussianNoise(1.0).make()(x, torch.Generator().manual_seed(other)).numpy()
+        assert abs((noise * stream).mean()) < 4.5 / noise.size**0.5
+    assert_array_equal(noise, GaussianNoise(1.0).corrupt(X, random_state=seed))
 
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
@@ -302,6 +316,25 @@ def test_compose_has_the_parameters_of_its_members():
             part.set_params(**{unknown: 1})
 
 
+@pytest.mark.parametrize(
+    "member", ["masking", lambda x, generator: x, torch.nn.Sequential(torch.nn.Tanh())], ids=str
+)
+def test_parameter_of_a_member_without_any_raises_one_line(member):
+    part = Compose([GaussianNoise(), member])
+    for call in (
+        lambda: part.set_params(**{"1__fraction": 0.1}),
+        lambda: Autoencoder(corruption=part).set_params(corruption__1__fraction=0.1),
+        lambda: Denoiser(corruption=part).set_params(corruption__1__fraction=0.1),
+        lambda: Compose([part]).set_params(**{"0__1__fraction": 0.1}),
+    ):
+        with pytest.raises(ValueError, match=r"1__fraction .*'fraction'") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+    assert part.corruptions[1] is member
+    part.set_params(**{"1": Masking(0.5), "1__fraction": 0.1})
+    assert part.corruptions[1].fraction == 0.1
+
+
 def test_compose_is_cloned_and_searched_over():
     estimator = Autoencoder(corruption=Compose([Masking(0.5), GaussianNoise()]))
     twin = clone(estimator)
@@ -343,12 +376,84 @@ def test_defaults_of_the_parts():
     }  # fmt: skip
 
 
-def test_make_corruption_leaves_callables_and_none():
-    def function(x, generator):
-        return x
-
-    assert make_corruption(function) is function
+def test_make_corruption_leaves_none():
     assert make_corruption(None) is None
+    assert Autoencoder(corruption=None, max_iter=1, hidden_layer_sizes=()).fit(np.eye(5))
+
+
+def test_callable_of_a_user_is_called_on_a_copy():
+    x = table()
+    kept, generator = x.clone(), seeded()
+    given = []
+
+    def function(x, generator):
+        given.extend([x, generator])
+        return x.zero_()
+
+    assert not make_corruption(function)(x, generator).any()
+    assert torch.equal(x, kept) and given[0] is not x and given[1] is generator
+    corrupt = make_corruption(lambda x, generator: x)
+    assert torch.equal(corrupt(x, generator), x) and corrupt(x, generator) is not x
+    assert corrupt(x.double(), generator).dtype == torch.float64
+    double = make_corruption(lambda x, generator: x.double())
+    assert double(x, generator).dtype == torch.float32
+    # parts of our own keep their word, and are spared the copy
+    assert make_corruption(Masking(0.5)).func is Masking._function
+
+
+class Remembering:
+    """Adds the number of its calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, x, generator):
+        self.calls += 1
+        return x + self.calls
+
+
+def test_state_of_a_users_callable_stays_in_the_copy():
+    part, x = Remembering(), table()
+    corrupt = make_corruption(part)
+    assert torch.equal(corrupt(x, seeded()), x + 1)
+    assert torch.equal(corrupt(x, seeded()), x + 2)
+    assert torch.equal(make_corruption(part)(x, seeded()), x + 1)
+    assert part.calls == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_module_of_a_user_gets_rows_of_its_precision(dtype):
+    module = torch.nn.Bilinear(12, 1, 12).to(dtype)
+
+    class Second(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = module
+
+        def forward(self, x, generator):
+            return self.inner(x, torch.ones_like(x[:, :1]))
+
+    for x in (table(), table(dtype=torch.float64)):
+        spoilt = make_corruption(Second())(x, seeded())
+        assert spoilt.dtype == x.dtype and not spoilt.requires_grad
+        expected = module(x.to(dtype), torch.ones(50, 1, dtype=dtype)).detach()
+        assert torch.equal(spoilt, expected.to(x.dtype))
+
+
+@pytest.mark.parametrize(
+    "function, error, message",
+    [
+        (lambda x, generator: x.numpy(), TypeError, "must return a tensor; got ndarray"),
+        (lambda x, generator: x[:, 1:], ValueError, r"\(50, 12\); got \(50, 11\)"),
+        (lambda x, generator: x[1:], ValueError, r"\(50, 12\); got \(49, 12\)"),
+        (lambda x, generator: x[0], ValueError, r"\(50, 12\); got \(12,\)"),
+    ],
+)
+def test_callable_that_gives_something_else_raises_one_line(function, error, message):
+    for corrupt in (make_corruption(function), Compose(["masking", function]).make()):
+        with pytest.raises(error, match=message) as caught:
+            corrupt(table(), seeded())
+        assert "\n" not in str(caught.value)
 
 
 class Doubled(Corruption):
@@ -422,6 +527,7 @@ def test_bad_parameter_raises_one_line(part, message):
         (lambda: make_corruption("gauss"), ValueError, r"Unknown corruption 'gauss'.*'masking'"),
         (lambda: make_corruption(Masking), TypeError, r"class Masking, use Masking\(...\)"),
         (lambda: make_corruption(0.3), TypeError, "must be one of .*got 0.3"),
+        (lambda: make_corruption(np.eye(3)), TypeError, r"got array\(\[\[1., 0., 0.\], \[0., 1"),
         (Compose(["gauss"]).make, ValueError, "Unknown corruption 'gauss'"),
         (Compose([None]).make, TypeError, "got None"),
         (Compose([Masking]).make, TypeError, "class Masking"),

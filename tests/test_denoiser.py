@@ -23,7 +23,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_ae import Denoiser
+from sklearn_ae import Autoencoder, Denoiser
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import Compose, GaussianNoise, Masking, Occlusion, SaltAndPepper
 from sklearn_ae.utils._linear_filter import linear_filter
@@ -32,6 +32,7 @@ from sklearn_ae.utils._pca_start import principal_directions, table_moments
 DIGITS = load_digits().images / 16  # (n, 8, 8)
 PIXELS = DIGITS.reshape(len(DIGITS), -1)
 NOISE = 0.4
+BOTH = pytest.mark.parametrize("cls", [Autoencoder, Denoiser])
 
 
 def correlated(n_rows=400, n_features=6, seed=0):
@@ -63,6 +64,16 @@ def small(**parameters):
             "early_stopping": False, **parameters,
         }
     )  # fmt: skip
+
+
+def small_of(cls, **parameters):
+    """The same of either estimator that takes a corruption."""
+    estimator = small(**parameters)
+    if cls is Denoiser:
+        return estimator
+    params = estimator.get_params(deep=False)
+    params = {name: params[name] for name in params.keys() & Autoencoder().get_params().keys()}
+    return Autoencoder(**{**params, "n_components": 2})
 
 
 def start(**parameters):
@@ -262,6 +273,31 @@ def test_start_of_many_rows_is_of_some_of_them(monkeypatch):
     assert_allclose(given.score(spoilt, X_clean=clean), some.score(X), atol=0.05)
 
 
+def test_start_in_small_parts_is_that_of_the_whole(monkeypatch):
+    X = correlated(300)
+    spoilt, clean = pairs(300)
+    fresh, truth = pairs(300, seed=1)
+    seen = []
+
+    def record(x, generator):
+        seen.append(len(x))
+        return x + NOISE * torch.empty_like(x).normal_(generator=generator)
+
+    whole = start().fit(spoilt, X_clean=clean)
+    own = start(corruption=record).fit(X)
+    assert seen == [20 * 300, 300]  # the last are for `best_loss_`
+    seen.clear()
+    monkeypatch.setattr("sklearn_ae._denoiser.VALUES_AT_ONCE", 6 * 70 + 5)
+    parts = clone(whole).fit(spoilt, X_clean=clean)
+    assert_allclose(parts.transform(spoilt), whole.transform(spoilt), rtol=0, atol=1e-12)
+    # draws depend on the size of the parts, what they are draws of does not
+    parts = clone(own).fit(X)
+    assert max(seen[:-1]) == 70
+    assert sum(seen[:-1]) == 20 * 300
+    assert not np.array_equal(parts.transform(fresh), own.transform(fresh))
+    assert_allclose(parts.score(fresh, X_clean=truth), own.score(fresh, X_clean=truth), atol=0.002)
+
+
 def test_start_of_a_convolutional_denoiser_is_the_same_filter():
     X = DIGITS[:200]
     plain = start(mode="direct").fit(X.reshape(200, -1))
@@ -367,7 +403,7 @@ def test_mode_says_what_the_network_gives(mode, init):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
+def test_auto_takes_the_mode_with_the_lower_validation_loss(seed):
     X = curved(200, seed)
     losses = {}
 
@@ -377,16 +413,41 @@ def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
             losses[self.mode] = self.best_loss_
             return self
 
-    monkeypatch.setattr("sklearn_ae._denoiser.Denoiser", Watched)
     noise = GaussianNoise([0.05, 0.5, 2.0][seed])
-    estimator = Denoiser(
+    estimator = Watched(
         hidden_layer_sizes=(16,), corruption=noise, max_iter=20, random_state=seed
     ).fit(X)  # fmt: skip
+    del losses["auto"]
     assert set(losses) == {"direct", "residual"}
     assert estimator.mode_ == min(losses, key=losses.get)
     assert estimator.mode == "auto"
     chosen = clone(estimator).set_params(mode=estimator.mode_).fit(X)
     assert_array_equal(estimator.transform(X), chosen.transform(X))
+
+
+class Labelled(Denoiser):
+    """Somebody else's, with a parameter of its own."""
+
+    def __init__(
+        self, label, *, hidden_layer_sizes=(8,), corruption="gaussian", mode="auto", max_iter=4,
+        random_state=None,
+    ):  # fmt: skip
+        super().__init__(
+            hidden_layer_sizes=hidden_layer_sizes,
+            corruption=corruption,
+            mode=mode,
+            max_iter=max_iter,
+            random_state=random_state,
+        )
+        self.label = label
+
+
+def test_auto_of_a_subclass_with_a_parameter_of_its_own(X):
+    estimator = Labelled("mine", random_state=0).fit(X)
+    plain = Denoiser(hidden_layer_sizes=(8,), max_iter=4, random_state=0).fit(X)
+    assert estimator.label == clone(estimator).label == "mine"
+    assert estimator.mode_ == plain.mode_
+    assert_array_equal(estimator.transform(X), plain.transform(X))
 
 
 def test_auto_prefers_the_residual_where_little_is_to_be_changed():
@@ -570,15 +631,43 @@ def test_images_come_back_in_their_shape(shape):
     assert np.isfinite(estimator.score(X, X_clean=X))
 
 
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+@pytest.mark.parametrize("shape", [(8, 8), (1, 8, 8)])
+def test_set_output_makes_a_table_of_images(container, shape):
+    X = PIXELS[:40].reshape(40, *shape)
+    estimator = small(architecture=Convolutional((8, 8), channels=(3,)))
+    images = estimator.fit_transform(X)
+    assert images.shape == X.shape
+    frame = estimator.set_output(transform=container).fit_transform(X)
+    assert isinstance(frame, {"pandas": pd, "polars": pl}[container].DataFrame)
+    assert list(frame.columns) == [f"x{i}" for i in range(64)]
+    assert_array_equal(frame.to_numpy(), images.reshape(40, 64))
+    assert_array_equal(estimator.set_output(transform="default").transform(X), images)
+    with config_context(transform_output=container):
+        table = small(architecture=Convolutional((8, 8), channels=(3,))).fit_transform(X)
+    assert type(table) is type(frame)
+    assert_array_equal(table.to_numpy(), frame.to_numpy())
+
+
+def test_shape_of_images_may_be_an_array():
+    X = DIGITS[:40]
+    expected = small(architecture=Convolutional((8, 8), channels=(3,))).fit(X).transform(X)
+    architecture = Convolutional(np.array([8, 8]), channels=(3,))
+    estimator = small(architecture=architecture, hidden_layer_sizes="auto").fit(X)
+    assert estimator.transform(X).shape == X.shape
+    estimator.set_params(hidden_layer_sizes=(8,))
+    assert_array_equal(estimator.fit(X).transform(X), expected)
+
+
 def test_mismatched_images_raise_one_line():
     architecture = Convolutional((8, 8), channels=(3,))
     estimator = small(architecture=architecture)
-    with pytest.raises(ValueError, match=r"\(30, 8, 7\).*\(8, 8\)"):
+    with pytest.raises(ValueError, match=r"^X has .*\(30, 8, 7\).*\(8, 8\)"):
         estimator.fit(DIGITS[:30, :, :7])
-    with pytest.raises(ValueError, match=r"\(30, 8, 7\).*\(8, 8\)"):
+    with pytest.raises(ValueError, match=r"^X_clean has .*\(30, 8, 7\).*\(8, 8\)"):
         estimator.fit(DIGITS[:30], X_clean=DIGITS[:30, :, :7])
     estimator.fit(DIGITS[:30])
-    with pytest.raises(ValueError, match=r"\(30, 8, 7\).*\(8, 8\)"):
+    with pytest.raises(ValueError, match=r"^X has .*\(30, 8, 7\).*\(8, 8\)"):
         estimator.transform(DIGITS[:30, :, :7])
 
 
@@ -640,6 +729,19 @@ def test_clean_rows_are_routed_through_a_pipeline():
     assert score == direct.score(spoilt, X_clean=clean)
 
 
+def test_clean_rows_pass_through_the_steps_before():
+    spoilt, clean = pairs(120)
+    spoilt, clean = 5 * spoilt + 100, 5 * clean + 100
+    with config_context(enable_metadata_routing=True):
+        denoiser = start().set_fit_request(X_clean=True)
+        pipeline = make_pipeline(StandardScaler(), denoiser, transform_input=["X_clean"])
+        cleaned = pipeline.fit(spoilt, X_clean=clean).transform(spoilt)
+    scaler = StandardScaler().fit(spoilt)
+    by_hand = start().fit(scaler.transform(spoilt), X_clean=scaler.transform(clean))
+    assert_array_equal(cleaned, by_hand.transform(scaler.transform(spoilt)))
+    assert_allclose(scaler.inverse_transform(cleaned).mean(axis=0), clean.mean(axis=0))
+
+
 def test_clean_rows_are_routed_through_cross_validation():
     spoilt, clean = pairs(120)
     with config_context(enable_metadata_routing=True):
@@ -665,12 +767,20 @@ def test_routing_without_a_request_raises():
 
 
 def test_parameters_are_searched_over(X):
+    """A code of one component cannot hand the rows on, but a residual need not."""
     search = GridSearchCV(
-        start(corruption=GaussianNoise()), {"corruption__scale": [0.01, 0.5], "n_components": [2]},
+        start(n_components=1, corruption=GaussianNoise(0.1)), {"mode": ["direct", "residual"]},
         cv=2, error_score="raise",
     ).fit(X)  # fmt: skip
-    assert search.best_params_["corruption__scale"] in (0.01, 0.5)
+    direct, residual = search.cv_results_["mean_test_score"]
+    assert direct < residual - 0.1
+    assert search.best_params_ == {"mode": "residual"}
     assert search.transform(X).shape == X.shape
+    widths = GridSearchCV(
+        small(init="random", max_iter=10, learning_rate_init=1e-2),
+        {"hidden_layer_sizes": [(1,), (16,)]}, cv=2, error_score="raise",
+    ).fit(X)  # fmt: skip
+    assert widths.best_params_ == {"hidden_layer_sizes": (16,)}
     with pytest.raises(ValueError, match="pass an instance as corruption"):
         small().set_params(corruption__scale=0.5)
 
@@ -704,6 +814,37 @@ def test_score_without_clean_rows_spoils_them_itself(X):
     assert score < estimator.score(X, X_clean=X)
     weight = np.tile([0.0, 1.0], 30)
     assert estimator.score(X, sample_weight=weight) != score
+
+
+def test_noise_of_score_is_like_any_other():
+    """It is not that of the start, of the weights or of training, which would flatter or hurt."""
+    noise = GaussianNoise(0.5)
+    estimator = small(
+        corruption=noise, init="random", hidden_layer_sizes=(64,), learning_rate_init=5e-3
+    ).fit(PIXELS)  # fmt: skip
+    others = [
+        estimator.score(noise.corrupt(PIXELS, random_state=seed), X_clean=PIXELS)
+        for seed in range(100, 110)
+    ]
+    assert abs(estimator.score(PIXELS) - np.mean(others)) < 4 * np.std(others, ddof=1)
+
+
+def test_score_spoils_as_fit_did(X):
+    estimator = small(corruption=GaussianNoise(1.0)).fit(X)
+    score = estimator.score(X)
+    assert estimator.set_params(corruption__scale=0.01).score(X) == score
+    assert estimator.set_params(corruption=None).score(X) == score
+    assert pickle.loads(pickle.dumps(estimator)).score(X) == score
+    assert estimator.set_params(corruption=GaussianNoise(0.01)).fit(X).score(X) > score + 0.1
+
+
+def test_scores_on_own_noise_favour_the_weakest():
+    """Candidates for the corruption are to be judged on the same pairs."""
+    train, test = curved(), curved(seed=1)
+    weak, right = (start(corruption=GaussianNoise(scale)).fit(train) for scale in (0.05, 0.5))
+    assert weak.score(test) > right.score(test) + 0.1
+    spoilt = GaussianNoise(0.5).corrupt(test, random_state=0)
+    assert right.score(spoilt, X_clean=test) > weak.score(spoilt, X_clean=test) + 0.1
 
 
 def test_score_of_constant_rows():
@@ -747,9 +888,11 @@ def test_log_loss_of_pairs_checks_the_clean_rows():
     spoilt = clean + 5 * np.random.default_rng(0).normal(size=clean.shape)
     estimator = small(loss="log_loss").fit(spoilt, X_clean=clean)
     assert estimator.transform(spoilt).max() <= 1
-    with pytest.raises(ValueError, match=r"\[0, 1\]") as caught:
+    with pytest.raises(ValueError, match=r"needs values of X_clean in \[0, 1\]") as caught:
         estimator.fit(clean, X_clean=spoilt)
     assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"needs values of X in \[0, 1\]"):
+        estimator.fit(spoilt)
 
 
 @pytest.mark.parametrize(
@@ -772,6 +915,106 @@ def test_any_corruption_trains(corruption, mode, X):
     ).fit(X)  # fmt: skip
     assert np.isfinite(estimator.transform(X)).all()
     assert np.isfinite(estimator.score(X))
+
+
+class Damped(torch.nn.Module):
+    """A corruption with weights and a state, and with draws in its training mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = torch.nn.Parameter(torch.linspace(0.3, 0.9, 64))
+        self.mix = torch.nn.utils.skip_init(torch.nn.Linear, 64, 64, bias=False)
+        self.dropout = torch.nn.Dropout(0.2)
+        torch.nn.init.eye_(self.mix.weight)
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, x, generator):
+        self.calls += 1
+        return self.dropout(self.mix(self.factor * x))
+
+
+def binary_pixels(n_rows=60):
+    return (PIXELS[:n_rows] > 0.5).astype(float)
+
+
+@BOTH
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_module_as_corruption_is_not_trained(cls, loss):
+    X, module = binary_pixels(), Damped()
+    before = copy.deepcopy(module.state_dict())
+    estimator = small_of(cls, corruption=module, loss=loss).fit(X)
+    assert estimator.corruption is module
+    assert module.training
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert all(parameter.grad is None for parameter in module.parameters())
+    assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
+    again = pickle.loads(pickle.dumps(estimator))
+    assert_array_equal(again.transform(X), estimator.transform(X))
+    assert again.score(X) == estimator.score(X)
+    with torch.no_grad():
+        module.factor.zero_()
+    assert again.score(X) == estimator.score(X)
+    assert not np.array_equal(small_of(cls, loss=loss).fit(X).transform(X), again.transform(X))
+
+
+@BOTH
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_corruption_in_place_is_that_of_a_copy(cls, loss):
+    X, kept = binary_pixels(), torch.arange(64) % 3 > 0
+    in_place, copied = (
+        small_of(cls, corruption=corruption, loss=loss).fit(X)
+        for corruption in (lambda x, generator: x.mul_(kept), lambda x, generator: x * kept)
+    )
+    assert in_place.loss_curve_ == copied.loss_curve_
+    assert_array_equal(in_place.transform(X), copied.transform(X))
+    assert in_place.score(X) == copied.score(X)
+
+
+@BOTH
+@pytest.mark.parametrize("init", ["auto", "random"])
+@pytest.mark.parametrize(
+    "corruption, error, message",
+    [
+        (lambda x, generator: x.numpy(), TypeError, "must return a tensor; got ndarray"),
+        (lambda x, generator: None, TypeError, "must return a tensor; got NoneType"),
+        (lambda x, generator: x[:, :5], ValueError, r"shape .*, 6\); got \(\d+, 5\)"),
+        (lambda x, generator: x[:-1], ValueError, r"shape .*, 6\); got \(\d+, 6\)"),
+        (lambda x, generator: x[:1], ValueError, r"shape .*, 6\); got \(1, 6\)"),
+    ],
+)
+def test_corruption_that_gives_something_else_raises_one_line(
+    cls, init, corruption, error, message, X
+):
+    for given in (corruption, Compose([corruption])):
+        with pytest.raises(error, match=message) as caught:
+            small_of(cls, corruption=given, init=init).fit(X)
+        assert "\n" not in str(caught.value)
+
+
+def test_corruption_that_makes_nan_raises_one_line(X):
+    with pytest.raises(ValueError, match=r"corruption=.* that are not finite") as caught:
+        small(corruption=lambda x, generator: x * torch.nan).fit(X)
+    assert "\n" not in str(caught.value)
+    for estimator in (small(init="random"), small_of(Autoencoder)):
+        estimator.set_params(corruption=lambda x, generator: x / 0)
+        with pytest.raises(FloatingPointError, match="objective became") as caught:
+            estimator.fit(X)
+        assert "\n" not in str(caught.value)
+
+
+@BOTH
+def test_corruption_may_give_another_precision(cls, X):
+    plain, double, half = (
+        small_of(cls, corruption=corruption).fit(X)
+        for corruption in (
+            lambda x, generator: x + 0.25,
+            lambda x, generator: x.double() + 0.25,
+            lambda x, generator: (x + 0.25).half(),
+        )
+    )
+    assert_allclose(double.transform(X), plain.transform(X), atol=1e-4)
+    assert_allclose(half.transform(X), plain.transform(X), atol=0.05)
 
 
 def test_corruption_is_in_the_units_of_the_data():
@@ -846,22 +1089,38 @@ def careless(x, generator):
     return x + 0.1 * torch.randn(x.shape, dtype=x.dtype)
 
 
-@pytest.mark.parametrize("corruption", ["gaussian", careless, Compose([careless])], ids=str)
+def numpys(x, generator):
+    return x + torch.from_numpy(np.random.normal(size=x.shape))
+
+
+def name_of(value):
+    return getattr(value, "__name__", str(value))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "corruption",
+    ["gaussian", careless, Compose([careless]), numpys, Compose(["gaussian", numpys])],
+    ids=name_of,
+)
 @pytest.mark.parametrize("random_state", [0, None])
-def test_global_random_state_is_untouched(corruption, random_state, X):
-    estimator = Denoiser(
-        hidden_layer_sizes=(8,), corruption=corruption, max_iter=2, random_state=random_state
-    )
+def test_global_random_state_is_untouched(cls, corruption, random_state, X):
+    estimator = cls(
+        hidden_layer_sizes=(8,), corruption=corruption, max_iter=2, early_stopping=True,
+        random_state=random_state,
+    )  # fmt: skip
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
     estimator.fit(X)
-    estimator.score(X)
-    clone(estimator).partial_fit(X)
+    score = estimator.score(X)
+    clone(estimator).set_params(early_stopping="auto").partial_fit(X)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert_array_equal(np.random.get_state()[1], before[1])
     if random_state == 0:
-        cleaned = estimator.transform(X)
-        torch.randn(3)
-        assert_array_equal(clone(estimator).fit(X).transform(X), cleaned)
+        torch.randn(3), np.random.normal(size=3)
+        twin = clone(estimator).fit(X)
+        assert_array_equal(twin.transform(X), estimator.transform(X))
+        assert twin.loss_curve_ == estimator.loss_curve_
+        assert twin.score(X) == score
 
 
 # partial_fit and warm_start
@@ -1075,6 +1334,22 @@ def test_large_offset_survives(mode):
     assert_allclose(estimator.transform(X) - 1e8, plain.transform(X - 1e8), atol=0.05)
 
 
+@pytest.mark.parametrize("offset", [1e7, 1e8])
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+def test_training_survives_a_large_offset(mode, offset):
+    X = curved()
+    fits = [
+        small(
+            mode=mode, corruption=GaussianNoise(0.5), hidden_layer_sizes=(32,), max_iter=20,
+            learning_rate_init=3e-3,
+        ).fit(rows)
+        for rows in (X, X + offset)
+    ]  # fmt: skip
+    scores = [fit.score(rows) for fit, rows in zip(fits, (X, X + offset), strict=True)]
+    assert scores[0] > start(corruption=GaussianNoise(0.5)).fit(X).score(X) + 0.02
+    assert_allclose(scores[1], scores[0], atol=0.008)
+
+
 def test_more_features_than_rows():
     spoilt, clean = pairs(30, n_features=50)
     estimator = small(max_iter=2).fit(spoilt, X_clean=clean)
@@ -1111,12 +1386,14 @@ def test_bad_clean_rows_raise(method, mode, X_clean, message, X):
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "score"])
-def test_columns_of_the_clean_rows_are_those_of_X(method, X):
-    frame = pd.DataFrame(X, columns=list("abcdef"))
+@pytest.mark.parametrize("names", [list("abcdef"), list(range(6)), [10, 2, 7, 0, 5, 1]], ids=str)
+def test_columns_of_the_clean_rows_are_those_of_X(method, names, X):
+    frame = pd.DataFrame(X, columns=names)
     estimator = small().fit(frame, X_clean=frame)
-    with pytest.raises(ValueError, match="X_clean has columns") as caught:
-        getattr(estimator, method)(frame, X_clean=frame[list("bacdef")])
-    assert "\n" not in str(caught.value)
+    for other in (frame[[names[1], names[0], *names[2:]]], frame.rename(columns={names[0]: 99})):
+        with pytest.raises(ValueError, match="X_clean has columns") as caught:
+            getattr(estimator, method)(frame, X_clean=other)
+        assert "\n" not in str(caught.value)
     plain = small().fit(X, X_clean=frame)
     assert_array_equal(plain.transform(X), estimator.transform(frame))
     assert_array_equal(small().fit(frame, X_clean=X).transform(frame), estimator.transform(frame))

@@ -7,17 +7,19 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array, csr_matrix
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_digits, load_iris, load_wine
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.manifold import TSNE
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
-from sklearn_ae import Autoencoder, VariationalAutoencoder, display
+from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder, display
+from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.display import (
     DictionaryDisplay,
     LatentManifoldDisplay,
@@ -290,6 +292,56 @@ def test_cleaners_and_pipelines_and_searches_reconstruct(digits):
     assert drawn.image_shape == SHAPE and drawn.montage_ is not None
 
 
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_cleaned_rows_come_back_through_the_steps_before(digits, output):
+    X, _ = digits
+    X = 255 * X + 100
+    denoiser = Denoiser(max_iter=0, corruption=GaussianNoise(0.5), random_state=0)
+    pipeline = make_pipeline(StandardScaler(), denoiser).set_output(transform=output).fit(X)
+    scaler = StandardScaler().fit(X)
+    noisy = GaussianNoise(0.5).corrupt(scaler.transform(X), random_state=0)
+    noisy = scaler.inverse_transform(noisy)
+    drawn = ReconstructionDisplay.from_estimator(
+        pipeline, X, X_corrupted=noisy, n_samples=40, image_shape=SHAPE
+    )
+    cleaned = drawn.reconstructed
+    assert abs(cleaned.mean() - X[:40].mean()) < 0.02 * X[:40].mean()
+    assert np.corrcoef(cleaned.ravel(), X[:40].ravel())[0, 1] > 0.93
+    assert ((cleaned - X[:40]) ** 2).sum() < 0.8 * ((noisy[:40] - X[:40]) ** 2).sum()
+    expected = scaler.inverse_transform(np.asarray(pipeline.transform(noisy[:40])))
+    np.testing.assert_allclose(cleaned, expected)
+    np.testing.assert_allclose(tile(drawn.montage_, 2, 5), cleaned[5].reshape(SHAPE))
+    search = GridSearchCV(pipeline, {"denoiser__n_components": [64]}, cv=2).fit(X)
+    found = ReconstructionDisplay.from_estimator(search, X, X_corrupted=noisy, n_samples=40)
+    np.testing.assert_allclose(found.reconstructed, cleaned)
+    alone = make_pipeline(denoiser).fit(X)
+    drawn = ReconstructionDisplay.from_estimator(alone, X)
+    np.testing.assert_allclose(drawn.reconstructed, np.asarray(alone.transform(X[:8])))
+
+
+def test_cleaned_rows_need_a_way_back(digits):
+    X, _ = digits
+    pipeline = make_pipeline(Normalizer(), StandardScaler(), Cleaner()).fit(X)
+    with pytest.raises(TypeError, match="has no inverse_transform") as caught:
+        ReconstructionDisplay.from_estimator(pipeline, X)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("container", [csr_array, csr_matrix])
+@pytest.mark.parametrize("reducer", [PCA(3), TruncatedSVD(3, random_state=0)], ids=str)
+def test_sparse_rows_are_drawn_as_dense_ones(container, reducer, digits):
+    X, _ = digits
+    sparse = container(X)
+    drawn = ReconstructionDisplay.from_estimator(
+        reducer.fit(sparse), sparse, n_samples=3, image_shape=SHAPE
+    )
+    dense = ReconstructionDisplay.from_estimator(reducer, X, n_samples=3, image_shape=SHAPE)
+    np.testing.assert_array_equal(drawn.original, X[:3])
+    np.testing.assert_allclose(drawn.montage_.get_array(), dense.montage_.get_array())
+    lines = ReconstructionDisplay.from_estimator(reducer, sparse, X_corrupted=sparse, n_samples=3)
+    assert lines.montage_ is None and len(lines.lines_["corrupted"]) == 3
+
+
 def test_rows_of_images_need_no_image_shape(digits):
     images = digits[0].reshape(-1, 8, 8)
     flatten = FunctionTransformer(lambda X: X.reshape(len(X), -1)).fit(images)
@@ -326,6 +378,19 @@ def test_keywords_reach_the_artists(pca, digits):
         pca, X, image_shape=SHAPE, im_kwargs={"cmap": "magma", "vmax": 3}
     )
     assert drawn.montage_.get_cmap().name == "magma" and drawn.montage_.get_clim()[1] == 3
+    from matplotlib.colors import LogNorm, Normalize
+
+    for limits in (Normalize(-2, 5), LogNorm(0.1, 9)):
+        drawn = ReconstructionDisplay.from_estimator(
+            pca, X, image_shape=SHAPE, im_kwargs={"norm": limits}
+        )
+        assert drawn.montage_.norm is limits
+        assert drawn.montage_.get_clim() == (limits.vmin, limits.vmax)
+        drawn.figure_.canvas.draw()
+    drawn = DictionaryDisplay.from_estimator(
+        pca, image_shape=SHAPE, im_kwargs={"norm": Normalize(-2, 5)}
+    )
+    assert drawn.montage_.get_clim() == (-2, 5)
     drawn = ReconstructionDisplay.from_estimator(pca, X, line_kwargs={"c": "red", "lw": 3})
     line = drawn.lines_["reconstructed"][0]
     assert line.get_color() == "red" and line.get_linewidth() == 3
@@ -378,6 +443,16 @@ def test_names_of_classes_are_in_order(labels, names):
     assert found == names
 
 
+@pytest.mark.parametrize("unit", ["D", "s", "us", "ns"])
+def test_dates_are_classes_in_their_order(unit):
+    days = ["2021-05-01", "2019-01-01", "2021-05-01", "2020-03-01"]
+    codes = np.random.default_rng(0).normal(size=(4, 2))
+    drawn = LatentSpaceDisplay(codes, np.array(days, f"datetime64[{unit}]")).plot()
+    found = [text.get_text()[:10] for text in drawn.legend_.get_texts()]
+    assert found == ["2019-01-01", "2020-03-01", "2021-05-01"]
+    assert len(np.unique(drawn.scatter_.get_facecolors(), axis=0)) == 3
+
+
 def test_numbers_have_a_colour_bar_and_missing_ones_stay():
     codes = np.arange(10.0).reshape(5, 2)
     drawn = LatentSpaceDisplay(codes, [0.5, 1.0, np.nan, 2.0, 1.0]).plot()
@@ -416,7 +491,8 @@ def test_many_points_without_labels_are_a_density():
 
 
 @pytest.mark.parametrize(
-    ("width", "components", "shown"), [(1, (0, 1), 0), (3, 2, 2), (3, (1,), 1)]
+    ("width", "components", "shown"),
+    [(1, (0, 1), 0), (1, [0, 1], 0), (1, np.array([0, 1]), 0), (3, 2, 2), (3, (1,), 1)],
 )
 def test_one_component_is_spread_along_the_other_axis(width, components, shown):
     codes = np.random.default_rng(0).normal(size=(40, width))
@@ -519,14 +595,19 @@ def test_grids_that_cannot_be_are_refused(made, pca, digits):
         made.from_estimator(pca, X, components=(0, 3), image_shape=SHAPE)
     with pytest.raises(ValueError, match=r"quantile_range must be .* got \(0, 1\)"):
         made.from_estimator(pca, X, quantile_range=(0, 1), image_shape=SHAPE)
+    for quantile_range in [(0.1, 0.5, 0.9), (0.5,), (), np.array([0.1, 0.2, 0.3]), (0.9, 0.1)]:
+        with pytest.raises(ValueError, match="quantile_range must be two numbers") as caught:
+            made.from_estimator(pca, X, quantile_range=quantile_range, image_shape=SHAPE)
+        assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="n_steps == 1, must be >= 2"):
         made.from_estimator(pca, X, n_steps=1, image_shape=SHAPE)
 
 
 def test_parts_that_do_not_fit_are_refused(pca, vae, digits):
     X, _ = digits
-    with pytest.raises(ValueError, match="should name two components"):
-        LatentManifoldDisplay.from_estimator(pca, X, components=1, image_shape=SHAPE)
+    for components in (1, (0, 0), (0, 1, 2), (0, 1, 0), np.array([2, 2])):
+        with pytest.raises(ValueError, match="should name two different components"):
+            LatentManifoldDisplay.from_estimator(pca, X, components=components, image_shape=SHAPE)
     with pytest.raises(ValueError, match="images has shape"):
         LatentManifoldDisplay(np.zeros((2, 3, 64)), [0, 1], [0, 1, 2], SHAPE).plot()
     with pytest.raises(ValueError, match="images has shape"):

@@ -169,7 +169,9 @@ def test_training_reaches_what_the_cpu_reaches(template, X):
     )
     card = clone(template).fit(X)
     host = clone(template).set_params(device="cpu").fit(X)
-    assert card.loss_curve_[-1] < 0.95 * card.loss_curve_[0] or card.loss_curve_[0] < 0
+    # small images have little to gain beyond the start
+    share = 0.9 if template.architecture == "dense" else 0.95
+    assert card.loss_curve_[-1] < share * card.loss_curve_[0] or card.loss_curve_[0] < 0
     spread = abs(host.loss_curve_[0] - host.loss_curve_[-1])
     assert abs(card.loss_curve_[-1] - host.loss_curve_[-1]) < 0.2 * spread
 

@@ -1,6 +1,7 @@
 """Convolutional architectures in the estimators: images in and out, the start, positions."""
 
 import copy
+import itertools
 import pickle
 
 import joblib
@@ -12,14 +13,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_ae import Autoencoder, VariationalAutoencoder
-from sklearn_ae.architectures import Convolutional
+from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
+from sklearn_ae._training.trainer import split_rows
+from sklearn_ae.architectures import Convolutional, numbers_per_row
 from sklearn_ae.corruptions import Compose, Occlusion
+from sklearn_ae.metrics import explained_variance_scorer
 from sklearn_ae.networks import ConvolutionalDecoder, ConvolutionalEncoder
 from sklearn_ae.penalties import L1, Contractive
 
@@ -309,6 +312,23 @@ def test_both_ways_of_decoding_learn(unpooling):
     assert lost[False] < ((X - kept) ** 2).sum((1, 2)).mean()
 
 
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_rows_held_out_have_the_code_alone(init):
+    """What `best_loss_` and the gate judge by is what `reconstruction_error` measures."""
+    X = DIGITS[:300]
+    estimator = small(
+        n_components=4, architecture=convolutional(channels=(6, 8), **UNPOOLING), max_iter=20,
+        learning_rate_init=1e-2, early_stopping=True, init=init,
+    ).fit(X)  # fmt: skip
+    assert not estimator.start_kept_
+    _, held_out = split_rows(300, 30, estimator._config["seed"], "cpu")
+    errors = estimator.reconstruction_error(X[held_out]) / estimator.scale_**2
+    assert_allclose(estimator.best_loss_, errors.mean(), rtol=1e-4)
+    assert_allclose(-max(estimator.validation_scores_), errors.mean(), rtol=1e-4)
+    told = X[held_out] - estimator.reconstruct(X[held_out], positions=True)
+    assert (told**2).sum((1, 2)).mean() < 0.9 * estimator.best_loss_ * estimator.scale_**2
+
+
 @pytest.mark.parametrize(
     "architecture", ["dense", convolutional(), convolutional(downsampling="max_pool")], ids=part_id
 )
@@ -335,6 +355,24 @@ def test_variational_autoencoder_refuses_max_unpool(method):
         getattr(estimator, method)(DIGITS[:40])
     assert "\n" not in str(caught.value)
     assert not [name for name in vars(estimator) if name.endswith("_")]
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, Denoiser])
+@pytest.mark.parametrize("n_rows, batch_size", [(22, 10), (23, 10), (22, 2), (21, 2), (23, 3)])
+def test_small_batches_train_with_positions_and_batch_statistics(cls, n_rows, batch_size):
+    """At one pixel the statistics of a batch are those of its rows, and need two of them."""
+    X = coloured(n_rows, 4, 3)
+    architecture = convolutional(
+        (3, 4, 3), channels=(2, 3, 4), normalization="batch", **UNPOOLING
+    )  # fmt: skip
+    estimator = cls(
+        3, architecture=architecture, batch_size=batch_size, max_iter=2, early_stopping=False,
+        random_state=0,
+    ).fit(X)  # fmt: skip
+    assert estimator.network_.decoder.first_shape == (4, 1, 1)
+    assert len(estimator.loss_curve_) == 2
+    assert np.isfinite(estimator.loss_curve_).all()
+    assert np.isfinite(estimator.score(X))
 
 
 def test_one_row_of_a_batch_trains_with_positions():
@@ -456,6 +494,68 @@ def test_copies_and_pickles_are_equal(architecture):
         assert twin.reconstruct(X).shape == X.shape
 
 
+# Bounded memory
+
+
+@over_every
+@pytest.mark.parametrize("image_shape", [(8, 8), (3, 6, 5), (2, 1, 7)])
+def test_no_layer_has_more_numbers_per_row_than_is_said(architecture, image_shape):
+    n_features = int(np.prod(image_shape))
+    X = np.random.default_rng(0).normal(size=(6, n_features))
+    for channels, kernel_size in itertools.product([(5, 2), (1, 40), (1, 1)], [1, 2, 3, 4]):
+        part = clone(architecture).set_params(
+            image_shape=image_shape, channels=channels, kernel_size=kernel_size
+        )
+        estimator = Autoencoder(2, architecture=part, hidden_layer_sizes=(9,), max_iter=0).fit(X)
+        network, found = estimator.network_, []
+
+        def record(module, inputs, outputs, found=found):
+            tensors = outputs if isinstance(outputs, tuple) else (outputs,)
+            found.extend(t[:1].numel() for t in tensors if isinstance(t, torch.Tensor))
+
+        for module in network.modules():
+            module.register_forward_hook(record)
+        with torch.no_grad():
+            network.decode(*network.encode(torch.from_numpy(X).float()))
+        assert len(found) > 10
+        assert n_features <= max(found) <= numbers_per_row(estimator._config)
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder, Denoiser])
+def test_rows_pass_through_in_parts_of_bounded_size(cls, monkeypatch):
+    seen, forward = [], ConvolutionalEncoder.forward
+
+    def watched(self, x):
+        seen.append((self.training, len(x)))
+        return forward(self, x)
+
+    X = DIGITS[:200]
+    parameters = {Autoencoder: {"penalty": L1(0.1)}, Denoiser: {"mode": "direct"}}.get(cls, {})
+    estimator = small(
+        cls, early_stopping=True, batch_size=64, validation_fraction=0.2, **parameters
+    )
+    whole = clone(estimator).fit(X)
+    monkeypatch.setattr(ConvolutionalEncoder, "forward", watched)
+    # 3 channels of 8 x 8 are the most that a row takes
+    monkeypatch.setattr("sklearn_ae._training.device.CHUNK_NUMBERS", 3 * 64 * 15 + 100)
+    fitted = clone(estimator).fit(X)
+    assert numbers_per_row(fitted._config) == 3 * 64
+    assert max(n for training, n in seen if training) == 64
+    judged = [n for training, n in seen if not training]
+    assert max(judged) == 15
+    assert sum(judged) >= 40 * 2
+    for method in ("transform", "score", "reconstruct", "reconstruction_error"):
+        if hasattr(fitted, method):
+            seen.clear()
+            getattr(fitted, method)(X)
+            assert sum(n for _, n in seen) == 200
+            assert 1 <= max(n for _, n in seen) <= 15
+    monkeypatch.undo()
+    if cls is Autoencoder:  # the others draw for each part
+        assert_allclose(fitted.transform(X), whole.transform(X), rtol=1e-4, atol=1e-4)
+        assert_allclose(fitted.best_loss_, whole.best_loss_, rtol=1e-5)
+
+
 # Other parts beside it
 
 
@@ -499,15 +599,61 @@ def test_variational_likelihoods(likelihood):
 
 
 def test_parameters_of_the_architecture_are_searched_over():
+    grid = {"architecture__channels": [(1, 1), (12,)]}
     search = GridSearchCV(
-        small(max_iter=0), {"architecture__channels": [(2,), (3, 4)]}, cv=2, error_score="raise"
-    ).fit(DIGITS[:60])
-    assert search.best_params_["architecture__channels"] in [(2,), (3, 4)]
+        small(max_iter=6, batch_size=16, init="random", learning_rate_init=1e-2), grid, cv=2,
+        error_score="raise",
+    ).fit(DIGITS[:120])  # fmt: skip
+    narrow, wide = search.cv_results_["mean_test_score"]
+    assert wide > narrow + 0.02
+    assert search.best_params_ == {"architecture__channels": (12,)}
     assert search.transform(DIGITS[:5]).shape == (5, 3)
     estimator = small().set_params(architecture__channels=(5,), architecture__kernel_size=2)
     network = estimator.fit(DIGITS[:40]).network_
     (layer,) = [m for m in network.encoder.modules() if isinstance(m, torch.nn.Conv2d)]
     assert (layer.out_channels, layer.kernel_size) == (5, (2, 2))
+
+
+@BOTH
+@pytest.mark.parametrize("fitted_on", ["stacks", "tables"])
+def test_explained_variance_takes_stacks_and_tables(cls, fitted_on):
+    stacks = DIGITS[:120]
+    estimator = small(cls).fit(stacks if fitted_on == "stacks" else table_of(stacks))
+    fresh = DIGITS[120:200]
+    lost = ((fresh - estimator.reconstruct(fresh).reshape(fresh.shape)) ** 2).sum()
+    expected = 1 - lost / ((fresh - fresh.mean(axis=0)) ** 2).sum()
+    for X in (fresh, fresh[:, None], table_of(fresh)):
+        assert_allclose(explained_variance_scorer(estimator, X), expected, rtol=1e-6)
+
+
+def test_explained_variance_scores_a_cross_validation_of_images():
+    found = cross_validate(
+        small(max_iter=0), DIGITS[:120], scoring=explained_variance_scorer, cv=3,
+        error_score="raise",
+    )["test_score"]  # fmt: skip
+    of_pca = cross_validate(
+        PCA(3), table_of(DIGITS[:120]), scoring=explained_variance_scorer, cv=3
+    )["test_score"]  # fmt: skip
+    assert_allclose(found, of_pca, rtol=1e-4)
+
+
+def test_interpolate_takes_images_of_the_right_shape_only():
+    X = coloured(60, 4, 5)
+    estimator = small(VariationalAutoencoder, architecture=convolutional((3, 4, 5))).fit(X)
+    path = estimator.interpolate(X[0], X[1], n_steps=4)
+    assert path.shape == (4, 3, 4, 5)
+    assert_array_equal(estimator.interpolate(X[0].ravel(), X[1].ravel(), n_steps=4), path)
+    assert_array_equal(estimator.interpolate(X[0].tolist(), X[1].ravel(), n_steps=4), path)
+    last = np.moveaxis(X, 1, -1)  # channels last
+    for ends in [(last[0], last[1]), (X[0], last[1]), (X[0].ravel(), last[1])]:
+        with pytest.raises(ValueError, match=r"4, 5, 3\).*\(3, 4, 5\)") as caught:
+            estimator.interpolate(*ends)
+        assert "\n" not in str(caught.value)
+    # a stack or a table of one, too
+    for one in (X[:1], X[:1].reshape(1, -1)):
+        assert_array_equal(estimator.interpolate(one, X[1], n_steps=4), path)
+    with pytest.raises(ValueError, match="59 features"):
+        estimator.interpolate(X[0].ravel()[:59], X[1].ravel()[:59])
 
 
 def test_parameters_of_a_string_cannot_be_set():
@@ -596,7 +742,7 @@ def test_errors_of_scikit_learn_stay():
 
 
 BAD_PARAMETERS = {
-    "image_shape": [5, None, "ab", (8,), (1, 1, 8, 8), (8, 8.0), (0, 64), (-8, -8), ((8, 8),)],
+    "image_shape": [5, None, "ab", (8,), (1, 1, 8, 8), (8, 8.0), (0, 64), (-8, -8), np.eye(2)],
     "channels": [5, None, "ab", (), (0,), (2.5,), ((3,),)],
     "kernel_size": [0, 2.5, (3, 3), "3"],
     "downsampling": ["max", None, 2],

@@ -3,8 +3,10 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import InvalidParameterError
 from torch import nn
@@ -262,6 +264,53 @@ def test_bound_penalty_follows_a_copy_of_the_network(hidden):
 
 def test_penalties_that_a_rescaling_would_void_hold_the_decoder():
     assert L1.unit_norm_decoder and Contractive.unit_norm_decoder
+
+
+# Sparsity of what was learnt
+
+
+def sparsity_of(codes):
+    """Hoyer's measure of each code."""
+    width = codes.shape[1] ** 0.5
+    ratio = np.abs(codes).sum(axis=1) / np.sqrt((codes**2).sum(axis=1))
+    return (width - ratio) / (width - 1)
+
+
+SPARSE = [
+    {"penalty": L1(0.5)},
+    {"penalty": KLSparsity(), "code_activation": "sigmoid"},
+    {"code_activation": "tanh"},
+    {"code_activation": KSparse(2)},
+    {"code_activation": KSparse(2), "penalty": Contractive(0.1), "early_stopping": False},
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("parameters", SPARSE, ids=str)
+def test_sparsity_is_hoyers_of_the_codes(parameters, weighted, monkeypatch):
+    monkeypatch.setattr("sklearn_ae._training.device.MOST_ROWS", 17)
+    X = rows(60).numpy()
+    weight = np.tile([0.0, 0.5, 3.0], 20) if weighted else None
+    estimator = Autoencoder(
+        N_COMPONENTS, hidden_layer_sizes=(8,), max_iter=3, random_state=0, **parameters
+    ).fit(X, sample_weight=weight)  # fmt: skip
+    of_rows = sparsity_of(estimator.transform(X))
+    expected = np.average(of_rows, weights=weight)
+    assert isinstance(estimator.sparsity_, float)
+    assert_allclose(estimator.sparsity_, expected, rtol=1e-5)
+    assert 0 < expected < 1
+    if weighted:
+        assert abs(expected - of_rows.mean()) > 1e-4
+
+
+def test_sparsity_is_there_only_where_it_was_asked_for():
+    X = rows(40).numpy()
+    estimator = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=2, penalty=L1())
+    assert 0 <= estimator.fit(X).sparsity_ <= 1
+    assert not hasattr(estimator.set_params(penalty=None).fit(X), "sparsity_")
+    assert not hasattr(estimator.set_params(init="random", whiten=True).fit(X), "sparsity_")
+    estimator.set_params(code_activation="tanh", whiten=False)
+    assert 0 <= clone(estimator).partial_fit(X).sparsity_ <= 1
 
 
 # Of an estimator's parameter

@@ -1,8 +1,9 @@
-"""Random numbers of one fit, apart from the global states of torch."""
+"""Random numbers of one fit, apart from the global states of torch and numpy."""
 
 import contextlib
 import threading
 
+import numpy as np
 import torch
 
 # reentrant: a callback may rebuild the user's module while it is being trained
@@ -29,10 +30,10 @@ def make_generator(seed, device="cpu"):
 
 @contextlib.contextmanager
 def global_state_guard(seed):
-    """Run code that draws from torch's global state, such as a user's module being built.
+    """Run code that draws from a global state, such as a user's module being built.
 
-    The state is seeded, then put back as it was; a lock keeps fits in other threads from
-    meeting inside.
+    The states of torch and numpy are seeded, then put back as they were; a lock keeps fits in
+    other threads from meeting inside.
 
     Parameters
     ----------
@@ -44,10 +45,13 @@ def global_state_guard(seed):
         if torch.cuda.is_available() and torch.cuda.is_initialized():
             generators += torch.cuda.default_generators
         before = [generator.get_state() for generator in generators]
+        numpy_state = np.random.get_state()
         for generator in generators:
             generator.manual_seed(seed)
+        np.random.seed(seed % 2**32)
         try:
             yield
         finally:
+            np.random.set_state(numpy_state)
             for generator, state in zip(generators, before, strict=True):
                 generator.set_state(state)

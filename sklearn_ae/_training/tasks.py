@@ -95,15 +95,10 @@ class ReconstructionTask(nn.Module):
         Scores have the code alone, so the decoder must do without; `reconstruct` may have both.
         Rows are in random order, and with both kinds in each step no step is of one kind.
         """
-        half = len(code) // 2
-        if state is None or not self.training or not half:
+        if state is None or not self.training:
             return self.network.decode(code)
-        return torch.cat(
-            [
-                self.network.decode(code[:half], [entry[:half] for entry in state]),
-                self.network.decode(code[half:]),
-            ]
-        )
+        half = len(code) // 2
+        return self.network.decode(code, [entry[:half] for entry in state])
 
     def _encode(self, x):
         return self.network.encode(x)[0].to(x.dtype)

@@ -13,8 +13,6 @@ from sklearn_ae._training.net import StopTraining, TrainingNet
 from sklearn_ae._training.optimizer import DecayedAdam
 from sklearn_ae._training.seeds import global_state_guard, make_generator
 
-VALIDATION_BATCH = 4096
-
 
 @dataclass
 class Settings:
@@ -77,7 +75,7 @@ class Settings:
     on_epoch: object = None
     foreign: bool = False
     first_epoch: int = 0
-    validation_batch_size: int = VALIDATION_BATCH
+    validation_batch_size: int = 4096
 
     @property
     def capturable(self):

@@ -80,10 +80,10 @@ def check_components(components, n_components):
 
 def check_quantile_range(quantile_range):
     """Two probabilities in ascending order."""
-    low, high = quantile_range
+    values = tuple(np.ravel(quantile_range).tolist())
+    low, high = values if len(values) == 2 else (0, 0)
     if not 0 < low < high < 1:
         raise ValueError(
-            "quantile_range must be two numbers with 0 < low < high < 1, "
-            f"got {tuple(quantile_range)!r}."
+            f"quantile_range must be two numbers with 0 < low < high < 1, got {quantile_range!r}."
         )
     return low, high

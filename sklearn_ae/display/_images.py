@@ -4,6 +4,7 @@ import math
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 
 # Inches of the longer side of an image, and of the longer side of the whole.
 TILE_INCHES = 0.85
@@ -40,7 +41,7 @@ def merged(defaults, given, artist):
 
 def as_rows(X):
     """Data of any shape as an array of shape (n_samples, n_features)."""
-    X = np.asarray(X)
+    X = X.toarray() if issparse(X) else np.asarray(X)
     if X.ndim < 2:
         raise ValueError(f"Expected an array of at least 2 dimensions, got shape {X.shape}.")
     return X.reshape(len(X), -1)
@@ -101,6 +102,8 @@ def draw_montage(
             canvas[:, top : top + height, left : left + width] = image
     low, high = _limits(tiles, signed)
     kwargs = {"vmin": low, "vmax": high, "cmap": "gray", "interpolation": "nearest", **kwargs}
+    if "norm" in kwargs and channels == 1:  # it has limits of its own
+        del kwargs["vmin"], kwargs["vmax"]
     if channels == 3:
         canvas = _with_alpha(canvas, kwargs.pop("vmin"), kwargs.pop("vmax"))
     else:

@@ -180,8 +180,8 @@ class LatentManifoldDisplay:
             centre = np.median(codes, axis=0)
             values = np.linspace(*np.quantile(codes, [low, high], axis=0), n_steps)
         components = check_components(components, len(centre))
-        if len(components) != 2:
-            raise ValueError(f"components={components!r} should name two components.")
+        if len(set(components)) != 2 or len(components) != 2:
+            raise ValueError(f"components={components!r} should name two different components.")
         first, second = components
         grid = np.tile(centre, (n_steps, n_steps, 1))
         grid[:, :, first] = values[:, first]

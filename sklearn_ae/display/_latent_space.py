@@ -142,13 +142,15 @@ class LatentSpaceDisplay:
         """
         require_matplotlib(f"{type(self).__name__}.plot")
         codes = check_array(self.codes, input_name="codes")
-        if codes.shape[1] == 1 and components == (0, 1):
+        if codes.shape[1] == 1 and np.array_equal(components, (0, 1)):
             components = (0,)
         components = check_components(components, codes.shape[1])
         if len(components) > 2:
             raise ValueError(f"components={components!r} should name at most two components.")
         labels = None if self.labels is None else column_or_1d(self.labels)
-        if labels is not None and labels.dtype.kind == "O":
+        if labels is not None and labels.dtype.kind == "M":
+            labels = np.datetime_as_string(labels, unit="auto")
+        elif labels is not None and labels.dtype.kind == "O":
             labels = labels.astype(str)
         check_consistent_length(codes, labels)
         palette = _palette(labels, palette)

@@ -3,6 +3,8 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, check_scalar
 
 from sklearn_ae.display._estimators import check_methods, image_shape_of
@@ -209,7 +211,9 @@ class ReconstructionDisplay:
         estimator : estimator instance
             A fitted estimator with `reconstruct`, with `transform` and `inverse_transform`
             (such as :class:`~sklearn.decomposition.PCA`), or with a `transform` to data of the
-            same width.
+            same width, such as :class:`~sklearn_ae.Denoiser`. Behind the steps of a pipeline,
+            what such a one gives is brought back to the units of ``X`` by their
+            `inverse_transform`.
 
         X : array-like of shape (n_samples, n_features)
             Data. Rows of more than two dimensions are images, (height, width) or (channels,
@@ -242,6 +246,7 @@ class ReconstructionDisplay:
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        X = X.tocsr() if issparse(X) else X
         given = X if X_corrupted is None else X_corrupted
         check_consistent_length(X, given)
         reconstructed = _reconstruct(estimator, given[:n_samples])
@@ -275,4 +280,17 @@ def _reconstruct(estimator, X):
             f"the width of X; that of {type(estimator).__name__} gives {cleaned.shape[1]} "
             f"features for {n_features}."
         )
+    return as_rows(_in_units_of_input(estimator, codes))
+
+
+def _in_units_of_input(estimator, cleaned):
+    """Take cleaned rows back through the steps before the last one of a pipeline."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(estimator, Pipeline):
+        return cleaned
+    *before, (_, last) = estimator.steps
+    cleaned = _in_units_of_input(last, cleaned)
+    if before:
+        check_methods(estimator[:-1], "inverse_transform")
+        cleaned = estimator[:-1].inverse_transform(cleaned)
     return cleaned

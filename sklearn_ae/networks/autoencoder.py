@@ -160,7 +160,8 @@ class AutoencoderNetwork(nn.Module):
         code : tensor of shape (n, n_components)
             The code.
         state : list of tensor or None
-            What `encode` gave beside the code; None where only the code is known.
+            What `encode` gave beside the code, of all rows or of the first ones; None where only
+            the code is known.
 
         Returns
         -------

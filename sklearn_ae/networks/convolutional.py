@@ -6,6 +6,7 @@ decoder goes back to the size that the encoder had.
 
 import math
 
+import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import skip_init
@@ -132,11 +133,22 @@ class BedOfNails(nn.Module):
 
 
 class MaxUnpool(BedOfNails):
-    """Values where max pooling took them, or at the upper left where that is not known."""
+    """Values where max pooling took them, or at the upper left where that is not known.
+
+    ``positions`` may be of fewer images than there are: they are those of the first.
+    """
+
+    def __init__(self, size):
+        super().__init__(size)
+        height, width = size
+        corners = torch.arange(0, height, STRIDE)[:, None] * width + torch.arange(0, width, STRIDE)
+        self.register_buffer("corners", corners, persistent=False)
 
     def forward(self, x, positions=None):
         if positions is None:
             return super().forward(x)
+        rest = self.corners.expand(len(x) - len(positions), *x.shape[1:])
+        positions = torch.cat([positions, rest])
         image = x.new_zeros((*x.shape[:2], self.size[0] * self.size[1]))
         image = image.scatter(2, positions.flatten(2), x.flatten(2))
         return image.unflatten(2, self.size)

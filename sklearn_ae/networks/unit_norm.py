@@ -58,9 +58,11 @@ def constrain_columns(module):
     """Give every linear and convolutional layer of a module columns of unit norm.
 
     A penalty on the size of the code is void when the decoder may multiply: a code half as
-    large and a decoder twice as large give the same output. With unit columns in *every* layer
-    the layers behind cannot make up for it either. A column of a convolution is what it does
-    with one input channel: all elements of its kernels, for all output channels.
+    large and a decoder twice as large give the same output. Unit columns bound what *every*
+    layer can make up for: one of h inputs multiplies by at most the square root of h, and only
+    where all its columns are alike; a decoder of one layer cannot multiply a component at all.
+    A column of a convolution is what it does with one input channel: all elements of its kernels,
+    for all output channels.
 
     Parameters
     ----------

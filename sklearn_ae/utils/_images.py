@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 
+# Lengths of an image_shape, and how they are described.
+IMAGE_SHAPE = (2, 3), "(channels, height, width) or (height, width)"
+
 
 def full_shape(image_shape):
     """Channels, height and width of ``image_shape``, which may leave out one channel.
@@ -21,7 +24,7 @@ def full_shape(image_shape):
     return (1, *image_shape) if len(image_shape) == 2 else tuple(image_shape)
 
 
-def flatten_images(X, image_shape):
+def flatten_images(X, image_shape, input_name="X"):
     """Turn a stack of images into a table; a table is handed back as it is.
 
     Parameters
@@ -31,6 +34,8 @@ def flatten_images(X, image_shape):
         (n, height, width).
     image_shape : tuple of int or None
         What an image looks like; None where only tables are taken.
+    input_name : str, default="X"
+        What ``X`` is called in messages.
 
     Returns
     -------
@@ -56,8 +61,8 @@ def flatten_images(X, image_shape):
         return X, None
     if full_shape(shape[1:]) != full_shape(image_shape):
         raise ValueError(
-            f"X has shape {shape}, but image_shape={tuple(image_shape)} needs images of shape "
-            f"(n, {', '.join(map(str, image_shape))}) or a table of {math.prod(image_shape)} "
-            "features."
+            f"{input_name} has shape {shape}, but image_shape={tuple(image_shape)} needs images "
+            f"of shape (n, {', '.join(map(str, image_shape))}) or a table of "
+            f"{math.prod(image_shape)} features."
         )
     return np.reshape(np.asarray(X), (shape[0], math.prod(shape[1:]))), shape[1:]

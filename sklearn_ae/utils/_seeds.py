@@ -1,4 +1,6 @@
-"""From scikit-learn's ``random_state`` to a seed, without numpy's global state."""
+"""From scikit-learn's ``random_state`` to seeds, without numpy's global state."""
+
+import zlib
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -20,3 +22,22 @@ def draw_seed(random_state):
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def seed_for(purpose, seed):
+    """A seed of its own for one purpose: its stream has nothing in common with that of another.
+
+    Parameters
+    ----------
+    purpose : str
+        What the draws are for.
+    seed : int
+        The seed of a fit or of a call.
+
+    Returns
+    -------
+    int
+        The seed.
+    """
+    sequence = np.random.SeedSequence([zlib.crc32(purpose.encode()), seed])
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)

@@ -1,5 +1,7 @@
 """scikit-learn's private or version-dependent pieces, behind one file."""
 
+from numbers import Integral
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -10,6 +12,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER
+from sklearn.utils._set_output import _get_output_config as get_output_config
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:
@@ -45,6 +48,67 @@ def check_parameters(part):
     )
 
 
+def check_integers(part, name, lengths, what):
+    """Check that a parameter of a part is a sequence of positive integers.
+
+    Parameters
+    ----------
+    part : BaseEstimator
+        The part.
+    name : str
+        Name of the parameter.
+    lengths : sequence of int or None
+        Lengths that it may have; None for any but zero.
+    what : str
+        What the integers are, for the message.
+
+    Raises
+    ------
+    InvalidParameterError
+        If it is not.
+    """
+    given = getattr(part, name)
+    values = tuple(given)
+    long_enough = len(values) in lengths if lengths else values
+    if not (long_enough and all(isinstance(v, Integral) and v > 0 for v in values)):
+        raise InvalidParameterError(
+            f"The {name!r} parameter of {type(part).__name__} must be a sequence of positive "
+            f"integers, {what}. Got {in_one_line(given)} instead."
+        )
+
+
+def in_one_line(value):
+    """The repr of a value without line breaks, for a message.
+
+    Parameters
+    ----------
+    value : object
+        The value, such as a torch module.
+
+    Returns
+    -------
+    str
+        Its repr.
+    """
+    return " ".join(repr(value).split())
+
+
+def is_ours(part):
+    """Whether a part is one of this package, and not a user's.
+
+    Parameters
+    ----------
+    part : object
+        The part.
+
+    Returns
+    -------
+    bool
+        Whether its class is ours.
+    """
+    return type(part).__module__.partition(".")[0] == "sklearn_ae"
+
+
 def container_like(X, rows):
     """Put rows into a container such as another: a data frame where that is one.
 
@@ -75,9 +139,13 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "check_integers",
     "check_parameters",
     "check_sample_weight",
     "container_like",
     "fit_context",
+    "get_output_config",
+    "in_one_line",
+    "is_ours",
     "with_callbacks",
 ]

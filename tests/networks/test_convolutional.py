@@ -214,6 +214,29 @@ def test_bed_of_nails_stands_at_the_upper_left(layer, size):
     assert torch.equal(image, expected)
 
 
+@pytest.mark.parametrize("size", [(4, 4), (5, 6), (7, 3), (1, 1)])
+def test_positions_may_be_of_the_first_images_only(size):
+    x = torch.randn(5, 2, -(-size[0] // 2), -(-size[1] // 2), generator=seeded())
+    _, positions = MaxPool()(torch.randn(5, 2, *size, generator=seeded(1)))
+    layer = MaxUnpool(size)
+    told, nails = layer(x, positions), layer(x)
+    for known in range(6):
+        image = layer(x, positions[:known])
+        assert torch.equal(image[:known], told[:known])
+        assert torch.equal(image[known:], nails[known:])
+    assert torch.equal(layer(x.double(), positions[:2]), layer(x, positions[:2]).double())
+    assert not layer.state_dict()
+
+
+def test_decoder_takes_positions_of_the_first_rows_at_every_level():
+    encoder, decoder = make_pair((3, 9, 6), "max_pool", "max_unpool", channels=(2, 3, 4))
+    code, positions = encoder(images((3, 9, 6)))
+    first = decoder(code, [where[:2] for where in positions])
+    assert_close(first[:2], decoder(code, positions)[:2])
+    assert_close(first[2:], decoder(code)[2:])
+    assert not torch.allclose(first[:2], decoder(code)[:2])
+
+
 @pytest.mark.parametrize("size", [(4, 6), (5, 7)])
 def test_average_pool_is_the_mean_of_what_the_window_holds(size):
     encoder = make_encoder((1, *size), "average_pool", channels=(1,), activation="identity")

@@ -1,6 +1,7 @@
 """Columns of unit norm, and that no rescaling gets around them."""
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -172,6 +173,48 @@ def test_training_cannot_void_l1():
     assert error < 0.01 and size > 0.9 * largest
     error, size = train(held=False)
     assert error < 0.01 and size < 0.6 * largest
+
+
+@pytest.mark.parametrize("n_inputs, n_outputs", [(1, 5), (4, 4), (9, 3), (16, 20)])
+def test_layer_multiplies_by_at_most_the_root_of_its_inputs(n_inputs, n_outputs):
+    def largest_factor(weight):
+        layer = nn.Linear(n_inputs, n_outputs, bias=False).double()
+        layer.weight.data.copy_(weight)
+        constrain_columns(layer)
+        return torch.linalg.matrix_norm(layer.weight, ord=2).item()
+
+    for seed in range(20):
+        weight = torch.randn(n_outputs, n_inputs, generator=seeded(seed)) ** 3
+        assert largest_factor(weight) <= n_inputs**0.5 + 1e-12
+    # reached where all columns are alike
+    alike = torch.randn(n_outputs, 1, generator=seeded()) * torch.arange(1.0, n_inputs + 1)
+    assert largest_factor(alike) == pytest.approx(n_inputs**0.5)
+
+
+def test_hidden_layer_makes_up_for_no_more_than_its_root():
+    """The least |z| at equal output is that of one layer over the root of the hidden width."""
+    n_hidden = 4
+    t = torch.randn(100, 1, generator=seeded(), dtype=torch.float64)
+    x = t @ nn.functional.normalize(torch.ones(1, 4, dtype=torch.float64))
+
+    def train(widths):
+        decoder = nn.Sequential(*(nn.Linear(*pair) for pair in itertools.pairwise((1, *widths, 4))))
+        encoder, decoder = drawn(nn.Linear(4, 1), 1).double(), drawn(decoder, 2).double()
+        constrain_columns(decoder)
+        optimizer = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=0.1)
+        for _ in range(400):
+            optimizer.zero_grad()
+            code = encoder(x)
+            error = (decoder(code) - x).square().sum(1).mean()
+            size = code.abs().mean()
+            (error + 0.1 * size).backward()
+            optimizer.step()
+        assert error < 0.01
+        return size.item()
+
+    alone, behind_hidden = train(()), train((n_hidden,))
+    assert behind_hidden > 0.95 * alone / n_hidden**0.5
+    assert behind_hidden < 1.2 * alone / n_hidden**0.5
 
 
 def test_gradient_is_at_right_angles_to_the_columns():
