@@ -403,7 +403,7 @@ over_some = pytest.mark.parametrize("architecture", SOME, ids=part_id)
 def test_every_pair_trains(architecture, precision):
     X = DIGITS[:300]
     estimator = small(
-        architecture=architecture, precision=precision, max_iter=4, init="random",
+        architecture=architecture, precision=precision, max_iter=8, init="random",
         learning_rate_init=1e-2,
     ).fit(X)  # fmt: skip
     assert {p.dtype for p in estimator.network_.parameters()} == {torch.float32}

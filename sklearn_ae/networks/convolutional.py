@@ -39,6 +39,27 @@ def level_sizes(height, width, n_levels):
     return sizes
 
 
+def convolution(n_inputs, n_outputs, kernel_size, stride, padding=0):
+    """A convolution whose weights are not drawn, in the order of memory that is fast for it.
+
+    Parameters
+    ----------
+    n_inputs, n_outputs : int
+        Channels.
+    kernel_size, stride, padding : int
+        As torch has them.
+
+    Returns
+    -------
+    torch.nn.Conv2d
+        The module.
+    """
+    layer = skip_init(nn.Conv2d, n_inputs, n_outputs, kernel_size, stride=stride, padding=padding)
+    if stride == 1:  # on a CPU up to a third faster so, but not with a stride or transposed
+        layer.to(memory_format=torch.channels_last)
+    return layer
+
+
 def same_convolution(n_inputs, n_outputs, kernel_size, size, stride=1):
     """A convolution from ``size`` to ``ceil(size / stride)``.
 
@@ -61,11 +82,10 @@ def same_convolution(n_inputs, n_outputs, kernel_size, size, stride=1):
     before = (kernel_size - 1) // 2
     after = [(-(-s // stride) - 1) * stride + kernel_size - s - before for s in size]
     if max(after) <= before:  # what is left over on the far side is not visited
-        return skip_init(nn.Conv2d, n_inputs, n_outputs, kernel_size, stride=stride, padding=before)
+        return convolution(n_inputs, n_outputs, kernel_size, stride, before)
     padding = (before, max(after[1], 0), before, max(after[0], 0))
     return nn.Sequential(
-        nn.ZeroPad2d(padding),
-        skip_init(nn.Conv2d, n_inputs, n_outputs, kernel_size, stride=stride),
+        nn.ZeroPad2d(padding), convolution(n_inputs, n_outputs, kernel_size, stride)
     )
 
 
