@@ -31,7 +31,16 @@ CACHE = ROOT / "benchmarks" / "cache"
 CASES = tuple(sorted(path.stem for path in (ROOT / "benchmarks" / "cases").glob("[a-z]*.py")))
 LIMIT_S = 600
 FIT_LIMIT_S = 300
-PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "umap-learn")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "skorch",
+    "umap-learn",
+    "scikit-image",
+    "pillow",
+)
 
 
 @dataclass(frozen=True)
