@@ -48,7 +48,7 @@ def global_state_guard(seed):
         numpy_state = np.random.get_state()
         for generator in generators:
             generator.manual_seed(seed)
-        np.random.seed(seed % 2**32)
+        np.random.set_state(np.random.RandomState(seed % 2**32).get_state())
         try:
             yield
         finally:
