@@ -439,7 +439,14 @@ def check_architecture(architecture, n_features):
     ------
     ValueError
         If it does not fit, or a parameter of the part is not valid.
+    TypeError
+        If it is a class instead of an instance.
     """
+    if isinstance(architecture, type):
+        raise TypeError(
+            f"architecture must be an instance or a function; got the class "
+            f"{architecture.__name__}, use {architecture.__name__}(...)."
+        )
     if isinstance(architecture, Convolutional):
         architecture.check(n_features)
 

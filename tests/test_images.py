@@ -656,6 +656,13 @@ def test_interpolate_takes_images_of_the_right_shape_only():
         estimator.interpolate(X[0].ravel()[:59], X[1].ravel()[:59])
 
 
+@BOTH
+def test_class_in_the_place_of_an_instance_raises_one_line(cls):
+    with pytest.raises(TypeError, match="got the class Convolutional, use Convolutional") as caught:
+        small(cls, architecture=Convolutional).fit(DIGITS[:40].reshape(40, -1))
+    assert "\n" not in str(caught.value)
+
+
 def test_parameters_of_a_string_cannot_be_set():
     with pytest.raises(ValueError, match="architecture='dense' has no parameters") as caught:
         Autoencoder().set_params(architecture__channels=(3,))
