@@ -1,15 +1,30 @@
 """Fixtures and rules for all tests."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from sklearn.base import BaseEstimator
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def pytest_make_parametrize_id(val):
+    """Name estimators and parts as they print, without the addresses of functions in them."""
+    if isinstance(val, BaseEstimator):
+        return ADDRESS.sub("", " ".join(str(val).split()))
+
+
 def pytest_collection_modifyitems(items):
+    # an address differs between the processes of pytest-xdist, which then run nothing
+    unstable = [item.nodeid for item in items if ADDRESS.search(item.nodeid)]
+    if unstable:
+        raise pytest.UsageError(f"A test's name has an address: {unstable[0]}")
     if torch.cuda.is_available():
         return
     no_device = pytest.mark.skip(reason="no CUDA device")

@@ -58,7 +58,7 @@ def assert_share(hits, fraction, n_errors=4.5):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.parametrize("part", PARTS)
 def test_corruption_is_drawn_from_the_generator_only(part, dtype):
     x, corrupt = table(dtype=dtype), part.make()
     kept, global_states = x.clone(), (torch.get_rng_state(), np.random.get_state()[1].copy())
@@ -73,7 +73,7 @@ def test_corruption_is_drawn_from_the_generator_only(part, dtype):
     assert_array_equal(np.random.get_state()[1], global_states[1])
 
 
-@pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.parametrize("part", PARTS)
 def test_corruption_takes_a_batch_of_one_row(part):
     x = table(1)
     spoilt = part.make()(x, seeded())
@@ -81,7 +81,7 @@ def test_corruption_takes_a_batch_of_one_row(part):
     assert spoilt.data_ptr() != x.data_ptr()
 
 
-@pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.parametrize("part", PARTS)
 def test_corrupt_gives_a_new_array(part):
     X = table(dtype=torch.float64).numpy()
     X.setflags(write=False)
@@ -110,7 +110,7 @@ def test_corrupt_has_a_stream_of_its_own(seed):
     assert_array_equal(noise, GaussianNoise(1.0).corrupt(X, random_state=seed))
 
 
-@pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.parametrize("part", PARTS)
 def test_corrupt_takes_containers_and_types(part):
     X = table(dtype=torch.float64).numpy()
     expected = part.corrupt(X, 0)
@@ -124,7 +124,7 @@ def test_corrupt_takes_containers_and_types(part):
 
 
 @pytest.mark.parametrize("shape", [(12,), (4, 3), (1, 4, 3), (3, 2, 2)])
-@pytest.mark.parametrize("part", PARTS[:4], ids=str)
+@pytest.mark.parametrize("part", PARTS[:4])
 def test_corrupt_gives_images_back_in_their_shape(part, shape):
     X = table(dtype=torch.float64).numpy()
     spoilt = part.corrupt(X.reshape(-1, *shape), 0)
@@ -132,7 +132,7 @@ def test_corrupt_gives_images_back_in_their_shape(part, shape):
     assert_array_equal(spoilt.reshape(50, -1), part.corrupt(X, 0))
 
 
-@pytest.mark.parametrize("part", PARTS[:-1], ids=str)
+@pytest.mark.parametrize("part", PARTS[:-1])
 def test_corruption_is_an_estimator_part(part):
     twin = clone(part)
     assert twin.get_params() == part.get_params()
@@ -144,7 +144,7 @@ def test_corruption_is_an_estimator_part(part):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("part", PARTS, ids=str)
+@pytest.mark.parametrize("part", PARTS)
 def test_corruption_stays_on_the_device(part):
     x = table().cuda()
     corrupt = part.make()
@@ -317,7 +317,7 @@ def test_compose_has_the_parameters_of_its_members():
 
 
 @pytest.mark.parametrize(
-    "member", ["masking", lambda x, generator: x, torch.nn.Sequential(torch.nn.Tanh())], ids=str
+    "member", ["masking", lambda x, generator: x, torch.nn.Sequential(torch.nn.Tanh())]
 )
 def test_parameter_of_a_member_without_any_raises_one_line(member):
     part = Compose([GaussianNoise(), member])

@@ -906,7 +906,6 @@ def test_log_loss_of_pairs_checks_the_clean_rows():
         Occlusion((2, 3), 1),
         lambda x, generator: x + torch.empty_like(x).normal_(generator=generator),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("mode", ["auto", "residual"])
 def test_any_corruption_trains(corruption, mode, X):
@@ -1093,15 +1092,10 @@ def numpys(x, generator):
     return x + torch.from_numpy(np.random.normal(size=x.shape))
 
 
-def name_of(value):
-    return getattr(value, "__name__", str(value))
-
-
 @BOTH
 @pytest.mark.parametrize(
     "corruption",
     ["gaussian", careless, Compose([careless]), numpys, Compose(["gaussian", numpys])],
-    ids=name_of,
 )
 @pytest.mark.parametrize("random_state", [0, None])
 def test_global_random_state_is_untouched(cls, corruption, random_state, X):
@@ -1221,7 +1215,9 @@ class InterruptAtEpochEnd(skorch.callbacks.Callback):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(
-    "broken", [{"corruption": interrupting}, {"skorch_callbacks": [InterruptAtEpochEnd()]}], ids=str
+    "broken",
+    [{"corruption": interrupting}, {"skorch_callbacks": [InterruptAtEpochEnd()]}],
+    ids=["corruption", "callback"],
 )
 def test_keyboard_interrupt_changes_nothing(method, broken, X):
     fresh = Denoiser(hidden_layer_sizes=(8,), max_iter=2, random_state=0).set_params(**broken)
