@@ -32,7 +32,6 @@ from sklearn_ae.architectures import (
     build_branches,
     draw_branches,
     image_shape_of,
-    numbers_per_row,
 )
 from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows, make_corruption
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
@@ -112,8 +111,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
 
     mode : {"auto", "direct", "residual"}, default="auto"
         Whether the network gives the clean row or what is to be added to the spoilt one. "auto"
-        trains both for a tenth of the passes and takes the one with the lower loss on the rows
-        held out; it is "direct" with "log_loss" and where no rows are held out.
+        trains both for a tenth of the passes and takes the one with the lower loss on rows that
+        both held out; it is "direct" with "log_loss" and where no rows are held out.
 
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts from the linear filter in the space of the principal directions, "random"
@@ -620,7 +619,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         def function(task, x):
             return (task.expected(task.network(x)),)
 
-        (cleaned,) = self._map_rows(rows, function, numbers_per_row(self._config))
+        (cleaned,) = self._map_rows(rows, function)
         return self._data_from_network(cleaned)
 
     def score(self, X, y=None, sample_weight=None, *, X_clean=None):

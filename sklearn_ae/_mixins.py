@@ -57,7 +57,7 @@ class FittedNetworkMixin:
 
         return cached_module(self, (str(device), torch_dtype), make), device, torch_dtype
 
-    def _map_rows(self, X, function, width):
+    def _map_rows(self, X, function, n_draws=1):
         """Apply ``function(task, x)`` to chunks of rows.
 
         Parameters
@@ -66,8 +66,8 @@ class FittedNetworkMixin:
             Validated rows.
         function : callable
             Gives a tuple of tensors whose first dimension is that of the rows.
-        width : int
-            Numbers that a row takes at most.
+        n_draws : int, default=1
+            Codes of a row that are decoded together.
 
         Returns
         -------
@@ -84,7 +84,7 @@ class FittedNetworkMixin:
                 results = function(task, torch.from_numpy(rows).to(device))
             return [tensor.cpu().numpy() for tensor in results]
 
-        chunks = in_chunks(chunk, len(X), max(width, X.shape[1]))
+        chunks = in_chunks(chunk, len(X), n_draws * numbers_per_row(self._config))
         return [np.concatenate(arrays) for arrays in zip(*chunks, strict=True)]
 
     def _check_rows(self, X):
@@ -178,9 +178,7 @@ class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Codes, float32 where ``X`` is, else float64.
         """
         X = self._check_rows(X)
-        (code,) = self._map_rows(
-            X, lambda task, x: (task.network.encode(x)[0],), numbers_per_row(self._config)
-        )
+        (code,) = self._map_rows(X, lambda task, x: (task.network.encode(x)[0],))
         return self._code_to_user(code).astype(X.dtype, copy=False)
 
     def _code_to_user(self, code):
@@ -274,9 +272,8 @@ class ReconstructionMixin:
             code, state = task.network.encode(x)
             return (task.expected(task.network.decode(code, state if positions else None)),)
 
-        return self._data_from_network(
-            self._map_rows(X, function, numbers_per_row(self._config))[0]
-        )
+        (output,) = self._map_rows(X, function)
+        return self._data_from_network(output)
 
     def reconstruction_error(self, X):
         """Error of each row, in the units of the data.
@@ -297,7 +294,7 @@ class ReconstructionMixin:
         def function(task, x):
             return (task.row_error(task.network(x), x).double(),)
 
-        (errors,) = self._map_rows(X, function, numbers_per_row(self._config))
+        (errors,) = self._map_rows(X, function)
         return errors * self.scale_ ** self._config["error_power"]
 
 
@@ -362,7 +359,7 @@ class GenerativeMixin:
             mean, log_variance = task.network.encode_distribution(x)
             return mean, torch.exp(0.5 * log_variance)
 
-        mean, std = self._map_rows(X, function, numbers_per_row(self._config))
+        mean, std = self._map_rows(X, function)
         return mean.astype(X.dtype, copy=False), std.astype(X.dtype, copy=False)
 
     def sample_posterior(self, X, n_samples=1, random_state=None):
@@ -421,7 +418,7 @@ class GenerativeMixin:
                 f"start and end have {ends.shape[1]} features, but {type(self).__name__} is "
                 f"expecting {self.n_features_in_} features as input."
             )
-        (codes,) = self._map_rows(ends, lambda task, x: (task.network.encode(x)[0],), 1)
+        (codes,) = self._map_rows(ends, lambda task, x: (task.network.encode(x)[0],))
         share = np.linspace(0.0, 1.0, n_steps)[:, None].astype(codes.dtype)
         return self.inverse_transform((1.0 - share) * codes[0] + share * codes[1])
 

@@ -21,7 +21,7 @@ from sklearn_ae._parameters import (
     TRAINING_CONSTRAINTS,
 )
 from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
-from sklearn_ae.architectures import build_branches, draw_branches, has_positions, numbers_per_row
+from sklearn_ae.architectures import build_branches, draw_branches, has_positions
 from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
 from sklearn_ae.networks import VariationalNetwork
 from sklearn_ae.objectives import gaussian_kl
@@ -439,9 +439,7 @@ class VariationalAutoencoder(
         def function(task, x):
             return (task.log_likelihood(x, noise.to(x)).double(),)
 
-        (bound,) = self._map_rows(
-            X, function, numbers_per_row(self._config) * min(n_samples, SAMPLES_AT_ONCE)
-        )
+        (bound,) = self._map_rows(X, function, min(n_samples, SAMPLES_AT_ONCE))
         return bound - self._log_scale()
 
     def score(self, X, y=None, sample_weight=None):
@@ -493,8 +491,7 @@ class VariationalAutoencoder(
             reconstruction, kl = task.bound_parts(x, noise.to(x))
             return reconstruction.double(), kl.double()
 
-        width = numbers_per_row(self._config) * min(n_samples, SAMPLES_AT_ONCE)
-        reconstruction, kl = self._map_rows(X, function, width)
+        reconstruction, kl = self._map_rows(X, function, min(n_samples, SAMPLES_AT_ONCE))
         reconstruction = reconstruction - self._log_scale()
         return Bunch(reconstruction=reconstruction, kl=kl, elbo=reconstruction - kl)
 

@@ -194,13 +194,16 @@ class Stack:
         Widths of the encoder's dense hidden layers.
     activation : str
         Activation between all layers.
+    zero_start : bool
+        Whether encoder and decoder are to give zero before training.
     """
 
-    def __init__(self, hidden_layer_sizes, activation):
+    def __init__(self, hidden_layer_sizes, activation, zero_start):
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
+        self.zero_start = zero_start
 
-    def draw(self, modules, generator, *, zero_start):
+    def draw(self, modules, generator):
         """Draw the weights of what `build` made.
 
         Parameters
@@ -209,11 +212,9 @@ class Stack:
             Encoder and decoder.
         generator : torch.Generator
             Source of the draws.
-        zero_start : bool
-            Whether both are to give zero before training.
         """
         for module in modules:
-            draw_weights(module, self.activation, generator, zero_last=zero_start)
+            draw_weights(module, self.activation, generator, zero_last=self.zero_start)
 
 
 class DenseStack(Stack):
@@ -229,7 +230,7 @@ class DenseStack(Stack):
         """Numbers that a row takes at most in the layers."""
         return max(self.hidden_layer_sizes, default=0)
 
-    def build(self, n_features, n_components, n_code_outputs, *, zero_start, seed):
+    def build(self, n_features, n_components, n_code_outputs):
         """Build encoder and decoder without drawing their weights.
 
         Parameters
@@ -238,10 +239,6 @@ class DenseStack(Stack):
             Widths of the data and of the code.
         n_code_outputs : int
             Width of the encoder's output.
-        zero_start : bool
-            Whether both are to give zero before training.
-        seed : int
-            Not used: `draw` draws the weights.
 
         Returns
         -------
@@ -261,16 +258,14 @@ class ConvolutionalStack(Stack):
     ----------
     part : Convolutional
         Its parameters.
-    hidden_layer_sizes : tuple of int
-        Widths of the encoder's dense layers.
-    activation : str
-        Activation between all layers.
+    *layers : tuple
+        Parameters of `Stack`.
     """
 
     is_linear = False
 
-    def __init__(self, part, hidden_layer_sizes, activation):
-        super().__init__(hidden_layer_sizes, activation)
+    def __init__(self, part, *layers):
+        super().__init__(*layers)
         self.part = part
         self.image_shape = full_shape(part.image_shape)
 
@@ -287,7 +282,7 @@ class ConvolutionalStack(Stack):
         ]
         return max([*images, *self.hidden_layer_sizes])
 
-    def build(self, n_features, n_components, n_code_outputs, *, zero_start, seed):
+    def build(self, n_features, n_components, n_code_outputs):
         """Build encoder and decoder without drawing their weights: see `DenseStack.build`."""
         part, sizes = self.part, self.hidden_layer_sizes
         shared = (self.image_shape, tuple(part.channels), part.kernel_size)
@@ -313,22 +308,28 @@ class Factory:
     ----------
     function : callable
         ``(n_features, n_components) -> (encoder, decoder)``.
+    zero_start : bool
+        Whether encoder and decoder are to give zero before training.
+    seed : int
+        Of torch's global state while they are made.
     """
 
     is_linear = False
     widest = 0
 
-    def __init__(self, function):
+    def __init__(self, function, zero_start, seed):
         self.function = function
+        self.zero_start = zero_start
+        self.seed = seed
 
-    def build(self, n_features, n_components, n_code_outputs, *, zero_start, seed):
+    def build(self, n_features, n_components, n_code_outputs):
         """Build encoder and decoder: see `DenseStack.build`."""
-        with global_state_guard(seed):
+        with global_state_guard(self.seed):
             encoder, decoder = self._call(n_features, n_components)
             if n_code_outputs != n_components:
                 # a VAE's encoder has a mean and a variance for each component
                 encoder, _ = self._call(n_features, n_code_outputs)
-        if zero_start:
+        if self.zero_start:
             encoder, decoder = ZeroStart(encoder, n_code_outputs), ZeroStart(decoder, n_features)
         return encoder, decoder
 
@@ -342,7 +343,7 @@ class Factory:
             )
         return copy.deepcopy(modules)
 
-    def draw(self, modules, generator, *, zero_start):
+    def draw(self, modules, generator):
         """Leave the weights as the user's modules drew them."""
 
 
@@ -352,7 +353,7 @@ def make_architecture(config):
     Parameters
     ----------
     config : dict
-        With "architecture", "hidden_layer_sizes" and "activation".
+        Configuration of a fit.
 
     Returns
     -------
@@ -360,12 +361,12 @@ def make_architecture(config):
         The architecture.
     """
     architecture = config["architecture"]
-    layers = config["hidden_layer_sizes"], config["activation"]
+    layers = config["hidden_layer_sizes"], config["activation"], config["linear"]
     if isinstance(architecture, str):
         return DenseStack(*layers)
     if isinstance(architecture, Convolutional):
         return ConvolutionalStack(architecture, *layers)
-    return Factory(architecture)
+    return Factory(architecture, config["linear"], config["seed"])
 
 
 def build_branches(config, n_code_outputs):
@@ -384,11 +385,7 @@ def build_branches(config, n_code_outputs):
         The modules.
     """
     return make_architecture(config).build(
-        config["n_features"],
-        config["n_components"],
-        n_code_outputs,
-        zero_start=config["linear"],
-        seed=config["seed"],
+        config["n_features"], config["n_components"], n_code_outputs
     )
 
 
@@ -404,8 +401,7 @@ def draw_branches(network, config, generator):
     generator : torch.Generator
         Source of the draws.
     """
-    branches = network.encoder, network.decoder
-    make_architecture(config).draw(branches, generator, zero_start=config["linear"])
+    make_architecture(config).draw((network.encoder, network.decoder), generator)
 
 
 def numbers_per_row(config):

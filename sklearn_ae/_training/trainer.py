@@ -9,6 +9,7 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae._training.batches import IndexBatches, Part
+from sklearn_ae._training.device import MOST_ROWS
 from sklearn_ae._training.net import StopTraining, TrainingNet
 from sklearn_ae._training.optimizer import DecayedAdam
 from sklearn_ae._training.seeds import global_state_guard, make_generator
@@ -75,7 +76,7 @@ class Settings:
     on_epoch: object = None
     foreign: bool = False
     first_epoch: int = 0
-    validation_batch_size: int = 4096
+    validation_batch_size: int = MOST_ROWS
 
     @property
     def capturable(self):

@@ -7,12 +7,11 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from sklearn_ae.display._estimators import (
-    IMAGE_SHAPE_NEEDED,
     check_methods,
     count_components,
     decode,
     encode,
-    image_shape_of,
+    needed_image_shape,
 )
 from sklearn_ae.display._images import as_rows, check_image_shape, draw_montage, require_matplotlib
 
@@ -188,9 +187,7 @@ class DictionaryDisplay:
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_methods(estimator, "inverse_transform")
-        image_shape = image_shape_of(estimator) if image_shape is None else image_shape
-        if image_shape is None:
-            raise ValueError(IMAGE_SHAPE_NEEDED)
+        image_shape = needed_image_shape(estimator, image_shape)
         n_components = count_components(estimator)
         decoded = decode(estimator, np.eye(n_components + 1, n_components, k=-1))
         mean_code = None if X is None else np.abs(encode(estimator, X)).mean(axis=0)

@@ -5,11 +5,6 @@ from scipy.stats import norm
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-IMAGE_SHAPE_NEEDED = (
-    "image_shape is needed, (height, width) or (channels, height, width): the estimator has no "
-    "architecture with one."
-)
-
 
 def check_methods(estimator, *methods):
     """Raise unless an estimator is fitted and has some methods."""
@@ -37,6 +32,17 @@ def image_shape_of(estimator):
     """Image shape of an estimator's architecture, or None."""
     architecture = getattr(final_estimator(estimator), "architecture", None)
     return getattr(architecture, "image_shape", None)
+
+
+def needed_image_shape(estimator, image_shape):
+    """The image shape that is given, or that of the architecture; raise where there is none."""
+    image_shape = image_shape_of(estimator) if image_shape is None else image_shape
+    if image_shape is None:
+        raise ValueError(
+            "image_shape is needed, (height, width) or (channels, height, width): the estimator "
+            "has no architecture with one."
+        )
+    return image_shape
 
 
 def count_components(estimator):

@@ -6,15 +6,14 @@ import numpy as np
 from sklearn.utils import check_scalar
 
 from sklearn_ae.display._estimators import (
-    IMAGE_SHAPE_NEEDED,
     check_components,
     check_methods,
     check_quantile_range,
     count_components,
     decode,
     encode,
-    image_shape_of,
     is_variational,
+    needed_image_shape,
     prior_quantiles,
 )
 from sklearn_ae.display._images import draw_montage, require_matplotlib
@@ -169,9 +168,7 @@ class LatentTraversalDisplay:
         check_methods(estimator, "transform", "inverse_transform")
         check_scalar(n_steps, "n_steps", Integral, min_val=2)
         low, high = check_quantile_range(quantile_range)
-        image_shape = image_shape_of(estimator) if image_shape is None else image_shape
-        if image_shape is None:
-            raise ValueError(IMAGE_SHAPE_NEEDED)
+        image_shape = needed_image_shape(estimator, image_shape)
         probabilities = np.linspace(low, high, n_steps)
         if X is not None:
             codes = encode(estimator, X)

@@ -292,12 +292,17 @@ def test_interrupt_ends_the_process_and_leaves_no_files(iris, tmp_path, monkeypa
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     from sklearn.preprocessing import FunctionTransformer
 
+    # a shell starts what it runs in the background with the signal ignored
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(5, signal.raise_signal, [signal.SIGINT])
     timer.start()
     start = time.perf_counter()
-    with pytest.raises(KeyboardInterrupt):
-        compare(iris[0], reducers={"slow": FunctionTransformer(sleep_forever)}, verbose=0)
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            compare(iris[0], reducers={"slow": FunctionTransformer(sleep_forever)}, verbose=0)
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert time.perf_counter() - start < 60
     assert list(tmp_path.iterdir()) == []
 
