@@ -19,12 +19,13 @@ _SUBMODULES = (
 )
 _HOMES = {
     "Autoencoder": "sklearn_ae._autoencoder",
+    "AutoencoderDetector": "sklearn_ae._detector",
     "Denoiser": "sklearn_ae._denoiser",
     "VariationalAutoencoder": "sklearn_ae._variational",
     "compare": "sklearn_ae.comparison",
 }
 
-__all__ = ["Autoencoder", "Denoiser", "VariationalAutoencoder", "compare"]
+__all__ = ["Autoencoder", "AutoencoderDetector", "Denoiser", "VariationalAutoencoder", "compare"]
 
 
 def __getattr__(name):

@@ -8,12 +8,10 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from sklearn_ae._mixins import FittedNetworkMixin
+from sklearn_ae._mixins import FittedNetworkMixin, PackageMixin
 from sklearn_ae._parameters import PARTS, check_sizes
 from sklearn_ae._state import (
     Frame,
-    add_format,
-    check_format,
     load_arrays,
     optimizer_arrays,
     optimizer_tensors,
@@ -67,45 +65,8 @@ FEWEST_ROWS_TO_TRAIN = 20
 OF_ONE_KIND = ("explained_variance_", "noise_variance_", "sparsity_")
 
 
-class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
+class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, PackageMixin, BaseEstimator):
     """Template of `fit` and `partial_fit`; a subclass says what is built and minimised."""
-
-    _doc_link_module = "sklearn_ae"
-    _doc_link_template = (
-        "https://sklearn-ae.readthedocs.io/en/stable/api/generated/"
-        "{estimator_module}.{estimator_name}.html"
-    )
-
-    def _doc_link_url_param_generator(self):
-        return {"estimator_module": "sklearn_ae", "estimator_name": type(self).__name__}
-
-    def set_params(self, **params):
-        """Set parameters of the estimator, and of its parts as ``part__name``.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is unknown, or belongs to a part that is a string or None.
-        """
-        for name in params:
-            part, nested, inner = name.partition("__")
-            held = params.get(part, getattr(self, part, None))
-            if nested and part in self._parameter_constraints and not hasattr(held, "set_params"):
-                raise ValueError(
-                    f"{name} cannot be set because {part}={held!r} has no parameters; pass an "
-                    f"instance as {part} to set {inner!r}."
-                )
-        return super().set_params(**params)
 
     # ------------------------------------------------------------------ for subclasses
 
@@ -521,12 +482,6 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator
         return None if arrays is None else optimizer_tensors(arrays)
 
     # ------------------------------------------------------------------ state
-
-    def __getstate__(self):
-        return add_format(super().__getstate__())
-
-    def __setstate__(self, state):
-        super().__setstate__(check_format(state, type(self).__name__))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_weights")

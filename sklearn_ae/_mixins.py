@@ -10,13 +10,67 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ae._state import Frame, cached_module, load_arrays, runtime_of
+from sklearn_ae._state import (
+    Frame,
+    add_format,
+    cached_module,
+    check_format,
+    load_arrays,
+    runtime_of,
+)
 from sklearn_ae._training import in_chunks, make_generator, resolve_device, supports_float64
 from sklearn_ae.architectures import has_positions, image_shape_of, numbers_per_row
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._pca_start import scale_rows
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import check_sample_weight, in_one_line
+
+
+class PackageMixin:
+    """Of every estimator: parts' parameters, a link to its page, versions in what is saved."""
+
+    _doc_link_module = "sklearn_ae"
+    _doc_link_template = (
+        "https://sklearn-ae.readthedocs.io/en/stable/api/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    def _doc_link_url_param_generator(self):
+        return {"estimator_module": "sklearn_ae", "estimator_name": type(self).__name__}
+
+    def set_params(self, **params):
+        """Set parameters of the estimator, and of its parts as ``part__name``.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unknown, or belongs to a part that is a string or None.
+        """
+        for name in params:
+            part, nested, inner = name.partition("__")
+            held = params.get(part, getattr(self, part, None))
+            if nested and part in self._parameter_constraints and not hasattr(held, "set_params"):
+                raise ValueError(
+                    f"{name} cannot be set because {part}={held!r} has no parameters; pass an "
+                    f"instance as {part} to set {inner!r}."
+                )
+        return super().set_params(**params)
+
+    def __getstate__(self):
+        return add_format(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(check_format(state, type(self).__name__))
 
 
 class FittedNetworkMixin:
@@ -274,6 +328,51 @@ class ReconstructionMixin:
 
         (output,) = self._map_rows(X, function)
         return self._data_from_network(output)
+
+    def _errors_and_codes(self, X):
+        """What is left over of each row, in the units of the data, and its code."""
+
+        def function(task, x):
+            code, _ = task.network.encode(x)
+            return code, task.expected(task.network.decode(code))
+
+        code, output = self._map_rows(X, function)
+        return X - self._data_from_network(output), self._code_to_user(code)
+
+    def _pull_back(self, X, weigh):
+        """Gradient over the rows of a function of their errors and codes.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Validated rows.
+        weigh : callable
+            From errors and codes to the function's gradients over these.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The gradients, in the units of the data.
+        """
+        scale = 1.0 if self._config["bounded"] else self.scale_
+        # the map from the network's codes to the user's is affine
+        unit = self._code_to_user(np.eye(self.n_components_))
+        unit = unit - self._code_to_user(np.zeros((1, self.n_components_)))
+
+        def function(task, x):
+            with torch.enable_grad():
+                x = x.clone().requires_grad_()
+                code, _ = task.network.encode(x)
+                error = x - task.expected(task.network.decode(code))
+            found = (tensor.detach().cpu().double().numpy() for tensor in (error, code))
+            errors, codes = found
+            over_errors, over_codes = weigh(errors * scale, self._code_to_user(codes))
+            over = over_errors, over_codes @ unit.T / scale
+            over = [torch.from_numpy(values).to(x) for values in over]
+            return torch.autograd.grad([error, code], x, over)
+
+        (gradient,) = self._map_rows(X, function)
+        return gradient
 
     def reconstruction_error(self, X):
         """Error of each row, in the units of the data.

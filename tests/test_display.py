@@ -7,21 +7,32 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 from scipy.sparse import csr_array, csr_matrix
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.covariance import EllipticEnvelope
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.manifold import TSNE
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 
-from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder, display
+from sklearn_ae import (
+    Autoencoder,
+    AutoencoderDetector,
+    Denoiser,
+    VariationalAutoencoder,
+    display,
+)
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.display import (
+    AnomalyScoreDisplay,
     DictionaryDisplay,
+    FeatureAnomalyDisplay,
     LatentManifoldDisplay,
     LatentSpaceDisplay,
     LatentTraversalDisplay,
@@ -733,3 +744,72 @@ def test_legend_below_a_single_map_is_not_cut_off():
     (legend,) = figure.legends
     assert figure.bbox.x0 <= legend.get_window_extent().x0
     assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
+# Anomalies
+
+
+@pytest.fixture(scope="module")
+def detector():
+    frame = load_wine(as_frame=True).data
+    estimator = Autoencoder(4, max_iter=0)
+    return AutoencoderDetector(estimator, standardize=True, random_state=0).fit(frame), frame
+
+
+def test_anomaly_scores_and_threshold_are_drawn(detector):
+    fitted, frame = detector
+    display = AnomalyScoreDisplay.from_estimator(fitted, frame, bins=15)
+    assert display.threshold_line_.get_xdata()[0] == fitted.offset_
+    (bars,) = display.bars_
+    heights = [bar.get_height() for bar in bars]
+    expected, _ = np.histogram(fitted.score_samples(frame), 15)
+    assert heights == expected.tolist()
+    n_below = np.sum(fitted.predict(frame) == -1)
+    assert f"{n_below} of 178 below" in display.threshold_line_.get_label()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: IsolationForest(random_state=0),
+        lambda: make_pipeline(StandardScaler(), AutoencoderDetector(Autoencoder(max_iter=0))),
+        lambda: EllipticEnvelope(random_state=0),
+    ],
+)
+def test_anomaly_scores_of_other_detectors(make):
+    X, y = load_wine(return_X_y=True)
+    display = AnomalyScoreDisplay.from_estimator(make().fit(X), X, y)
+    assert [text.get_text() for text in display.ax_.get_legend().get_texts()][:3] == [
+        "0", "1", "2"
+    ]  # fmt: skip
+    areas = [sum(bar.get_height() * bar.get_width() for bar in bars) for bars in display.bars_]
+    assert_allclose(areas, 1)
+
+
+def test_features_of_a_row_are_drawn_with_their_names_and_values(detector):
+    fitted, frame = detector
+    row = frame.iloc[[3]].copy()
+    row["alcohol"] += 20
+    display = FeatureAnomalyDisplay.from_estimator(fitted, row, max_features=4)
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert len(labels) == len(display.bars_) == 4
+    assert labels[0] == f"alcohol = {row['alcohol'].iloc[0]:.4g}"
+    contributions = np.sort(np.asarray(fitted.score_features(row))[0])[::-1]
+    assert_allclose([bar.get_width() for bar in display.bars_], contributions[:4])
+    several = FeatureAnomalyDisplay.from_estimator(fitted, frame, anomaly_score="standardized")
+    assert len(several.bars_) == 10 and "=" not in several.ax_.get_yticklabels()[0].get_text()
+
+
+def test_bad_input_of_anomaly_displays_raises_one_line(detector):
+    _, frame = detector
+    with pytest.raises(TypeError, match="should have score_features; IsolationForest has no"):
+        FeatureAnomalyDisplay.from_estimator(IsolationForest().fit(frame), frame)
+    with pytest.raises(TypeError, match="should have score_samples; Autoencoder has no"):
+        AnomalyScoreDisplay.from_estimator(Autoencoder(max_iter=0).fit(frame), frame)
+    with pytest.raises(ValueError, match=r"one entry for each feature; got .* 2 names"):
+        FeatureAnomalyDisplay([1.0, 2.0, 3.0], ["a", "b"]).plot()
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        AnomalyScoreDisplay([1.0, 2.0], 0.0, labels=[1]).plot()
+    assert AnomalyScoreDisplay([1.0, 2.0], 0.0).plot(hist_kwargs={"color": "C2"}).ax_ is not None
+    with pytest.raises(NotFittedError):
+        AnomalyScoreDisplay.from_estimator(AutoencoderDetector(), frame)

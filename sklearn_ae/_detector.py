@@ -1,0 +1,611 @@
+"""The outlier detector."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ae._anomaly_scores import (
+    CURVATURE_DRAWS,
+    MAD_TO_STD,
+    AnomalyScores,
+    core_of,
+)
+from sklearn_ae._autoencoder import Autoencoder
+from sklearn_ae._mixins import PackageMixin
+from sklearn_ae._parameters import TRAINING_CONSTRAINTS
+from sklearn_ae._state import restore_on_failure
+from sklearn_ae._training import in_chunks
+from sklearn_ae._variational import VariationalAutoencoder
+from sklearn_ae.utils._images import flatten_images
+from sklearn_ae.utils._seeds import draw_seed, seed_for
+from sklearn_ae.utils._sklearn import (
+    Interval,
+    StrOptions,
+    container_like,
+    fit_context,
+    in_one_line,
+)
+
+# Share of the variance that the default autoencoder's code has at the start.
+CODE_VARIANCE = 0.9
+# Rows that the threshold "auto" is taken from: a share, or this many up to a larger share.
+THRESHOLD_FRACTION = 0.1
+THRESHOLD_ROWS = 50
+LARGEST_THRESHOLD_FRACTION = 0.2
+# With fewer rows it is taken from all.
+FEWEST_ROWS_TO_HOLD_OUT = 50
+# Deviations below the median where the threshold "auto" lies.
+THRESHOLD_DEVIATIONS = 3.0
+# With fewer rows there are no quarters to leave out.
+FEWEST_ROWS_TO_TRIM = 8
+SCORES = (
+    "auto",
+    "reconstruction",
+    "standardized",
+    "mahalanobis",
+    "latent",
+    "likelihood",
+    "neighbors",
+)
+
+
+class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
+    r"""Outlier detector built from an autoencoder.
+
+    A row is anomalous where the autoencoder leaves much of it over, or where its code lies apart
+    from the others. With :math:`e = x - \hat x` and the code :math:`z`, side by side
+    :math:`v = (e, z)`, the score "auto" is
+
+    .. math::
+        -\tfrac{1}{2} \log\big(1 + e^{\ell_1}\big) - \tfrac{1}{2} \log\big(1 + e^{\ell_2}\big),
+        \quad \ell_i = \frac{\log d_i - m_i}{s_i},
+
+    with :math:`d_1 = (v - \mu)^\top \Sigma^{-1} (v - \mu)` for centre and shrunk covariance [1]_
+    of the training rows' :math:`v`, :math:`d_2` the distance to the k-th nearest of these, and
+    :math:`m_i, s_i` median and spread of :math:`\log d_i` over the training rows. The first finds
+    what breaks the relations between features, the second what lies in a gap; what is far by one
+    of them is not made up for by the other.
+
+    Parameters
+    ----------
+    estimator : Autoencoder, VariationalAutoencoder, FrozenEstimator or None, default=None
+        What gives reconstructions and codes; a copy is fitted, dense or convolutional. None is
+        ``Autoencoder(n_components=0.9)``: as many components as hold nine tenths of the
+        variance. ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
+        neighbours and threshold are learnt.
+
+    anomaly_score : {"auto", "reconstruction", "standardized", "mahalanobis", "latent", \
+            "likelihood", "neighbors"}, default="auto"
+        What `score_samples` is minus of:
+
+        - "reconstruction": squared error, the sum over features.
+        - "standardized": the same with each feature's error over its own spread.
+        - "mahalanobis": squared Mahalanobis distance of error and code together, under their
+          shrunk covariance.
+        - "latent": squared Mahalanobis distance of the code alone.
+        - "likelihood": minus the importance-weighted bound on the log-likelihood; only for a
+          `VariationalAutoencoder`.
+        - "neighbors": distance of error and code together to the k-th nearest training row.
+        - "auto": "mahalanobis" and "neighbors" together, as the formula says.
+
+    contamination : "auto" or float, default="auto"
+        Share of outliers in the training data; `offset_` is that quantile of the training
+        rows' scores. "auto" puts it three deviations below the median of rows that are held
+        out for that, ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more,
+        but at most a fifth. With fewer than 50 rows it takes all.
+
+    robust : "auto" or bool, default="auto"
+        Whether the training data may hold outliers: the autoencoder, spreads, covariance and
+        neighbours then come from the three quarters of the rows that lie closest to each
+        other. "auto" does so from 8 rows on. False takes all, for training data known to be
+        clean.
+
+    standardize : "auto" or bool, default="auto"
+        Whether features are centred and divided by their standard deviation first. "auto" does
+        so where ``estimator`` is None; one that is given gets the rows as they are.
+
+    n_neighbors : int, default=5
+        Which neighbour the scores "neighbors" and "auto" take the distance to. Of more than
+        10000 training rows, that many are drawn to be neighbours.
+
+    calibration_fraction : float, default=0.0
+        Share of the rows given to `fit` that is used for nothing but calibration, see
+        `calibrate`; 0 is none.
+
+    false_positive_rate : float, default=0.05
+        Share of normal rows that `predict` flags at most, on average over calibrations, once
+        the detector is calibrated [2]_.
+
+    device : str, default="auto"
+        Device of the default estimator: "auto", "cpu", "cuda" or any name torch knows. One that
+        is given has its own.
+
+    precision : {"float32", "bfloat16"}, default="float32"
+        Arithmetic of training, for the default estimator.
+
+    random_state : int, RandomState instance or None, default=None
+        Controls what is held out and drawn, and the training of the estimator unless that has a
+        ``random_state`` of its own. Pass an int for identical results across calls.
+
+    verbose : int, default=0
+        Verbosity of the default estimator.
+
+    Attributes
+    ----------
+    estimator_ : Autoencoder or VariationalAutoencoder
+        The fitted autoencoder.
+
+    offset_ : float
+        Threshold: rows with a lower score are outliers.
+
+    robust_ : bool
+        Whether a quarter of the rows was left out.
+
+    calibration_scores_ : ndarray of shape (n_calibration,)
+        Scores of the calibration rows in rising order; only after calibration.
+
+    mean_, scale_ : ndarray of shape (n_features,)
+        Centre and divisor of the features; zero and one without ``standardize``.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where ``X`` has such that are all strings.
+
+    See Also
+    --------
+    Autoencoder : The default estimator.
+    VariationalAutoencoder : Has the score "likelihood".
+    sklearn.ensemble.IsolationForest : Splits features one by one.
+    sklearn.neighbors.LocalOutlierFactor : Compares densities of neighbours.
+
+    Notes
+    -----
+    A robust fit standardises, and takes the covariance of all rows; three times it takes that of
+    the closest three quarters of the rows by their Mahalanobis distance; the rows that stay are
+    the closest by that distance and the one to a neighbour together. The network sees these only,
+    so it does not learn to reconstruct what is rare.
+
+    References
+    ----------
+    .. [1] O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance
+       matrices", Journal of Multivariate Analysis 88, 2004,
+       :doi:`10.1016/S0047-259X(03)00096-4`.
+    .. [2] S. Bates, E. Candès, L. Lei, Y. Romano and M. Sesia, "Testing for outliers with
+       conformal p-values", 2021, :doi:`10.48550/arXiv.2104.08279`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn_ae import Autoencoder, AutoencoderDetector
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> detector = AutoencoderDetector(Autoencoder(5, max_iter=0), standardize=True)
+    >>> detector.fit(X).predict(X).shape
+    (569,)
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "estimator": [Autoencoder, VariationalAutoencoder, FrozenEstimator, None],
+        "anomaly_score": [StrOptions(set(SCORES))],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "robust": [StrOptions({"auto"}), "boolean"],
+        "standardize": [StrOptions({"auto"}), "boolean"],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
+        "false_positive_rate": [Interval(Real, 0, 1, closed="neither")],
+        **{
+            name: TRAINING_CONSTRAINTS[name]
+            for name in ("device", "precision", "random_state", "verbose")
+        },
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        anomaly_score="auto",
+        contamination="auto",
+        robust="auto",
+        standardize="auto",
+        n_neighbors=5,
+        calibration_fraction=0.0,
+        false_positive_rate=0.05,
+        device="auto",
+        precision="float32",
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.anomaly_score = anomaly_score
+        self.contamination = contamination
+        self.robust = robust
+        self.standardize = standardize
+        self.n_neighbors = n_neighbors
+        self.calibration_fraction = calibration_fraction
+        self.false_positive_rate = false_positive_rate
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @restore_on_failure
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit the autoencoder and learn what its errors and codes look like.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, with or without outliers. With an estimator for images also of shape
+            (n_samples, channels, height, width) or, with one channel, (n_samples, height, width).
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` has missing or infinite values or fewer than two rows, if a score is asked
+            for that the estimator does not have, or if there are too few rows for calibration.
+        """
+        estimator = self._new_estimator()
+        self._check_score(self.anomaly_score, estimator)
+        seed = draw_seed(self.random_state)
+        rows = self._rows(X, reset=True)
+        train, held_out, calibration = self._split(len(rows), seed)
+        learnt = rows[train]
+        self.robust_ = len(learnt) >= FEWEST_ROWS_TO_TRIM if self.robust == "auto" else self.robust
+        core = self._core(learnt, seed)
+        self._learn_scale(learnt, core)
+        scaled = self._scaled(learnt)
+        self.estimator_ = self._fit_estimator(estimator, scaled[core], seed)
+        errors, codes = self.estimator_._errors_and_codes(scaled)
+        spread = scaled[core].std(axis=0)
+        self._scores = AnomalyScores(
+            errors, codes, spread, core, self.n_neighbors, seed_for("neighbors", seed)
+        )
+        self._curvature = self._learn_curvature(scaled[core], seed)
+        self._forget_calibration()
+        if self.contamination == "auto":
+            scores = self._score_rows(rows[held_out], self.anomaly_score)
+            median = np.median(scores)
+            deviation = MAD_TO_STD * np.median(np.abs(scores - median))
+            self.offset_ = float(median - THRESHOLD_DEVIATIONS * deviation)
+        else:
+            scores = self._score_rows(rows[~calibration], self.anomaly_score)
+            self.offset_ = float(np.percentile(scores, 100 * self.contamination))
+        if calibration.any():
+            self._calibrate(rows[calibration])
+        return self
+
+    def score_samples(self, X, anomaly_score=None):
+        """Score of each row, the higher the more normal.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, or images as in `fit`.
+
+        anomaly_score : str or None, default=None
+            Another score of the same fit; None is the parameter of that name. `offset_` belongs
+            to that parameter's.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Scores, float64.
+
+        Raises
+        ------
+        ValueError
+            If the estimator does not have that score.
+        """
+        check_is_fitted(self)
+        score = self.anomaly_score if anomaly_score is None else anomaly_score
+        self._check_score(score, self.estimator_)
+        return self._score_rows(self._rows(X), score)
+
+    def decision_function(self, X):
+        """Score of each row less the threshold; negative for outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, or images as in `fit`.
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,)
+            ``score_samples(X) - offset_``.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Tell outliers from normal rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, or images as in `fit`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            -1 for outliers, 1 for the others.
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def score_features(self, X, anomaly_score=None):
+        r"""Which features make a row anomalous, the higher the more.
+
+        For "reconstruction" and "standardized" it is each feature's term: these add up to minus
+        the score. For the others it is
+
+        .. math::
+            \frac{(J^\top \Sigma^{-1} (v - \mu))_j^2}{(J^\top \Sigma^{-1} J)_{jj}},
+
+        with :math:`J` the derivative of :math:`v` over the row: by how much the squared
+        Mahalanobis distance would fall, to second order, were feature j alone what the others
+        suggest. That does not add up to the score. The denominator is a mean over training rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, or images as in `fit`.
+
+        anomaly_score : str or None, default=None
+            The score to be explained; None is the parameter of that name.
+
+        Returns
+        -------
+        contributions : ndarray or data frame of shape (n_samples, n_features)
+            Not negative; a data frame where ``X`` is one.
+        """
+        check_is_fitted(self)
+        score = self.anomaly_score if anomaly_score is None else anomaly_score
+        self._check_score(score, self.estimator_)
+        rows = self._scaled(self._rows(X))
+        if score in ("reconstruction", "standardized"):
+            errors, _ = self.estimator_._errors_and_codes(rows)
+            spread = self._scores.spread if score == "standardized" else 1.0
+            return container_like(X, (errors / spread) ** 2)
+        covariance = self._scores.covariance
+
+        def weigh(errors, codes):
+            joined = np.hstack([errors, codes]) - covariance.center
+            weights = covariance.scaled(joined, -1)
+            return np.hsplit(weights, [errors.shape[1]])
+
+        gradient = self.estimator_._pull_back(rows, weigh)
+        return container_like(X, gradient**2 / self._curvature)
+
+    # ------------------------------------------------------------------ calibration
+
+    @restore_on_failure
+    def calibrate(self, X_cal):
+        """Set the threshold so that ``false_positive_rate`` of normal rows are flagged.
+
+        Parameters
+        ----------
+        X_cal : array-like of shape (n_calibration, n_features)
+            Normal rows that `fit` did not see.
+
+        Returns
+        -------
+        self : object
+            The detector, with another ``offset_``.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer rows than ``1 / false_positive_rate - 1``.
+
+        Notes
+        -----
+        With n calibration rows, `predict` flags what scores below the
+        ``floor(false_positive_rate * (n + 1))``-th smallest of their scores. If they and a new
+        row are exchangeable, the probability that this one is flagged, over calibrations, is at
+        most ``false_positive_rate``: split conformal prediction.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        return self._calibrate(self._rows(X_cal))
+
+    def p_values(self, X):
+        """Share of normal rows that would score as low, by the calibration rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, or images as in `fit`.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,)
+            ``(1 + #{calibration scores <= score}) / (n_calibration + 1)``.
+
+        Raises
+        ------
+        ValueError
+            If the detector is not calibrated.
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "calibration_scores_"):
+            raise ValueError(
+                "p_values needs calibration rows: call calibrate(X_cal), or set "
+                "calibration_fraction before fit."
+            )
+        scores = self.score_samples(X)
+        below = np.searchsorted(self.calibration_scores_, scores, side="right")
+        return (1 + below) / (len(self.calibration_scores_) + 1)
+
+    def _calibrate(self, rows):
+        rank = self._calibration_rank(len(rows))
+        self.calibration_scores_ = np.sort(self._score_rows(rows, self.anomaly_score))
+        self.offset_ = float(self.calibration_scores_[rank - 1])
+        return self
+
+    def _calibration_rank(self, n_rows):
+        """Which of the sorted scores is the threshold."""
+        # 0.05 * 20 is to be 1, not a little less
+        rank = math.floor(self.false_positive_rate * (n_rows + 1) * (1 + 1e-12))
+        if rank < 1:
+            raise ValueError(
+                f"false_positive_rate={self.false_positive_rate} needs at least "
+                f"{math.ceil(1 / self.false_positive_rate * (1 - 1e-12)) - 1} calibration rows; "
+                f"got {n_rows}."
+            )
+        return rank
+
+    def _forget_calibration(self):
+        self.__dict__.pop("calibration_scores_", None)
+
+    # ------------------------------------------------------------------ parts of fit
+
+    def _new_estimator(self):
+        """The estimator that will be fitted, or the fitted one of a frozen estimator."""
+        if self.estimator is None:
+            return Autoencoder(
+                CODE_VARIANCE,
+                device=self.device,
+                precision=self.precision,
+                verbose=self.verbose,
+            )
+        if not isinstance(self.estimator, FrozenEstimator):
+            return clone(self.estimator)
+        fitted = self.estimator.estimator
+        if not isinstance(fitted, (Autoencoder, VariationalAutoencoder)):
+            raise TypeError(
+                "AutoencoderDetector needs an Autoencoder or a VariationalAutoencoder in the "
+                f"FrozenEstimator; got {in_one_line(fitted)}."
+            )
+        check_is_fitted(fitted)
+        return fitted
+
+    def _fit_estimator(self, estimator, rows, seed):
+        if isinstance(self.estimator, FrozenEstimator):
+            if rows.shape[1] != estimator.n_features_in_:
+                raise ValueError(
+                    f"X has {rows.shape[1]} features, but the frozen "
+                    f"{type(estimator).__name__} is expecting {estimator.n_features_in_} "
+                    "features as input."
+                )
+            return estimator
+        if estimator.random_state is None:
+            estimator.set_params(random_state=seed_for("estimator", seed) % 2**31)
+        return estimator.fit(rows)
+
+    @staticmethod
+    def _check_score(score, estimator):
+        if score not in SCORES:
+            raise ValueError(f"anomaly_score must be one of {list(SCORES)}; got {score!r}.")
+        if score == "likelihood" and not isinstance(estimator, VariationalAutoencoder):
+            raise ValueError(
+                "anomaly_score='likelihood' needs a VariationalAutoencoder as estimator; got "
+                f"{type(estimator).__name__}."
+            )
+
+    def _split(self, n_rows, seed):
+        """Which rows are learnt from, give the threshold, and calibrate."""
+        order = np.random.default_rng(seed_for("split", seed)).permutation(n_rows)
+        n_calibration = round(self.calibration_fraction * n_rows)
+        if self.calibration_fraction:
+            self._calibration_rank(n_calibration)
+        n_left = n_rows - n_calibration
+        if n_left < 2:
+            raise ValueError(
+                f"calibration_fraction={self.calibration_fraction} leaves {n_left} of {n_rows} "
+                "rows to learn from; at least 2 are needed."
+            )
+        parts = np.zeros((3, n_rows), dtype=bool)
+        parts[2, order[:n_calibration]] = True
+        n_held_out = 0
+        if self.contamination == "auto" and n_left >= FEWEST_ROWS_TO_HOLD_OUT:
+            most = LARGEST_THRESHOLD_FRACTION * n_left
+            n_held_out = round(max(THRESHOLD_FRACTION * n_left, min(THRESHOLD_ROWS, most)))
+        parts[1, order[n_calibration : n_calibration + n_held_out]] = True
+        parts[0] = ~(parts[1] | parts[2])
+        if not n_held_out:
+            parts[1] = parts[0]
+        return parts
+
+    def _core(self, rows, seed):
+        """Which rows are learnt from."""
+        if not self.robust_:
+            return np.ones(len(rows), dtype=bool)
+        mean, scale = _mean_and_scale(rows)
+        return core_of((rows - mean) / scale, self.n_neighbors, seed_for("core", seed))
+
+    def _learn_scale(self, rows, core):
+        n_features = rows.shape[1]
+        self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
+        if self.standardize is True or (self.standardize == "auto" and self.estimator is None):
+            self.mean_, scale = _mean_and_scale(rows[core])
+            _, of_all = _mean_and_scale(rows)
+            # constant in the core only: what leaves the constant is rare, not huge
+            constant = np.ptp(rows[core], axis=0) == 0
+            self.scale_ = np.where(constant, of_all, scale)
+
+    def _learn_curvature(self, rows, seed):
+        """Second derivative of the squared distance over each feature, a mean over rows."""
+        rng = np.random.default_rng(seed_for("curvature", seed))
+        rows = rows[rng.integers(len(rows), size=CURVATURE_DRAWS)]
+        covariance = self._scores.covariance
+
+        def weigh(errors, codes):
+            n_columns = errors.shape[1] + codes.shape[1]
+            signs = rng.choice([-1.0, 1.0], size=(len(errors), n_columns))
+            return np.hsplit(covariance.scaled(signs, -0.5), [errors.shape[1]])
+
+        # E (J' S^(-1/2) r)_j^2 over random signs r is (J' S^(-1) J)_jj
+        squares = self.estimator_._pull_back(rows, weigh) ** 2
+        curvature = squares.mean(axis=0)
+        return np.maximum(curvature, 1e-12 * curvature.max(initial=0.0) + 1e-300)
+
+    # ------------------------------------------------------------------ rows
+
+    def _rows(self, X, reset=False):
+        """Validated rows, float64: a row's score must not depend on the rows beside it."""
+        estimator = self.estimator
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        image_shape = getattr(getattr(estimator, "architecture", None), "image_shape", None)
+        X, _ = flatten_images(X, image_shape)
+        return validate_data(
+            self, X, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1
+        )
+
+    def _scaled(self, rows):
+        return (rows - self.mean_) / self.scale_
+
+    def _score_rows(self, rows, score):
+        scores = np.empty(len(rows))
+
+        def chunk(start, stop):
+            scaled = self._scaled(rows[start:stop])
+            if score == "likelihood":
+                scores[start:stop] = self.estimator_.score_samples(scaled)
+                return
+            name = "neighbors_" if score == "neighbors" else score
+            found = self.estimator_._errors_and_codes(scaled)
+            scores[start:stop] = -getattr(self._scores, name)(*found)
+
+        in_chunks(chunk, len(rows), self.n_features_in_)
+        return scores
+
+
+def _mean_and_scale(rows):
+    """Mean and standard deviation of each feature; 1 where it is constant."""
+    constant = np.ptp(rows, axis=0) == 0
+    mean = np.where(constant, rows[0], rows.mean(axis=0))
+    return mean, np.where(constant, 1.0, rows.std(axis=0))

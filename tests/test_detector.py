@@ -1,0 +1,681 @@
+"""AutoencoderDetector: scores against closed forms, thresholds, guarantees, and bad input."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import kstest
+from sklearn.base import clone
+from sklearn.covariance import LedoitWolf
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser, VariationalAutoencoder
+from sklearn_ae import _anomaly_scores as anomaly_scores
+from sklearn_ae._anomaly_scores import LogScale, Neighbors, ShrunkCovariance
+from sklearn_ae._detector import SCORES
+from sklearn_ae.architectures import Convolutional
+
+SMALL = {"hidden_layer_sizes": (16,), "max_iter": 5, "random_state": 0}
+ADDITIVE = ("reconstruction", "standardized")
+WITHOUT_DENSITY = tuple(score for score in SCORES if score != "likelihood")
+
+
+@pytest.fixture(scope="module")
+def X():
+    return load_wine().data
+
+
+@pytest.fixture(scope="module")
+def contaminated():
+    """Digits of one class, and as many as a fifth of these of another one among them."""
+    data = load_digits()
+    normal = data.data[data.target == 0]
+    outliers = data.data[data.target == 1][: len(normal) // 5]
+    rows = np.vstack([normal, outliers])
+    return rows, np.repeat([0, 1], [len(normal), len(outliers)])
+
+
+def linear(n_components=4, **params):
+    """Detector whose autoencoder is PCA."""
+    estimator = Autoencoder(n_components, max_iter=0)
+    return AutoencoderDetector(
+        estimator, **{"random_state": 0, "robust": False, "contamination": 0.1, **params}
+    )
+
+
+def errors_and_codes(detector, X):
+    rows = (X - detector.mean_) / detector.scale_
+    codes = detector.estimator_.transform(rows)
+    return rows - detector.estimator_.inverse_transform(codes), codes
+
+
+# scikit-learn's suite
+
+
+@parametrize_with_checks(
+    [
+        AutoencoderDetector(),
+        AutoencoderDetector(Autoencoder(max_iter=0)),
+        AutoencoderDetector(Autoencoder(**SMALL), standardize=True, robust=False),
+        AutoencoderDetector(VariationalAutoencoder(**SMALL), anomaly_score="likelihood"),
+        AutoencoderDetector(Autoencoder(**SMALL), anomaly_score="standardized", robust=True),
+    ]
+)
+@pytest.mark.filterwarnings("ignore:The posterior collapsed:sklearn.exceptions.ConvergenceWarning")
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+# Covariance, neighbours, scale
+
+
+def test_covariance_is_ledoit_and_wolfs(X):
+    expected = LedoitWolf().fit(X)
+    covariance = ShrunkCovariance(X, 0)
+    assert_allclose(covariance.squared_distances(X), expected.mahalanobis(X), rtol=1e-8)
+    centred = X - X.mean(axis=0)
+    assert_allclose(
+        covariance.scaled(centred, -1), centred @ np.linalg.inv(expected.covariance_), atol=1e-9
+    )
+    assert_allclose(covariance.scaled(np.eye(13), 1), expected.covariance_, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_rows", [40, 400])
+def test_covariance_of_a_wide_table_shares_the_last_variance(n_rows, monkeypatch):
+    monkeypatch.setattr(anomaly_scores, "MOST_DIRECTIONS", 50)
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(n_rows, 120)) * np.repeat([10.0, 1.0], [20, 100])
+    expected = LedoitWolf().fit(rows)
+    covariance = ShrunkCovariance(rows, 0)
+    assert len(covariance.variances) == min(n_rows, 50)
+    found = covariance.scaled(np.eye(120), 1)
+    assert_allclose(np.trace(found), np.trace(expected.covariance_), rtol=1e-6)
+    strong = slice(0, 20)
+    assert_allclose(found[strong, strong], expected.covariance_[strong, strong], atol=0.02 * 100)
+    centred = rows - rows.mean(axis=0)
+    by_product = (centred * covariance.scaled(centred, -1)).sum(axis=1)
+    assert_allclose(covariance.squared_distances(rows), by_product, rtol=1e-8)
+
+
+def test_a_row_is_no_neighbour_of_its_own():
+    rows = np.random.default_rng(0).normal(size=(30, 4)) + 3
+    neighbors = Neighbors(rows, 5, 0)
+    expected = NearestNeighbors(n_neighbors=5).fit(rows).kneighbors()[0][:, -1]
+    assert_allclose(neighbors.distances(rows), expected, rtol=1e-6)
+    new = rows + 0.5
+    expected = NearestNeighbors(n_neighbors=5).fit(rows).kneighbors(new)[0][:, -1]
+    assert_allclose(neighbors.distances(new), expected, rtol=1e-6)
+
+
+def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch):
+    monkeypatch.setattr(anomaly_scores, "MOST_NEIGHBORS", 20)
+    rows = np.random.default_rng(0).normal(size=(100, 3))
+    first, second = Neighbors(rows, 5, 0), Neighbors(rows, 5, 0)
+    assert first.index.n_samples_fit_ == 20
+    assert_array_equal(first.distances(rows), second.distances(rows))
+
+
+@pytest.mark.parametrize("values", [np.zeros(5), np.ones(5), np.r_[np.zeros(4), 7.0]])
+def test_log_scale_of_equal_values_is_finite(values):
+    scaled = LogScale(values)(np.r_[values, 0.0, 1e300, np.inf])
+    assert np.isfinite(scaled).all()
+    assert np.diff(LogScale(values)(np.array([0.5, 1.0, 2.0, 1e6, 1e9]))).min() >= 0
+
+
+# Scores
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_scores_are_what_the_formulas_say(X, standardize):
+    detector = linear(standardize=standardize, n_neighbors=3).fit(X)
+    errors, codes = errors_and_codes(detector, X)
+    joined = np.hstack([errors, codes])
+    assert_allclose(-detector.score_samples(X, "reconstruction"), (errors**2).sum(axis=1))
+    spread = np.sqrt((errors**2).mean(axis=0))
+    assert_allclose(
+        -detector.score_samples(X, "standardized"), ((errors / spread) ** 2).sum(axis=1)
+    )
+    mahalanobis = LedoitWolf().fit(joined).mahalanobis(joined)
+    assert_allclose(-detector.score_samples(X, "mahalanobis"), mahalanobis, rtol=1e-6)
+    latent = LedoitWolf().fit(codes).mahalanobis(codes)
+    assert_allclose(-detector.score_samples(X, "latent"), latent, rtol=1e-6)
+    apart = NearestNeighbors(n_neighbors=3).fit(joined).kneighbors()[0][:, -1]
+    assert_allclose(-detector.score_samples(X, "neighbors"), apart, rtol=1e-6)
+    auto = 0
+    for distances in (mahalanobis, apart):
+        logarithms = np.log(distances)
+        centred = logarithms - np.median(logarithms)
+        scaled = centred / (1.4826 * np.median(np.abs(centred)))
+        auto = auto + np.log(1 + np.exp(scaled)) / 2
+    assert_allclose(-detector.score_samples(X, "auto"), auto, rtol=1e-5, atol=1e-6)
+
+
+def test_likelihood_is_the_bound_of_the_autoencoder(X):
+    rows = StandardScaler().fit_transform(X)
+    detector = AutoencoderDetector(
+        VariationalAutoencoder(3, max_iter=0), anomaly_score="likelihood", robust=False
+    ).fit(rows)
+    assert_allclose(detector.score_samples(rows), detector.estimator_.score_samples(rows))
+
+
+@pytest.mark.parametrize("score", WITHOUT_DENSITY)
+def test_every_score_finds_gross_outliers(score, X):
+    detector = AutoencoderDetector(Autoencoder(4, **SMALL), standardize=True, random_state=0)
+    detector.set_params(anomaly_score=score).fit(X)
+    far = X[:20] + 8 * X.std(axis=0) * np.random.default_rng(0).choice([-1, 1], (20, 13))
+    assert detector.score_samples(far).max() < np.median(detector.score_samples(X))
+
+
+@pytest.mark.parametrize("score", WITHOUT_DENSITY)
+def test_a_score_of_another_name_is_that_of_a_fit_of_that_name(score, X):
+    one = linear().fit(X).score_samples(X, score)
+    other = linear(anomaly_score=score).fit(X).score_samples(X)
+    assert_array_equal(one, other)
+
+
+def test_scores_are_float64_and_do_not_depend_on_other_rows(X):
+    detector = AutoencoderDetector(Autoencoder(4, **SMALL), random_state=0)
+    detector.fit(X.astype(np.float32))
+    rows = X.astype(np.float32)
+    scores = detector.score_samples(rows)
+    assert scores.dtype == np.float64
+    assert_allclose(detector.score_samples(rows[7:8]), scores[7:8], rtol=1e-9)
+    assert_allclose(detector.score_samples(rows[::-1])[::-1], scores, rtol=1e-9)
+
+
+def test_auto_finds_what_lies_in_a_gap():
+    # the middle of a ring: at the centre of all rows, but far from each
+    angles = np.random.default_rng(0).uniform(0, 2 * np.pi, 400)
+    ring = np.c_[np.cos(angles), np.sin(angles)]
+    ring = ring + 0.02 * np.random.default_rng(1).normal(size=ring.shape)
+    centre = np.zeros((1, 2))
+    detector = linear(2, robust=False).fit(ring)
+    assert detector.score_samples(centre)[0] < np.quantile(detector.score_samples(ring), 0.01)
+
+
+# Thresholds
+
+
+@pytest.mark.parametrize("contamination", [0.02, 0.1, 0.5])
+def test_contamination_is_a_quantile_of_the_training_scores(contamination, X):
+    detector = linear(contamination=contamination).fit(X)
+    scores = detector.score_samples(X)
+    assert detector.offset_ == np.percentile(scores, 100 * contamination)
+    assert_array_equal(detector.decision_function(X), scores - detector.offset_)
+    assert_array_equal(detector.predict(X), np.where(scores < detector.offset_, -1, 1))
+    assert abs(np.mean(detector.predict(X) == -1) - contamination) < 1 / len(X)
+
+
+def test_auto_threshold_is_three_deviations_below_the_median(X):
+    few = X[:49]
+    detector = linear(contamination="auto").fit(few)
+    scores = detector.score_samples(few)
+    median = np.median(scores)
+    assert_allclose(
+        detector.offset_, median - 3 * 1.4826 * np.median(np.abs(scores - median)), rtol=1e-12
+    )
+
+
+def test_auto_threshold_comes_from_rows_that_are_not_learnt_from(X):
+    detector = linear(contamination="auto").fit(X)
+    train, held_out, calibration = detector._split(len(X), _seed(0))
+    assert held_out.sum() == 36 and not calibration.any()
+    assert not (train & held_out).any() and (train | held_out).all()
+    changed = X.copy()
+    changed[held_out] += 1000
+    other = linear(contamination="auto").fit(changed)
+    assert_array_equal(detector.score_samples(X), other.score_samples(X))
+    assert other.offset_ < detector.offset_
+
+
+def _seed(random_state):
+    return int(np.random.RandomState(random_state).randint(2**31 - 1))
+
+
+def test_auto_threshold_flags_few_normal_rows():
+    data = load_breast_cancer()
+    benign = data.data[data.target == 1]
+    rng = np.random.default_rng(0)
+    shares = []
+    for seed in range(5):
+        order = rng.permutation(len(benign))
+        detector = AutoencoderDetector(
+            Autoencoder(0.9, max_iter=0), standardize=True, random_state=seed
+        ).fit(benign[order[:250]])
+        rest = benign[order[250:]], data.data[data.target == 0]
+        shares.append([np.mean(detector.predict(rows) == -1) for rows in rest])
+    benign_share, malignant_share = np.mean(shares, axis=0)
+    assert benign_share < 0.2 and malignant_share > 0.7
+
+
+def test_fit_predict_is_fit_and_predict(X):
+    detector = AutoencoderDetector(Autoencoder(4, **SMALL), random_state=0, contamination=0.1)
+    assert_array_equal(clone(detector).fit_predict(X), detector.fit(X).predict(X))
+
+
+# Contaminated training data
+
+
+@pytest.mark.parametrize("score", ["auto", "mahalanobis", "neighbors", "reconstruction"])
+def test_robust_fit_finds_outliers_that_were_trained_on(score, contaminated):
+    rows, y = contaminated
+    areas = []
+    for robust in (True, False):
+        detector = AutoencoderDetector(
+            Autoencoder(0.9, **SMALL), robust=robust, random_state=0, anomaly_score=score
+        ).fit(rows)
+        areas.append(roc_auc_score(y, -detector.score_samples(rows)))
+    assert areas[0] > areas[1] + 0.05
+    assert areas[0] > 0.9
+
+
+def test_clean_training_data_does_not_suffer(contaminated):
+    rows, y = contaminated
+    normal, outliers = rows[y == 0], rows[y == 1]
+    train, test = normal[::2], np.vstack([normal[1::2], outliers])
+    labels = np.repeat([0, 1], [len(normal[1::2]), len(outliers)])
+    areas = [
+        roc_auc_score(
+            labels,
+            -AutoencoderDetector(Autoencoder(0.9, **SMALL), robust=robust, random_state=0)
+            .fit(train)
+            .score_samples(test),
+        )
+        for robust in (True, False)
+    ]
+    assert areas[0] > areas[1] - 0.01 and areas[0] > 0.95
+
+
+def test_robust_auto_needs_eight_rows(X):
+    assert not AutoencoderDetector(Autoencoder(max_iter=0)).fit(X[:7]).robust_
+    assert AutoencoderDetector(Autoencoder(max_iter=0)).fit(X[:8]).robust_
+
+
+# Calibration
+
+
+def test_p_values_and_threshold_are_those_of_conformal_prediction(X):
+    detector = linear(false_positive_rate=0.1).fit(X[:100]).calibrate(X[100:149])
+    scores, calibration = detector.score_samples(X), detector.score_samples(X[100:149])
+    expected = [(1 + np.sum(calibration <= score)) / 50 for score in scores]
+    assert_allclose(detector.p_values(X), expected, rtol=1e-12)
+    assert detector.offset_ == np.sort(calibration)[int(0.1 * 50) - 1]
+    assert_array_equal(detector.predict(X) == -1, detector.p_values(X) <= 0.1)
+
+
+def test_false_positive_rate_and_uniform_p_values_over_refits():
+    data = load_breast_cancer()
+    rows = data.data[data.target == 1]
+    rng = np.random.default_rng(0)
+    rates, values = [], []
+    for seed in range(200):
+        order = rng.permutation(len(rows))
+        detector = linear(
+            5, standardize=True, calibration_fraction=0.4, random_state=seed,
+            robust="auto", contamination="auto", false_positive_rate=0.1,
+        ).fit(rows[order[:200]])  # fmt: skip
+        rest = rows[order[200:]]
+        rates.append(np.mean(detector.predict(rest) == -1))
+        values.append(detector.p_values(rest[:1])[0])
+    error = np.std(rates) / np.sqrt(len(rates))
+    # 80 calibration rows: the expected rate is floor(0.1 * 81) / 81
+    assert abs(np.mean(rates) - 8 / 81) < 4 * error
+    spread = rng.uniform(size=200) / 81
+    assert kstest(np.array(values) - spread, "uniform").pvalue > 0.001
+
+
+def test_calibration_rows_are_used_for_nothing_else(X):
+    detector = linear(calibration_fraction=0.3, contamination="auto").fit(X)
+    calibration = detector._split(len(X), _seed(0))[2]
+    assert calibration.sum() == len(detector.calibration_scores_) == 53
+    changed = X.copy()
+    changed[calibration] *= 3
+    other = linear(calibration_fraction=0.3, contamination="auto").fit(changed)
+    assert_array_equal(detector.score_samples(X), other.score_samples(X))
+    assert_array_equal(
+        np.sort(other.score_samples(changed[calibration])), other.calibration_scores_
+    )
+
+
+def test_too_few_calibration_rows_raise_and_lose_nothing(X):
+    detector = linear(false_positive_rate=0.05).fit(X)
+    before = detector.offset_
+    message = r"false_positive_rate=0\.05 needs at least 19 calibration rows; got 18\."
+    with pytest.raises(ValueError, match=message):
+        detector.calibrate(X[:18])
+    assert detector.offset_ == before and not hasattr(detector, "calibration_scores_")
+    assert detector.calibrate(X[:19]).offset_ == detector.score_samples(X[:19]).min()
+    with pytest.raises(ValueError, match="needs at least 19 calibration rows; got 2"):
+        linear(calibration_fraction=0.01).fit(X)
+    with pytest.raises(ValueError, match=r"leaves 0 of 40 rows to learn from"):
+        linear(calibration_fraction=0.99).fit(X[:40])
+
+
+def test_p_values_need_calibration_which_a_new_fit_forgets(X):
+    detector = linear().fit(X)
+    with pytest.raises(ValueError, match=r"call calibrate\(X_cal\), or set calibration_fraction"):
+        detector.p_values(X)
+    detector.calibrate(X).fit(X)
+    with pytest.raises(ValueError, match="p_values needs calibration rows"):
+        detector.p_values(X)
+
+
+# Which feature
+
+
+@pytest.mark.parametrize("score", ADDITIVE)
+def test_contributions_add_up_to_the_score(score, X):
+    detector = AutoencoderDetector(Autoencoder(4, **SMALL), random_state=0).fit(X)
+    contributions = detector.score_features(X, score)
+    assert contributions.shape == X.shape and contributions.min() >= 0
+    assert_allclose(contributions.sum(axis=1), -detector.score_samples(X, score), rtol=1e-9)
+
+
+def test_contributions_of_a_linear_autoencoder_have_a_closed_form(X, monkeypatch):
+    monkeypatch.setattr("sklearn_ae._detector.CURVATURE_DRAWS", 50_000)
+    detector = linear(standardize=True).fit(X)
+    rows = (X - detector.mean_) / detector.scale_
+    directions = detector.estimator_.transform(np.eye(13)) - detector.estimator_.transform(
+        np.zeros((1, 13))
+    )  # (features, components)
+    errors, codes = errors_and_codes(detector, X)
+    joined = np.hstack([errors, codes])
+    J = np.vstack([np.eye(13) - directions @ directions.T, directions.T])
+    precision = np.linalg.inv(LedoitWolf().fit(joined).covariance_)
+    gradient = (joined - joined.mean(axis=0)) @ precision @ J
+    curvature = np.diag(J.T @ precision @ J)
+    assert_allclose(detector._curvature, curvature, rtol=0.05)
+    assert_allclose(
+        detector.score_features(X) * detector._curvature, gradient**2, rtol=1e-6, atol=1e-9
+    )
+    # the fall of the squared distance where one feature takes its best value
+    best = rows[:1].copy()
+    best[0, 3] -= gradient[0, 3] / curvature[3]
+    before = detector.score_samples(X[:1], "mahalanobis")
+    after = detector.score_samples(best * detector.scale_ + detector.mean_, "mahalanobis")
+    assert_allclose(after - before, gradient[0, 3] ** 2 / curvature[3], rtol=1e-6)
+
+
+@pytest.mark.parametrize("score", ["auto", "mahalanobis", "standardized"])
+def test_changed_feature_contributes_most(score):
+    rows = load_breast_cancer().data[::2]
+    detector = AutoencoderDetector(Autoencoder(0.9, **SMALL), standardize=True, random_state=0).fit(
+        rows
+    )
+    rng = np.random.default_rng(0)
+    spoilt, which = rows[:100].copy(), rng.integers(30, size=100)
+    spoilt[np.arange(100), which] += 5 * rows.std(axis=0)[which] * rng.choice([-1, 1], 100)
+    found = detector.score_features(spoilt, score).argmax(axis=1)
+    assert np.mean(found == which) > {"standardized": 0.5}.get(score, 0.8)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_data_frames_come_back_with_their_names(make, X):
+    names = load_wine().feature_names
+    frame = make(dict(zip(names, X.T, strict=True)))
+    detector = AutoencoderDetector(Autoencoder(4, **SMALL), random_state=0).fit(frame)
+    assert_array_equal(detector.feature_names_in_, names)
+    contributions = detector.score_features(frame)
+    assert isinstance(contributions, make) and list(contributions.columns) == names
+    plain = AutoencoderDetector(Autoencoder(4, **SMALL), random_state=0).fit(X)
+    assert_allclose(np.asarray(contributions), plain.score_features(X))
+    assert_allclose(detector.score_samples(frame), plain.score_samples(X))
+
+
+def test_index_of_a_data_frame_is_kept(X):
+    frame = pd.DataFrame(X, index=[f"row {i}" for i in range(len(X))])
+    detector = linear().fit(frame)
+    assert_array_equal(detector.score_features(frame).index, frame.index)
+
+
+# Estimators
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder])
+def test_frozen_estimator_is_not_fitted(cls, X):
+    rows = StandardScaler().fit_transform(X)
+    fitted = cls(3, **SMALL).fit(rows)
+    codes = fitted.transform(rows)
+    detector = AutoencoderDetector(FrozenEstimator(fitted), random_state=0).fit(rows[:120])
+    assert detector.estimator_ is fitted
+    assert_array_equal(fitted.transform(rows), codes)
+    assert np.isfinite(detector.score_samples(rows)).all()
+
+
+def test_given_estimator_is_copied_and_gets_the_rows_as_they_are(X):
+    estimator = Autoencoder(4, **SMALL)
+    detector = AutoencoderDetector(estimator, random_state=0, robust=False).fit(X)
+    assert not hasattr(estimator, "n_features_in_")
+    assert_array_equal(detector.mean_, 0) and assert_array_equal(detector.scale_, 1)
+    train = detector._split(len(X), _seed(0))[0]
+    assert_array_equal(
+        detector.estimator_.transform(X), clone(estimator).fit(X[train]).transform(X)
+    )
+
+
+def test_random_state_reaches_the_estimator(X):
+    def scores(seed, **params):
+        estimator = Autoencoder(4, **{**SMALL, "random_state": None, **params})
+        return AutoencoderDetector(estimator, random_state=seed).fit(X).score_samples(X)
+
+    assert_array_equal(scores(0), scores(0))
+    assert not np.array_equal(scores(0), scores(1))
+
+
+def test_global_random_state_is_untouched(X):
+    before = np.random.get_state()[1].copy()
+    AutoencoderDetector(Autoencoder(4, **{**SMALL, "random_state": None})).fit(X)
+    assert_array_equal(np.random.get_state()[1], before)
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder])
+def test_images_through_a_convolutional_estimator(cls):
+    data = load_digits()
+    images = data.images[data.target == 0] / 16
+    others = data.images[data.target == 1][:50] / 16
+    estimator = cls(6, architecture=Convolutional((8, 8), channels=(8,)), max_iter=3)
+    detector = AutoencoderDetector(estimator, random_state=0).fit(images)
+    assert detector.n_features_in_ == 64
+    assert np.median(detector.score_samples(others)) < np.quantile(
+        detector.score_samples(images), 0.05
+    )
+    table = images.reshape(len(images), -1)
+    assert_array_equal(detector.score_samples(images), detector.score_samples(table))
+    assert detector.score_features(others).shape == (50, 64)
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 8\) needs images of shape"):
+        detector.predict(np.zeros((2, 9, 9)))
+
+
+def test_parameters_of_the_estimator_can_be_searched(X):
+    y = np.where(load_wine().target == 2, -1, 1)
+
+    def area(detector, X, y):
+        return roc_auc_score(y, detector.score_samples(X))
+
+    detector = AutoencoderDetector(Autoencoder(**SMALL), standardize=True, random_state=0)
+    grid = {"estimator__n_components": [2, 4], "anomaly_score": ["auto", "reconstruction"]}
+    search = GridSearchCV(detector, grid, scoring=area, cv=StratifiedKFold(2)).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+# Difficult tables
+
+
+def _tables():
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=(60, 5))
+    constant = normal.copy()
+    constant[:, 2] = 7.0
+    unscaled = normal * 10.0 ** np.array([-9, -3, 0, 4, 9]) + 1e5
+    one_hot = np.eye(4)[rng.integers(4, size=60)]
+    return {
+        "unscaled": unscaled,
+        "constant column": constant,
+        "all constant": np.full((20, 3), 2.5),
+        "heavy tails": rng.standard_cauchy(size=(200, 4)) ** 3,
+        "one-hot": one_hot,
+        "mixed": np.hstack([one_hot, unscaled]),
+        "two rows": normal[:2],
+        "three rows": normal[:3],
+        "nine rows": normal[:9],
+        "one feature": normal[:, :1],
+        "wide": rng.normal(size=(12, 40)),
+        "duplicates": np.repeat(normal[:4], 20, axis=0),
+        "two columns alike": np.c_[normal, normal],
+        "large offset": 1e8 + normal,
+    }
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("robust", [True, False])
+@pytest.mark.parametrize("name", _tables())
+def test_difficult_tables_give_finite_scores_without_warnings(name, robust, standardize):
+    X = _tables()[name]
+    estimator = Autoencoder(0.9, **SMALL)
+    detector = AutoencoderDetector(
+        estimator, robust=robust, standardize=standardize, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        detector.fit(X)
+        far = X + 100 * (np.abs(X).max(axis=0) + 1)
+        for score in WITHOUT_DENSITY:
+            scores = detector.score_samples(X, score)
+            assert np.isfinite(scores).all()
+            contributions = detector.score_features(far, score)
+            assert np.isfinite(contributions).all()
+        assert np.isfinite(detector.offset_)
+        assert np.median(detector.score_samples(far)) < np.median(detector.score_samples(X))
+
+
+def test_units_of_the_features_do_not_matter(X):
+    factors = 10.0 ** np.linspace(-6, 6, 13)
+    one = AutoencoderDetector(random_state=0).set_params(
+        estimator=Autoencoder(0.9, **SMALL), standardize=True
+    )
+    scores = one.fit(X).score_samples(X)
+    assert_allclose(clone(one).fit(X * factors).score_samples(X * factors), scores, atol=1e-3)
+
+
+def test_value_other_than_a_constant_is_an_outlier():
+    rows = np.random.default_rng(0).normal(size=(100, 3))
+    rows[:, 1] = 4.0
+    detector = AutoencoderDetector(Autoencoder(0.9, **SMALL), standardize=True, random_state=0).fit(
+        rows
+    )
+    odd = np.array([[0.0, 5.0, 0.0]])
+    usual = np.array([[0.0, 4.0, 0.0]])
+    assert detector.score_samples(odd) < detector.score_samples(usual) - 1
+    assert detector.score_features(odd).argmax() == 1
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([[1.0, np.nan]] * 5, "Input X contains NaN"),
+        ([[1.0, np.inf]] * 5, "Input X contains infinity"),
+        ([1.0, 2.0], "Expected 2D array, got 1D array instead"),
+        ([[1.0, 2.0]], "a minimum of 2 is required"),
+        ([["a", "b"]] * 5, "could not convert string to float"),
+    ],
+)
+def test_bad_tables_raise_scikit_learns_errors(X, message):
+    detector = AutoencoderDetector(Autoencoder(max_iter=0))
+    with pytest.raises(ValueError, match=message):
+        detector.fit(X)
+    assert not hasattr(detector, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"estimator": Denoiser()}, ValueError, "The 'estimator' parameter"),
+        ({"anomaly_score": "knn"}, ValueError, "The 'anomaly_score' parameter"),
+        ({"contamination": 0.6}, ValueError, "The 'contamination' parameter"),
+        ({"contamination": 0.0}, ValueError, "The 'contamination' parameter"),
+        ({"robust": "yes"}, ValueError, "The 'robust' parameter"),
+        ({"n_neighbors": 0}, ValueError, "The 'n_neighbors' parameter"),
+        ({"calibration_fraction": 1.0}, ValueError, "The 'calibration_fraction' parameter"),
+        ({"false_positive_rate": 1.0}, ValueError, "The 'false_positive_rate' parameter"),
+        (
+            {"anomaly_score": "likelihood"},
+            ValueError,
+            "anomaly_score='likelihood' needs a VariationalAutoencoder as estimator; got Auto",
+        ),
+        (
+            {"estimator": FrozenEstimator(StandardScaler().fit([[0.0], [1.0]]))},
+            TypeError,
+            r"in the FrozenEstimator; got StandardScaler\(\)",
+        ),
+        (
+            {"estimator": FrozenEstimator(Autoencoder())},
+            NotFittedError,
+            "This Autoencoder instance is not fitted yet",
+        ),
+        (
+            {"estimator": FrozenEstimator(Autoencoder(1, max_iter=0).fit(np.eye(4)))},
+            ValueError,
+            "X has 13 features, but the frozen Autoencoder is expecting 4 features as input",
+        ),
+    ],
+)
+def test_bad_parameters_raise_one_line(parameters, error, message, X):
+    with pytest.raises(error, match=message) as info:
+        AutoencoderDetector(**parameters).fit(X)
+    assert "\n" not in str(info.value)
+
+
+def test_unknown_score_raises(X):
+    detector = linear().fit(X)
+    for method in (detector.score_samples, detector.score_features):
+        with pytest.raises(ValueError, match=r"anomaly_score must be one of .* got 'lof'"):
+            method(X, "lof")
+        with pytest.raises(ValueError, match="needs a VariationalAutoencoder"):
+            method(X, "likelihood")
+
+
+def test_parameter_of_the_estimator_that_is_none_raises():
+    with pytest.raises(ValueError, match=r"estimator__n_components cannot be set .*=None"):
+        AutoencoderDetector().set_params(estimator__n_components=3)
+
+
+def test_failed_fit_loses_nothing(X):
+    detector = linear().fit(X)
+    scores = detector.score_samples(X)
+    with pytest.raises(ValueError, match="NaN"):
+        detector.fit(np.full((5, 2), np.nan))
+    assert_array_equal(detector.score_samples(X), scores)
+
+
+@pytest.mark.parametrize(
+    "method", ["score_samples", "decision_function", "predict", "score_features", "p_values"]
+)
+def test_methods_need_a_fit(method, X):
+    with pytest.raises(NotFittedError):
+        getattr(AutoencoderDetector(), method)(X)
+    with pytest.raises(NotFittedError):
+        AutoencoderDetector().calibrate(X)
+
+
+def test_pickle_keeps_scores_and_calibration(X):
+    detector = AutoencoderDetector(
+        Autoencoder(4, **SMALL), calibration_fraction=0.2, random_state=0
+    ).fit(X)
+    loaded = pickle.loads(pickle.dumps(detector))
+    assert_array_equal(loaded.score_samples(X), detector.score_samples(X))
+    assert_array_equal(loaded.p_values(X), detector.p_values(X))
+    assert_allclose(loaded.score_features(X), detector.score_features(X), rtol=1e-9)
