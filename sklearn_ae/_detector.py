@@ -177,7 +177,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
        matrices", Journal of Multivariate Analysis 88, 2004,
        :doi:`10.1016/S0047-259X(03)00096-4`.
     .. [2] S. Bates, E. Candès, L. Lei, Y. Romano and M. Sesia, "Testing for outliers with
-       conformal p-values", 2021, :doi:`10.48550/arXiv.2104.08279`.
+       conformal p-values", 2021, :arxiv:`2104.08279`.
 
     Examples
     --------
