@@ -64,6 +64,15 @@ def table(name):
     return X
 
 
+def labelled_table(name):
+    """Rows of a table of ADBench, at most 50000, drawn once with seed 0, and 1 for anomalies."""
+    X, y = datasets.fetch_adbench(name.removeprefix("adbench/"), return_X_y=True)
+    rows = np.arange(len(X))
+    if len(X) > MAX_ROWS:
+        rows = np.sort(np.random.default_rng(0).permutation(len(X))[:MAX_ROWS])
+    return np.asarray(X[rows], dtype=np.float64), y[rows]
+
+
 def split_table(name, seed, rows=None):
     """Training and test part (one quarter) of a table, scaled by the training part."""
     train, test = train_test_split(table(name)[:rows], test_size=0.25, random_state=seed)

@@ -1,4 +1,4 @@
-"""A process that keeps one object of `contenders` alive, in this or another environment.
+"""A process that keeps an object of `contenders` or `detectors` alive, in any environment.
 
 It reads one JSON object a line from standard input, ``{"call": name, "arguments": {...}}``,
 and answers each with one line, ``{"value": ...}`` or ``{"error": ...}``. The first call names
@@ -19,7 +19,7 @@ PEERS = ROOT / ".venv-peers" / "bin" / "python"
 
 
 class Remote:
-    """Object of a class of `contenders` that lives in the environment of the peers.
+    """Object of a class of `contenders` or `detectors` that lives in the environment of the peers.
 
     Parameters
     ----------
@@ -94,9 +94,10 @@ def answer(target, request):
         for name, value in request["arguments"].items()
     }
     if target is None:
-        from benchmarks import contenders
+        from benchmarks import contenders, detectors
 
-        return getattr(contenders, request["call"])(**arguments), None
+        home = contenders if hasattr(contenders, request["call"]) else detectors
+        return getattr(home, request["call"])(**arguments), None
     return target, getattr(target, request["call"])(**arguments)
 
 

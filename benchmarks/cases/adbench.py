@@ -1,0 +1,208 @@
+"""Outlier detectors on the 21 tables of ADBench, two protocols, one default for all.
+
+At most 50000 rows of a table, drawn once. "one-class": fit on a random half of the normal rows,
+test on the other half and on all anomalies. "contaminated": fit and test on all rows. Nothing is
+drawn with replacement. Labels judge, and choose nothing. Five seeds of the split and of what a
+method draws; a method that draws nothing has one in the contaminated protocol.
+
+All get rows standardised by the training rows (`AutoencoderDetector` standardises again, which
+changes nothing but what its robust fit does). Rows of ours beside the default:
+
+- "no network": the estimator is PCA, ``Autoencoder(0.9, max_iter=0)``; the same score.
+- "no network, no code": all components, so that the score is that of the standardised rows.
+- "robust=False", and other scores of the default's fit.
+
+A method that fails or takes longer than 10 minutes is said so in its line and has rank last and
+an area of one half.
+"""
+
+import signal
+from functools import partial
+
+import numpy as np
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.data import ADBENCH, labelled_table
+from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, timed
+from benchmarks.worker import Remote, peer_versions
+from sklearn_ae import Autoencoder, AutoencoderDetector
+
+LIMIT_S = 3600
+METHOD_LIMIT_S = 600
+PROTOCOLS = ("one-class", "contaminated")
+SEEDS = (0, 1, 2, 3, 4)
+GROUPS = ("ours", "scikit-learn", "PyOD")
+DEFAULT = "AutoencoderDetector"
+PCA_ESTIMATOR, ALL_COMPONENTS = {"n_components": 0.9}, {"n_components": None}
+ABLATIONS = {
+    "no network": PCA_ESTIMATOR,
+    "no network, no code": ALL_COMPONENTS,
+}
+OTHER_SCORES = ("reconstruction", "standardized", "mahalanobis", "neighbors")
+
+
+def cells():
+    """Cells of the case, all detectors of a package together."""
+    return [
+        {"data": data, "seed": seed, "method": group, "protocol": protocol}
+        for group in GROUPS
+        for seed in SEEDS
+        for data in ADBENCH
+        for protocol in PROTOCOLS
+    ]
+
+
+def split(cell, options):
+    """Standardised training and test rows, and the labels of the latter."""
+    X, y = labelled_table(cell["data"])
+    if options.smoke:
+        X, y = (part[np.r_[:200, np.flatnonzero(y)[:20]]] for part in (X, y))
+    if cell["protocol"] == "contaminated":
+        train = test = np.arange(len(X))
+    else:
+        normal = np.random.default_rng(cell["seed"]).permutation(np.flatnonzero(y == 0))
+        train, rest = np.split(normal, [len(normal) // 2])
+        test = np.concatenate([rest, np.flatnonzero(y == 1)])
+    scaler = StandardScaler().fit(X[train])
+    return scaler.transform(X[train]), scaler.transform(X[test]), y[test]
+
+
+def ours(cell, train, test, options):
+    """Detectors of this package: name -> (scores, seconds of fit, seconds of scoring)."""
+
+    def detector(**parameters):
+        return AutoencoderDetector(device=options.device, random_state=cell["seed"], **parameters)
+
+    estimator = Autoencoder(0.9, max_iter=2) if options.smoke else None
+    default = detector(estimator=estimator)
+    scores, fit_s, score_s = timed(lambda rows, _: default.fit(rows).score_samples, train, test, 0)
+    yield DEFAULT, (-scores, fit_s, score_s)
+    for name in OTHER_SCORES:
+        scores, _, score_s = timed(
+            lambda rows, _, name=name: lambda X: default.score_samples(X, name), train, test, 0
+        )
+        yield f"{DEFAULT}, {name}", (-scores, fit_s, score_s)
+    for name, parameters in ABLATIONS.items():
+        linear = detector(estimator=Autoencoder(**parameters, max_iter=0), standardize=True)
+        scores, *taken = timed(
+            lambda rows, _, linear=linear: linear.fit(rows).score_samples, train, test, 0
+        )
+        yield f"{DEFAULT}, {name}", (-scores, *taken)
+    clean = detector(estimator=estimator, robust=False)
+    scores, *taken = timed(lambda rows, _: clean.fit(rows).score_samples, train, test, 0)
+    yield f"{DEFAULT}, robust=False", (-scores, *taken)
+
+
+def drawn(cell, names):
+    """Names that this cell has to run."""
+    again = cell["protocol"] == "contaminated" and cell["seed"] > 0
+    return [name for name in names if not (again and name in DETERMINISTIC)]
+
+
+def scikit_learns(cell, train, test, options):
+    """Detectors of scikit-learn, or a few lines around it."""
+    for name in drawn(cell, SKLEARN):
+        yield name, within_limit(lambda name=name: timed(SKLEARN[name], train, test, cell["seed"]))
+
+
+def pyods(cell, train, test, options):
+    """PyOD's detectors, in the environment of the peers."""
+    remote = Remote("PyODDetectors", 1, train=train, test=test)
+    for name in drawn(cell, PYOD):
+        found = within_limit(partial(remote.call, "scores", name=name, seed=cell["seed"]))
+        if isinstance(found, str):
+            yield name, found
+            remote.process.kill()
+            remote = Remote("PyODDetectors", 1, train=train, test=test)
+        else:
+            yield name, (np.array(found["scores"]), found["fit_s"], found["score_s"])
+    remote.close()
+
+
+def within_limit(run):
+    """What a call returns, or a line that says why there is nothing."""
+
+    def stop(*_):
+        raise TimeoutError(f"over {METHOD_LIMIT_S} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(METHOD_LIMIT_S)
+    try:
+        return run()
+    except (TimeoutError, RuntimeError, ValueError, MemoryError) as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+
+
+def run(cell, options):
+    """All detectors of a group: area under the ROC curve, average precision, seconds."""
+    train, test, y = split(cell, options)
+    group = {"ours": ours, "scikit-learn": scikit_learns, "PyOD": pyods}[cell["method"]]
+    figures = {}
+    for name, found in group(cell, train, test, options):
+        if isinstance(found, str):
+            figures[name] = {"error": found}
+            continue
+        scores, fit_s, score_s = found
+        scores = np.nan_to_num(scores, nan=np.nanmin(scores), posinf=np.finfo(float).max)
+        figures[name] = {
+            "auroc": roc_auc_score(y, scores),
+            "ap": average_precision_score(y, scores),
+            "fit_s": fit_s,
+            "score_s": score_s,
+        }
+    if cell["method"] == "PyOD":
+        figures["peers"] = peer_versions()
+    return {"n_train": len(train), "n_test": len(test), "detectors": figures}
+
+
+def by_method(lines, protocol, measure):
+    """Means over seeds: array (tables, methods), and the names of both."""
+    found = {}
+    for line in lines:
+        if line["settings"]["protocol"] == protocol:
+            for name, figures in line["figures"]["detectors"].items():
+                if name != "peers":
+                    value = figures.get(measure, 0.5 if measure == "auroc" else np.nan)
+                    found.setdefault(name, {}).setdefault(line["data"], []).append(value)
+    tables = sorted({data for of_method in found.values() for data in of_method})
+    names = [name for name, of_method in found.items() if set(of_method) == set(tables)]
+    values = [[np.mean(found[name][data]) for name in names] for data in tables]
+    return np.array(values), tables, names
+
+
+def tables(lines):
+    """Mean area, average precision and rank of each method; paired differences."""
+    from scipy.stats import rankdata
+
+    shown = {}
+    for protocol in PROTOCOLS:
+        areas, data, names = by_method(lines, protocol, "auroc")
+        if not len(areas):
+            continue
+        precision = by_method(lines, protocol, "ap")[0]
+        taken = {m: by_method(lines, protocol, m)[0] for m in ("fit_s", "score_s")}
+        # ranks among the methods that somebody else would take, ours once
+        field = [i for i, name in enumerate(names) if not name.startswith(f"{DEFAULT},")]
+        ranks = np.full(areas.shape, np.nan)
+        ranks[:, field] = rankdata(-areas[:, field], axis=1)
+        ours = areas[:, names.index(DEFAULT)]
+        rows = []
+        for i in np.argsort(-areas.mean(axis=0)):
+            difference = ours - areas[:, i]
+            error = difference.std(ddof=min(1, len(data) - 1)) / np.sqrt(len(data))
+            rows.append(
+                {
+                    "detector": names[i],
+                    "AUROC": f"{100 * areas[:, i].mean():.1f}",
+                    "average precision": f"{100 * precision[:, i].mean():.1f}",
+                    "mean rank": f"{ranks[:, i].mean():.2f}" if i in field else "",
+                    "ours less it": f"{100 * difference.mean():+.1f} ± {100 * error:.1f}",
+                    "fit (s)": float(np.median(taken["fit_s"][:, i])),
+                    "score (s)": float(np.median(taken["score_s"][:, i])),
+                }
+            )
+        shown[f"{protocol}, {len(data)} tables; medians of seconds"] = rows
+    return shown

@@ -1,0 +1,77 @@
+"""Time to fit and to score against rows and features, beside IsolationForest and PyOD.
+
+Tables of ADBench, their first rows of one random order: donors (10 features), campaign (62), musk
+(166) and InternetAds (1555). Fit on these rows, then score them; two threads. All defaults;
+rows are standardised before all. Three runs, interleaved; the least time of each.
+"""
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.detectors import SKLEARN, negated, timed
+from benchmarks.worker import Remote, peer_versions
+from sklearn_ae import AutoencoderDetector, datasets
+
+LIMIT_S = 3600
+RUNS = 3
+SIZES = {
+    "donors": (1000, 10000, 100000, 600000),
+    "campaign": (1000, 10000, 40000),
+    "musk": (3000,),
+    "InternetAds": (1900,),
+}
+OURS, FOREST, PEER = "AutoencoderDetector", "IsolationForest", "PyOD AutoEncoder"
+
+
+def cells():
+    """Cells of the case: all three methods in one, so that they can be compared."""
+    return [
+        {"data": f"adbench/{name}", "seed": 0, "method": "all", "rows": rows}
+        for name, sizes in SIZES.items()
+        for rows in sizes
+    ]
+
+
+def run(cell, options):
+    """Seconds of each method, the least of the runs."""
+    X = datasets.fetch_adbench(cell["data"].removeprefix("adbench/")).data
+    rows = options.rows(cell["rows"])
+    X = np.asarray(X[np.random.default_rng(0).permutation(len(X))[:rows]], dtype=np.float64)
+    X = StandardScaler().fit_transform(X)
+
+    def ours(train, seed):
+        detector = AutoencoderDetector(device=options.device, random_state=seed)
+        return negated(detector.fit(train).score_samples)
+
+    taken = {name: [] for name in (OURS, FOREST, PEER)}
+    remote = Remote("PyODDetectors", 2, train=X, test=X)
+    for seed in range(1 if options.smoke else RUNS):
+        taken[OURS].append(timed(ours, X, X, seed)[1:])
+        taken[FOREST].append(timed(SKLEARN[FOREST], X, X, seed)[1:])
+        found = remote.call("scores", name=PEER, seed=seed)
+        taken[PEER].append((found["fit_s"], found["score_s"]))
+    remote.close()
+    figures = {
+        name: dict(zip(("fit_s", "score_s"), np.min(times, axis=0).tolist(), strict=True))
+        for name, times in taken.items()
+    }
+    return {"n_features": X.shape[1], "times": figures, "peers": peer_versions()}
+
+
+def tables(lines):
+    """Seconds, and ours over PyOD's."""
+    rows = []
+    for line in lines:
+        times = line["figures"]["times"]
+        row = {
+            "data": line["data"].removeprefix("adbench/"),
+            "rows": line["settings"]["rows"],
+            "features": line["figures"]["n_features"],
+        }
+        for name, of_name in times.items():
+            row[f"{name}: fit (s)"] = of_name["fit_s"]
+            row[f"{name}: score (s)"] = of_name["score_s"]
+        row["fit, ours over PyOD's"] = times[OURS]["fit_s"] / times[PEER]["fit_s"]
+        row["score, ours over PyOD's"] = times[OURS]["score_s"] / times[PEER]["score_s"]
+        rows.append(row)
+    return {"Seconds of fit and of scores": rows}
