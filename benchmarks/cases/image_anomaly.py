@@ -40,9 +40,7 @@ def maker(cell, options):
     if cell["method"] == "PCA error":
         return pca_error
     if cell["method"] == "IsolationForest":
-        return lambda rows, seed: negated(
-            IsolationForest(random_state=seed).fit(rows).score_samples
-        )
+        return isolation_forest
     if cell["method"].startswith("OneClassSVM"):
         pipeline = make_pipeline(PCA(0.9, svd_solver="full"), OneClassSVM())
         return lambda rows, seed: negated(pipeline.fit(rows).score_samples)
