@@ -7,9 +7,10 @@ its noise, one for the rows "defaults". These set the components and the likelih
 Bernoulli likelihood has no PCA start, so all rows start from drawn weights, as with
 ``init="random"``. Beside the network, the rows "one sample" and "five samples" set what stands in
 their cells: batches of 512, bfloat16, no weight decay, the learning rate and the epochs, chosen on
-training images (50000 to train on, 1500 of the others to judge by). Five samples first had half
-of the epochs (1250) for the sake of time, and were judged once; as one sample was still gaining
-there, they then got as many as that, and the lines of both are kept.
+training images (50000 to train on, 1500 of the others to judge by). One choice was made later:
+five samples first had half of the epochs (1250) for the sake of time, and were judged on the test
+images once. After that figure was seen they got as many as one sample has; the lines of both are
+kept.
 
 Their training takes hours. It is made in stages by ``warm_start``: 50 epochs each at a constant
 learning rate, then the last ones with the default schedule; each stage begins with fresh moments
