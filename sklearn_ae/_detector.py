@@ -99,10 +99,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         but at most a fifth. With fewer than 50 rows it takes all.
 
     robust : "auto" or bool, default="auto"
-        Whether the training data may hold outliers: the autoencoder, spreads, covariance and
-        neighbours then come from the three quarters of the rows that lie closest to each
-        other. "auto" does so from 8 rows on. False takes all, for training data known to be
-        clean.
+        Whether the training data may hold outliers. "auto": spreads, covariance and neighbours
+        come from the three quarters of the rows that lie closest to each other by error and
+        code, from 8 rows on; the autoencoder is trained on all. True trains it on such three
+        quarters only, too: for many outliers; rare but normal rows are then not learnt. False
+        leaves nothing out, for training data known to be clean.
 
     standardize : "auto" or bool, default="auto"
         Whether features are centred and divided by their standard deviation first. "auto" does
@@ -143,7 +144,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Threshold: rows with a lower score are outliers.
 
     robust_ : bool
-        Whether a quarter of the rows was left out.
+        Whether spreads, covariance and neighbours leave out a quarter of the rows.
 
     calibration_scores_ : ndarray of shape (n_calibration,)
         Scores of the calibration rows in rising order; only after calibration.
@@ -166,10 +167,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    A robust fit standardises, and takes the covariance of all rows; three times it takes that of
-    the closest three quarters of the rows by their Mahalanobis distance; the rows that stay are
-    the closest by that distance and the one to a neighbour together. The network sees these only,
-    so it does not learn to reconstruct what is rare.
+    A robust fit takes the covariance of all rows; three times it takes that of the closest three
+    quarters of the rows by their Mahalanobis distance; the rows that stay are the closest by that
+    distance and the one to a neighbour together. These are rows of errors and codes; with
+    ``robust=True`` also, before training, of standardised features.
 
     References
     ----------
@@ -264,12 +265,18 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         rows = self._rows(X, reset=True)
         train, held_out, calibration = self._split(len(rows), seed)
         learnt = rows[train]
-        self.robust_ = len(learnt) >= FEWEST_ROWS_TO_TRIM if self.robust == "auto" else self.robust
-        core = self._core(learnt, seed)
-        self._learn_scale(learnt, core)
+        self.robust_ = self.robust is True or (
+            self.robust == "auto" and len(learnt) >= FEWEST_ROWS_TO_TRIM
+        )
+        trained = self._rows_to_train(learnt, seed)
+        self._learn_scale(learnt, trained)
         scaled = self._scaled(learnt)
-        self.estimator_ = self._fit_estimator(estimator, scaled[core], seed)
+        self.estimator_ = self._fit_estimator(estimator, scaled[trained], seed)
         errors, codes = self.estimator_._errors_and_codes(scaled)
+        core = np.ones(len(learnt), dtype=bool)
+        if self.robust_:
+            joined = np.hstack([errors, codes])
+            core = core_of(joined, self.n_neighbors, seed_for("core", seed))
         spread = scaled[core].std(axis=0)
         self._scores = AnomalyScores(
             errors, codes, spread, core, self.n_neighbors, seed_for("neighbors", seed)
@@ -539,21 +546,22 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             parts[1] = parts[0]
         return parts
 
-    def _core(self, rows, seed):
-        """Which rows are learnt from."""
-        if not self.robust_:
+    def _rows_to_train(self, rows, seed):
+        """Which rows the autoencoder is trained on."""
+        if self.robust is not True:
             return np.ones(len(rows), dtype=bool)
         mean, scale = _mean_and_scale(rows)
-        return core_of((rows - mean) / scale, self.n_neighbors, seed_for("core", seed))
+        seed = seed_for("rows to train", seed)
+        return core_of((rows - mean) / scale, self.n_neighbors, seed)
 
-    def _learn_scale(self, rows, core):
+    def _learn_scale(self, rows, trained):
         n_features = rows.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if self.standardize is True or (self.standardize == "auto" and self.estimator is None):
-            self.mean_, scale = _mean_and_scale(rows[core])
+            self.mean_, scale = _mean_and_scale(rows[trained])
             _, of_all = _mean_and_scale(rows)
-            # constant in the core only: what leaves the constant is rare, not huge
-            constant = np.ptp(rows[core], axis=0) == 0
+            # constant in these rows only: what leaves the constant is rare, not huge
+            constant = np.ptp(rows[trained], axis=0) == 0
             self.scale_ = np.where(constant, of_all, scale)
 
     def _learn_curvature(self, rows, seed):

@@ -297,6 +297,23 @@ def test_clean_training_data_does_not_suffer(contaminated):
     assert areas[0] > areas[1] - 0.01 and areas[0] > 0.95
 
 
+def test_robust_auto_trains_on_all_rows_and_true_on_three_quarters(X):
+    rows = np.vstack([X, 50 * X[:9]])
+    fitted = {
+        robust: AutoencoderDetector(
+            Autoencoder(4, max_iter=0), robust=robust, contamination=0.1, random_state=0
+        ).fit(rows)
+        for robust in ("auto", True, False)
+    }
+    codes = {robust: one.estimator_.transform(X) for robust, one in fitted.items()}
+    assert_array_equal(codes["auto"], codes[False])
+    whole = Autoencoder(4, max_iter=0, random_state=0).fit(rows)
+    assert_allclose(codes[False], whole.transform(X), atol=1e-9)
+    assert np.abs(fitted[True].estimator_.mean_ / X.mean(axis=0) - 1).max() < 0.1
+    lowest = {robust: one.score_samples(rows, "mahalanobis")[-9:] for robust, one in fitted.items()}
+    assert lowest["auto"].max() < 10 * lowest[False].min()
+
+
 def test_robust_auto_needs_eight_rows(X):
     assert not AutoencoderDetector(Autoencoder(max_iter=0)).fit(X[:7]).robust_
     assert AutoencoderDetector(Autoencoder(max_iter=0)).fit(X[:8]).robust_
