@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
+from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser, VariationalAutoencoder
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import Compose, GaussianNoise, SwapNoise
 
@@ -206,3 +206,34 @@ def test_bfloat16_trains(X):
     estimator = Autoencoder(2, precision="bfloat16", early_stopping=False, **SMALL).fit(X)
     assert np.isfinite(estimator.loss_curve_).all()
     assert estimator.score(X) > Autoencoder(2, max_iter=0).fit(X).score(X) - 0.01
+
+
+# The detector
+
+DETECTORS = [
+    AutoencoderDetector(Autoencoder(**SMALL), standardize=True, robust=True),
+    AutoencoderDetector(VariationalAutoencoder(**SMALL), anomaly_score="likelihood"),
+    AutoencoderDetector(Autoencoder(architecture=PAIRS[-1], **SMALL)),
+]
+over_detectors = pytest.mark.parametrize("template", DETECTORS, ids=part_id)
+
+
+@parametrize_with_checks(DETECTORS[:1])
+def test_sklearn_checks_of_the_detector(estimator, check):
+    check(estimator)
+
+
+@over_detectors
+def test_detector_opens_without_a_card(template, X):
+    detector = clone(template).set_params(random_state=0).fit(X)
+    loaded = pickle.loads(pickle.dumps(detector))
+    loaded.estimator_.set_params(device="cpu")
+    # float64 on both devices: order of summation only
+    assert_allclose(loaded.score_samples(X), detector.score_samples(X), rtol=1e-6, atol=1e-6)
+    assert_allclose(loaded.score_features(X), detector.score_features(X), rtol=1e-4, atol=1e-6)
+
+
+def test_default_estimator_of_the_detector_takes_the_device(X):
+    detector = AutoencoderDetector(device="cuda", random_state=0).fit(X)
+    assert detector.estimator_.device == "cuda"
+    assert np.isfinite(detector.score_samples(X)).all()
