@@ -78,8 +78,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         variance. ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
         neighbours and threshold are learnt.
 
-    anomaly_score : {"auto", "reconstruction", "standardized", "mahalanobis", "latent", \
-            "likelihood", "neighbors"}, default="auto"
+    anomaly_score : str, default="auto"
         What `score_samples` is minus of:
 
         - "reconstruction": squared error, the sum over features.
@@ -155,7 +154,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     n_features_in_ : int
         Number of features seen during `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where ``X`` has such that are all strings.
 
     See Also

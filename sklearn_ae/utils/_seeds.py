@@ -40,4 +40,5 @@ def seed_for(purpose, seed):
         The seed.
     """
     sequence = np.random.SeedSequence([zlib.crc32(purpose.encode()), seed])
-    return int(sequence.generate_state(1, np.uint64)[0] >> 1)
+    # an int before the shift: numpy < 2 cannot shift its own 64 bits by a Python int
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
