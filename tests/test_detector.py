@@ -694,5 +694,6 @@ def test_pickle_keeps_scores_and_calibration(X):
     ).fit(X)
     loaded = pickle.loads(pickle.dumps(detector))
     assert_allclose(loaded.score_samples(X), detector.score_samples(X), rtol=1e-12)
-    assert_array_equal(loaded.p_values(X), detector.p_values(X))
+    new = 1.01 * X  # a calibration row ties with itself, to the last bit
+    assert_array_equal(loaded.p_values(new), detector.p_values(new))
     assert_allclose(loaded.score_features(X), detector.score_features(X), rtol=1e-9)
