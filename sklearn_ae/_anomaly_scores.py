@@ -258,12 +258,12 @@ class AnomalyScores:
         self.spread = np.maximum(np.sqrt(np.mean(errors[core] ** 2, axis=0)), least)
         self.code_covariance = ShrunkCovariance(codes[core], seed)
         self.covariance = ShrunkCovariance(joined[core], seed)
-        self.neighbors = Neighbors(joined[core], n_neighbors, seed)
+        self.near = Neighbors(joined[core], n_neighbors, seed)
         self.scales = [LogScale(distances) for distances in self._distances(errors, codes)]
 
     def _distances(self, errors, codes):
         joined = np.hstack([errors, codes])
-        return self.covariance.squared_distances(joined), self.neighbors.distances(joined)
+        return self.covariance.squared_distances(joined), self.near.distances(joined)
 
     def reconstruction(self, errors, codes):
         """Squared error, the sum over features."""
@@ -281,9 +281,9 @@ class AnomalyScores:
         """Squared Mahalanobis distance of the code."""
         return self.code_covariance.squared_distances(codes)
 
-    def neighbors_(self, errors, codes):
+    def neighbors(self, errors, codes):
         """Distance of error and code together to a neighbour."""
-        return self.neighbors.distances(np.hstack([errors, codes]))
+        return self.near.distances(np.hstack([errors, codes]))
 
     def auto(self, errors, codes):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""

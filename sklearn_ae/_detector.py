@@ -259,9 +259,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             for that the estimator does not have, or if there are too few rows for calibration.
         """
         estimator = self._new_estimator()
-        self._check_score(self.anomaly_score, estimator)
+        self._score = self._checked_score(self.anomaly_score, estimator)
         seed = draw_seed(self.random_state)
-        rows = self._rows(X, reset=True)
+        rows = self._rows(X, estimator, reset=True)
         train, held_out, calibration = self._split(len(rows), seed)
         learnt = rows[train]
         self.robust_ = self.robust is True or (
@@ -281,14 +281,14 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             errors, codes, spread, core, self.n_neighbors, seed_for("neighbors", seed)
         )
         self._curvature = self._learn_curvature(scaled[core], seed)
-        self._forget_calibration()
+        self.__dict__.pop("calibration_scores_", None)
         if self.contamination == "auto":
-            scores = self._score_rows(rows[held_out], self.anomaly_score)
+            scores = self._score_rows(rows[held_out], self._score)
             median = np.median(scores)
             deviation = MAD_TO_STD * np.median(np.abs(scores - median))
             self.offset_ = float(median - THRESHOLD_DEVIATIONS * deviation)
         else:
-            scores = self._score_rows(rows[~calibration], self.anomaly_score)
+            scores = self._score_rows(rows[~calibration], self._score)
             self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         if calibration.any():
             self._calibrate(rows[calibration])
@@ -303,8 +303,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             Rows, or images as in `fit`.
 
         anomaly_score : str or None, default=None
-            Another score of the same fit; None is the parameter of that name. `offset_` belongs
-            to that parameter's.
+            Another score of the same fit; None is the one that `offset_` belongs to, which is
+            the parameter of that name as it was at the last `fit` or `calibrate`.
 
         Returns
         -------
@@ -317,9 +317,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             If the estimator does not have that score.
         """
         check_is_fitted(self)
-        score = self.anomaly_score if anomaly_score is None else anomaly_score
-        self._check_score(score, self.estimator_)
-        return self._score_rows(self._rows(X), score)
+        score = self._checked_score(anomaly_score, self.estimator_)
+        return self._score_rows(self._rows(X, self.estimator_), score)
 
     def decision_function(self, X):
         """Score of each row less the threshold; negative for outliers.
@@ -370,7 +369,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             Rows, or images as in `fit`.
 
         anomaly_score : str or None, default=None
-            The score to be explained; None is the parameter of that name.
+            The score to be explained; None as in `score_samples`.
 
         Returns
         -------
@@ -378,9 +377,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             Not negative; a data frame where ``X`` is one.
         """
         check_is_fitted(self)
-        score = self.anomaly_score if anomaly_score is None else anomaly_score
-        self._check_score(score, self.estimator_)
-        rows = self._scaled(self._rows(X))
+        score = self._checked_score(anomaly_score, self.estimator_)
+        rows = self._scaled(self._rows(X, self.estimator_))
         if score in ("reconstruction", "standardized"):
             errors, _ = self.estimator_._errors_and_codes(rows)
             spread = self._scores.spread if score == "standardized" else 1.0
@@ -425,7 +423,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         self._validate_params()
-        return self._calibrate(self._rows(X_cal))
+        self._score = self._checked_score(self.anomaly_score, self.estimator_)
+        return self._calibrate(self._rows(X_cal, self.estimator_))
 
     def p_values(self, X):
         """Share of normal rows that would score as low, by the calibration rows.
@@ -457,7 +456,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _calibrate(self, rows):
         rank = self._calibration_rank(len(rows))
-        self.calibration_scores_ = np.sort(self._score_rows(rows, self.anomaly_score))
+        self.calibration_scores_ = np.sort(self._score_rows(rows, self._score))
         self.offset_ = float(self.calibration_scores_[rank - 1])
         return self
 
@@ -472,9 +471,6 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 f"got {n_rows}."
             )
         return rank
-
-    def _forget_calibration(self):
-        self.__dict__.pop("calibration_scores_", None)
 
     # ------------------------------------------------------------------ parts of fit
 
@@ -511,8 +507,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             estimator.set_params(random_state=seed_for("estimator", seed) % 2**31)
         return estimator.fit(rows)
 
-    @staticmethod
-    def _check_score(score, estimator):
+    def _checked_score(self, score, estimator):
+        """The name of a score that the estimator has; that of the threshold for None."""
+        if score is None:
+            return self._score
         if score not in SCORES:
             raise ValueError(f"anomaly_score must be one of {list(SCORES)}; got {score!r}.")
         if score == "likelihood" and not isinstance(estimator, VariationalAutoencoder):
@@ -520,6 +518,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 "anomaly_score='likelihood' needs a VariationalAutoencoder as estimator; got "
                 f"{type(estimator).__name__}."
             )
+        return score
 
     def _split(self, n_rows, seed):
         """Which rows are learnt from, give the threshold, and calibrate."""
@@ -581,12 +580,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ rows
 
-    def _rows(self, X, reset=False):
+    def _rows(self, X, estimator, reset=False):
         """Validated rows, float64: a row's score must not depend on the rows beside it."""
-        estimator = self.estimator
-        if isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-        image_shape = getattr(getattr(estimator, "architecture", None), "image_shape", None)
+        image_shape = getattr(estimator.architecture, "image_shape", None)
         X, _ = flatten_images(X, image_shape)
         return validate_data(
             self, X, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1
@@ -603,9 +599,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             if score == "likelihood":
                 scores[start:stop] = self.estimator_.score_samples(scaled)
                 return
-            name = "neighbors_" if score == "neighbors" else score
             found = self.estimator_._errors_and_codes(scaled)
-            scores[start:stop] = -getattr(self._scores, name)(*found)
+            scores[start:stop] = -getattr(self._scores, score)(*found)
 
         in_chunks(chunk, len(rows), self.n_features_in_)
         return scores

@@ -259,6 +259,19 @@ def test_auto_threshold_flags_few_normal_rows():
     assert benign_share < 0.2 and malignant_share > 0.7
 
 
+def test_parameters_set_later_wait_for_the_next_fit_or_calibration(X):
+    detector = linear().fit(X)
+    scores, labels = detector.score_samples(X), detector.predict(X)
+    detector.set_params(anomaly_score="neighbors", estimator=None)
+    assert_array_equal(detector.score_samples(X), scores)
+    assert_array_equal(detector.predict(X), labels)
+    detector.calibrate(X)
+    assert_array_equal(
+        np.sort(detector.score_samples(X, "neighbors")), detector.calibration_scores_
+    )
+    assert_array_equal(detector.score_samples(X), detector.score_samples(X, "neighbors"))
+
+
 def test_fit_predict_is_fit_and_predict(X):
     detector = AutoencoderDetector(Autoencoder(4, **SMALL), random_state=0, contamination=0.1)
     assert_array_equal(clone(detector).fit_predict(X), detector.fit(X).predict(X))
