@@ -56,8 +56,7 @@ _ = AnomalyScoreDisplay.from_estimator(detector, X_test, groups, ax=ax)
 # ------------------
 #
 # `score_features` with "reconstruction" is the squared error of each pixel. The least normal of the
-# other digits, then the most normal ones, which the detector takes for sevens; last the least
-# normal seven.
+# other digits, then those that come nearest to a seven; last the least normal seven.
 
 scores = detector.score_samples(others)
 order = np.argsort(scores)
@@ -75,5 +74,5 @@ for column, pictures in enumerate(zip(shown, rebuilt, maps, strict=True)):
         ax.set(xticks=[], yticks=[])
 for ax, name in zip(axes[:, 0], ("image", "reconstruction", "squared error"), strict=True):
     ax.set_ylabel(name)
-for start, title in ((0, "least normal"), (4, "most normal"), (8, "a seven")):
+for start, title in ((0, "least normal"), (4, "nearest to a seven"), (8, "a seven")):
     axes[0, start].set_title(title, loc="left")
