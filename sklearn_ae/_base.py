@@ -97,6 +97,10 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, PackageMixin,
         """Widths of the dense hidden layers where the user leaves them to us."""
         return auto_hidden_layer_sizes(self.architecture, n_features, n_components)
 
+    def _largest_learning_rate(self):
+        """The largest learning rate, where the user leaves it to us too."""
+        return self.learning_rate_init
+
     # ------------------------------------------------------------------ fit
 
     @restore_on_failure
@@ -327,7 +331,7 @@ class BaseTorchEstimator(FittedNetworkMixin, CallbackSupportMixin, PackageMixin,
         seed = frame.config["seed"]
         passes = self.n_iter_ if frame.fitted else 0
         return Settings(
-            learning_rate_init=self.learning_rate_init,
+            learning_rate_init=self._largest_learning_rate(),
             alpha=self.alpha,
             weight_decay=self.weight_decay,
             n_iter_no_change=self.n_iter_no_change,

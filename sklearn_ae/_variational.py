@@ -29,6 +29,13 @@ from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
 
+# Largest learning rate behind "auto", with densities and with probabilities of discrete data.
+LEARNING_RATE, DISCRETE_LEARNING_RATE = 1e-3, 3e-3
+
+# Where the logarithm of the posterior's variance starts for discrete data. A narrow posterior
+# tells the decoder the code from the first step on, and fewer components die.
+DISCRETE_LOG_VARIANCE = -3.0
+
 # A component whose posterior mean varies less than this over the rows carries no information
 # (Burda et al. 2015, section 5.2).
 ACTIVE_VARIANCE = 0.01
@@ -82,9 +89,10 @@ class VariationalAutoencoder(
 
     hidden_layer_sizes : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
-        linear layer each way. "auto" is ``(128, 64)`` up to 128 features, ``(256, 128)`` beyond;
-        with at least 32 features per component ``(256, 128, 64)`` or ``(512, 256, 128)``. Between
-        convolutions and code there are none.
+        linear layer each way. "auto" is ``(128, 64)`` up to 128 features, ``(256, 128)`` beyond,
+        for discrete data ``(256, 256)`` or ``(512, 512)``; with at least 32 features per
+        component ``(256, 128, 64)`` or ``(512, 256, 128)``. Between convolutions and code there
+        are none.
 
     activation : {"identity", "logistic", "tanh", "relu", "gelu", "silu"}, default="gelu"
         Activation of the hidden layers.
@@ -105,8 +113,9 @@ class VariationalAutoencoder(
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
 
-    learning_rate_init : float, default=1e-3
-        Largest learning rate of Adam.
+    learning_rate_init : float or "auto", default="auto"
+        Largest learning rate of Adam. "auto" is 1e-3, for discrete data (a Bernoulli or
+        categorical likelihood) 3e-3.
 
     learning_rate : {"one_cycle", "constant"}, default="one_cycle"
         "one_cycle" rises over at most 100 steps, falls by a cosine to zero, always makes
@@ -253,6 +262,7 @@ class VariationalAutoencoder(
         "noise_variance": [StrOptions({"scalar", "per_feature"})],
         **NETWORK_CONSTRAINTS,
         **TRAINING_CONSTRAINTS,
+        "learning_rate_init": [StrOptions({"auto"}), *TRAINING_CONSTRAINTS["learning_rate_init"]],
     }
 
     def __init__(
@@ -270,7 +280,7 @@ class VariationalAutoencoder(
         init="auto",
         max_iter="auto",
         batch_size="auto",
-        learning_rate_init=1e-3,
+        learning_rate_init="auto",
         learning_rate="one_cycle",
         alpha=0.0,
         weight_decay=5e-4,
@@ -316,6 +326,18 @@ class VariationalAutoencoder(
         if make_likelihood(self.likelihood).bounded:
             return f"likelihood={self.likelihood!r}"
         return None
+
+    def _auto_hidden_layer_sizes(self, n_features, n_components):
+        sizes = super()._auto_hidden_layer_sizes(n_features, n_components)
+        if make_likelihood(self.likelihood).bounded and len(sizes) == 2:
+            return (2 * sizes[0], 2 * sizes[0])
+        return sizes
+
+    def _largest_learning_rate(self):
+        if self.learning_rate_init != "auto":
+            return self.learning_rate_init
+        discrete = make_likelihood(self.likelihood).bounded
+        return DISCRETE_LEARNING_RATE if discrete else LEARNING_RATE
 
     def _data_config(self, X):
         if self.n_importance_samples > 1 and (self.beta != 1 or self.kl_warm_up):
@@ -365,6 +387,7 @@ class VariationalAutoencoder(
             if config["bounded"]:
                 offset = make_likelihood(config["likelihood"]).output_offset(moments)
                 network.offset.copy_(torch.from_numpy(offset))
+                network.base_log_variance.fill_(DISCRETE_LOG_VARIANCE)
             if config["linear"]:
                 _lay_probabilistic_pca(task, start)
 

@@ -24,7 +24,6 @@ SHARED = [
     "architecture",
     "max_iter",
     "batch_size",
-    "learning_rate_init",
     "learning_rate",
     "alpha",
     "weight_decay",
@@ -121,6 +120,6 @@ def test_shared_parameters_read_the_same():
     # those that train a network themselves; a detector hands its parameters on
     trained = [item for item in ESTIMATORS if issubclass(item, BaseTorchEstimator)]
     _testing.assert_docstring_consistency(trained, include_params=SHARED)
-    # the rule behind "auto" is another one for a network that has to keep details
-    coders = [item for item in trained if item is not sklearn_ae.Denoiser]
-    _testing.assert_docstring_consistency(coders, include_params=["hidden_layer_sizes"])
+    # a likelihood has a rule behind "auto"
+    plain = [item for item in trained if item is not sklearn_ae.VariationalAutoencoder]
+    _testing.assert_docstring_consistency(plain, include_params=["learning_rate_init"])

@@ -404,6 +404,35 @@ def test_gaussian_by_name_and_by_part_are_equal():
     assert_array_equal(named.transform(X), part.transform(X))
 
 
+@pytest.mark.parametrize(
+    "likelihood, n_features, n_components, sizes, rate",
+    [
+        ("gaussian", 64, 8, (128, 64), 1e-3),
+        ("gaussian", 784, 50, (256, 128), 1e-3),
+        ("bernoulli", 64, 8, (256, 256), 3e-3),
+        ("bernoulli", 784, 50, (512, 512), 3e-3),
+        ("bernoulli", 784, 2, (512, 256, 128), 3e-3),
+        ("categorical", 64, 8, (256, 256), 3e-3),
+    ],
+)
+def test_likelihood_decides_widths_and_rate(likelihood, n_features, n_components, sizes, rate):
+    X = np.eye(n_features)[:60]
+    parameters = {"likelihood": likelihood, "max_iter": 1, "random_state": 0}
+    estimator = VariationalAutoencoder(n_components, **parameters)
+    named = VariationalAutoencoder(
+        n_components, hidden_layer_sizes=sizes, learning_rate_init=rate, **parameters
+    )
+    assert_array_equal(quiet_fit(estimator, X).loss_curve_, quiet_fit(named, X).loss_curve_)
+    named.set_params(learning_rate_init=2e-3)
+    assert estimator.loss_curve_ != quiet_fit(named, X).loss_curve_
+
+
+def test_discrete_posterior_starts_narrow():
+    start = quiet_fit(small(likelihood="bernoulli", max_iter=0), BINARY[:100])
+    _, deviation = start.encode_distribution(BINARY[:100])
+    assert 0.05 < np.median(deviation) < 0.5
+
+
 def test_bernoulli_learns_binary_data():
     X, fresh = train_test_split(BINARY[:800], random_state=0)
     estimator = small(
@@ -422,7 +451,7 @@ def test_bernoulli_score_is_a_normalised_log_likelihood():
     """Probabilities of all binary rows of four features add up to one."""
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(300, 1)) + rng.normal(size=(300, 4)) > 0).astype(float)
-    estimator = small(1, likelihood="bernoulli", hidden_layer_sizes=(8,), max_iter=10)
+    estimator = small(1, likelihood="bernoulli", hidden_layer_sizes=(8,), max_iter=60)
     quiet_fit(estimator, X)
     every = np.array(np.meshgrid(*[[0.0, 1.0]] * 4)).reshape(4, -1).T
     total = np.exp(estimator.score_samples(every, n_samples=5000)).sum()
@@ -431,7 +460,7 @@ def test_bernoulli_score_is_a_normalised_log_likelihood():
 
 def test_categorical_score_is_a_normalised_log_likelihood():
     X = ONE_HOT[:, :5]
-    estimator = small(1, likelihood=Categorical([2, 3]), hidden_layer_sizes=(8,), max_iter=10)
+    estimator = small(1, likelihood=Categorical([2, 3]), hidden_layer_sizes=(8,), max_iter=60)
     quiet_fit(estimator, X)
     every = np.array([[*a, *b] for a in np.eye(2) for b in np.eye(3)])
     total = np.exp(estimator.score_samples(every, n_samples=5000)).sum()
@@ -457,7 +486,7 @@ def test_categorical_groups(group_sizes):
 
 def test_categorical_learns_the_shares_of_a_group():
     X = np.eye(3)[np.random.default_rng(0).choice(3, 600, p=[0.7, 0.2, 0.1])]
-    estimator = small(1, likelihood="categorical", max_iter=20, hidden_layer_sizes=(8,))
+    estimator = small(1, likelihood="categorical", max_iter=60, hidden_layer_sizes=(8,))
     quiet_fit(estimator, X)
     shares = estimator.sample(20_000, random_state=0).mean(axis=0)
     assert_allclose(shares, X.mean(axis=0), atol=0.05)
@@ -494,7 +523,7 @@ def test_grey_values_under_bernoulli_warn():
 
 def test_dynamic_binarisation_trains_on_new_draws():
     grey = np.full((200, 6), 0.5)
-    estimator = small(likelihood=Bernoulli("dynamic"), max_iter=20, early_stopping=False)
+    estimator = small(likelihood=Bernoulli("dynamic"), max_iter=60, early_stopping=False)
     quiet_fit(estimator, grey)
     # Independent fair coins: nothing but the chance can be learnt.
     coins = np.random.default_rng(0).integers(0, 2, (500, 6)).astype(float)
@@ -602,6 +631,7 @@ BAD_PARAMETERS = {
     "activation": ["softmax"],
     "architecture": ["sparse"],
     "init": ["zeros"],
+    "learning_rate_init": [0.0, "fast"],
 }
 
 
