@@ -21,10 +21,17 @@ def isolation_forest(train, seed):
 
 
 def local_outlier_factor(train, seed):
-    """scikit-learn's, 20 neighbours; training rows count as their own neighbours when scored."""
+    """scikit-learn's, 20 neighbours; a training row is none of its own."""
     from sklearn.neighbors import LocalOutlierFactor
 
-    return negated(LocalOutlierFactor(novelty=True).fit(train).score_samples)
+    detector = LocalOutlierFactor(novelty=True).fit(train)
+
+    def score(rows):
+        # scikit-learn scores the rows of `fit` in `fit` only
+        found = detector.negative_outlier_factor_ if rows is train else detector.score_samples(rows)
+        return -found
+
+    return score
 
 
 def one_class_svm(train, seed):
@@ -143,12 +150,15 @@ class PyODDetectors:
 
     Parameters
     ----------
-    train, test : ndarray of shape (n, n_features)
+    train : ndarray of shape (n_train, n_features)
         Standardised rows.
+    test : ndarray of shape (n_test, n_features) or None, default=None
+        Rows to be scored; None are the training rows, whose scores PyOD's detectors have from
+        `fit`: a row is no neighbour of its own there.
     """
 
-    def __init__(self, train, test):
-        self.train, self.test = train, test
+    def __init__(self, train, test=None):
+        self.train, self.test = train, train if test is None else test
 
     def scores(self, name, seed):
         """Scores of the test rows, and what fitting and scoring took."""
@@ -163,9 +173,10 @@ class PyODDetectors:
         np.random.seed(seed)
 
         def fitted(train, seed):
-            return (
-                make(**{k: v for k, v in given.items() if k in known}).fit(train).decision_function
-            )
+            detector = make(**{k: v for k, v in given.items() if k in known}).fit(train)
+            if self.test is train:
+                return lambda rows: detector.decision_scores_
+            return detector.decision_function
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,7 +1,6 @@
 """How far a row lies from the others, by its error and by its code."""
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
@@ -13,13 +12,18 @@ MOST_DIRECTIONS = 1000
 SMALLEST_VARIANCE = 1e-10
 # Of a feature's standard deviation: the least that its error is taken to be spread.
 SMALLEST_SPREAD = 1e-6
-# Share of the rows that a robust fit learns from, and how often it chooses them anew.
+# Share of the rows that a robust fit learns from.
 CORE_FRACTION = 0.75
-CORE_STEPS = 3
+# Percentile of a feature, and how many times as far from the median its fence lies.
+FENCE_PERCENT, FENCE = 5, 5.0
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
 CURVATURE_DRAWS = 1000
 # Median absolute deviation to standard deviation of a normal distribution.
 MAD_TO_STD = 1.4826
+# The same for the mean absolute deviation.
+MEAN_TO_STD = np.sqrt(np.pi / 2)
+# Relative difference of numbers that are equal but for the order of a sum.
+ROUNDING = 1e-9
 
 
 class ShrunkCovariance:
@@ -51,9 +55,9 @@ class ShrunkCovariance:
         values, self.directions = _principal_directions(centred, seed)
         total = float(np.mean(centred**2)) * n_columns
         mean = total / n_columns if total > 0 else 1.0
-        shrinkage = ledoit_wolf_shrinkage(centred, assume_centered=True) if total > 0 else 0.0
         n_left = n_columns - len(values)
         left = max(total - values.sum(), 0.0) / n_left if n_left else 0.0
+        shrinkage = _shrinkage(centred, values, left) if total > 0 else 0.0
         least = SMALLEST_VARIANCE * mean
 
         def shrunk(variances):
@@ -102,6 +106,19 @@ class ShrunkCovariance:
         return (along**2 / self.variances).sum(axis=1) + beside / self.other_variance
 
 
+def _shrinkage(centred, values, left):
+    """Ledoit and Wolf's delta from the eigenvalues; the last ones share the value ``left``."""
+    n_rows, n_columns = centred.shape
+    n_left = n_columns - len(values)
+    mean = (values.sum() + n_left * left) / n_columns
+    # scaled to a mean of one: squares of tiny or huge variances leave the range of numbers
+    squares = np.sum((values / mean) ** 2) + n_left * (left / mean) ** 2
+    dispersion = squares - n_columns
+    lengths = (centred**2).sum(axis=1) / mean
+    noise = (np.mean(lengths**2) - squares) / n_rows
+    return float(np.clip(noise / dispersion, 0.0, 1.0)) if dispersion > 0 else 0.0
+
+
 def _principal_directions(centred, seed):
     """Variances in falling order and unit directions, 1000 at most."""
     n_rows, n_columns = centred.shape
@@ -131,6 +148,7 @@ class Neighbors:
     def __init__(self, rows, n_neighbors, seed):
         if len(rows) > MOST_NEIGHBORS:
             rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]
+        self.last = min(n_neighbors, len(rows)) - 1
         # one more, as a row that is among the rows is no neighbour of its own
         self.index = NearestNeighbors(n_neighbors=min(n_neighbors + 1, len(rows))).fit(rows)
 
@@ -148,11 +166,34 @@ class Neighbors:
             The distances.
         """
         found, _ = self.index.kneighbors(rows)
-        if found.shape[1] == 1:
-            return found[:, 0]
         # distances come from differences of large products: to rounding only
         at_own_place = found[:, 0] <= 1e-7 * np.sqrt((rows**2).sum(axis=1))
-        return np.where(at_own_place, found[:, -1], found[:, -2])
+        return np.where(at_own_place, found[:, -1], found[:, self.last])
+
+
+def median_and_spread(values):
+    """Median, and the standard deviation by the median absolute deviation from it.
+
+    Where half of the values or more are equal, as in a table with few different rows, the mean
+    absolute deviation takes its place, sqrt(pi / 2) of which is the standard deviation of a
+    normal distribution.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        The values.
+
+    Returns
+    -------
+    median, spread : float
+        The two numbers.
+    """
+    median = float(np.median(values))
+    deviations = np.abs(values - median)
+    spread = MAD_TO_STD * float(np.median(deviations))
+    if spread <= ROUNDING * abs(median):
+        spread = MEAN_TO_STD * float(np.mean(deviations))
+    return median, spread if spread > ROUNDING * abs(median) else 0.0
 
 
 class LogScale:
@@ -167,11 +208,9 @@ class LogScale:
     def __init__(self, values):
         positive = values[(values > 0) & np.isfinite(values)]
         self.least = 1e-6 * np.median(positive) if len(positive) else 1.0
-        logarithms = self._log(values)
-        self.center = float(np.median(logarithms))
-        spread = MAD_TO_STD * float(np.median(np.abs(logarithms - self.center)))
-        # half of the values may be equal, as in a table with few different rows
-        self.spread = max(spread, 1e-3)
+        self.center, self.spread = median_and_spread(self._log(values))
+        if self.spread == 0:
+            self.spread = 1.0
 
     def _log(self, values):
         return np.log(np.clip(values, self.least, np.finfo(float).max))
@@ -192,38 +231,42 @@ class LogScale:
         return (self._log(values) - self.center) / self.spread
 
 
-def core_of(rows, n_neighbors, seed):
-    """The three quarters of the rows that lie closest to each other.
+def within_fences(rows):
+    """Rows with what lies far out in one feature moved to a fence.
 
-    The covariance of all rows, then, three times, that of the closest three quarters by it; last
-    the same share by the sum of the logarithms of this distance and of the distance to a
-    neighbour among them, each on the scale of its median and spread.
+    The fences lie five times as far from the median as the 5th and the 95th percentile do. There
+    is none on a side where that percentile is the median, as of a rare indicator.
 
     Parameters
     ----------
-    rows : ndarray of shape (n_samples, n_columns)
+    rows : ndarray of shape (n_samples, n_features)
         The rows.
-    n_neighbors : int
-        Which neighbour.
-    seed : int
-        Of what is drawn for large tables.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        A copy.
+    """
+    lower, median, upper = np.percentile(rows, [FENCE_PERCENT, 50, 100 - FENCE_PERCENT], axis=0)
+    least = np.where(lower < median, median - FENCE * (median - lower), rows.min(axis=0))
+    most = np.where(upper > median, median + FENCE * (upper - median), rows.max(axis=0))
+    return np.clip(rows, least, most)
+
+
+def closest(distances):
+    """Which three quarters of the rows have the smallest distances, ties by their order.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples,)
+        Distance of each row to a neighbour: a group that has that many rows of its own stays,
+        however far from the others it lies.
 
     Returns
     -------
     ndarray of shape (n_samples,), bool
         Which rows.
     """
-    core = np.ones(len(rows), dtype=bool)
-    for _ in range(CORE_STEPS):
-        distances = ShrunkCovariance(rows[core], seed).squared_distances(rows)
-        core = _closest(distances)
-    spread = ShrunkCovariance(rows[core], seed).squared_distances(rows)
-    apart = Neighbors(rows[core], n_neighbors, seed).distances(rows)
-    return _closest(LogScale(spread)(spread) + LogScale(apart)(apart))
-
-
-def _closest(distances):
-    """Which rows have the smallest distances, ties by their order."""
     n_core = min(len(distances), max(2, int(np.ceil(CORE_FRACTION * len(distances)))))
     core = np.zeros(len(distances), dtype=bool)
     core[np.argsort(distances, kind="stable")[:n_core]] = True
@@ -241,25 +284,34 @@ class AnomalyScores:
         Their codes.
     feature_spread : ndarray of shape (n_features,)
         Standard deviation of each feature.
-    core : ndarray of shape (n_samples,), bool
-        The rows that spreads, covariances and neighbours are taken from.
+    trimmed : bool
+        Whether spreads and covariances are those of the core, its far values moved to fences.
     n_neighbors : int
         Which neighbour the distance is taken to.
     seed : int
         Of what is drawn for large tables.
+
+    Attributes
+    ----------
+    core : ndarray of shape (n_samples,), bool
+        The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, errors, codes, feature_spread, core, n_neighbors, seed):
+    def __init__(self, errors, codes, feature_spread, trimmed, n_neighbors, seed):
         joined = np.hstack([errors, codes])
+        self.near = Neighbors(joined, n_neighbors, seed)
+        apart = self.near.distances(joined)
+        self.core = closest(apart) if trimmed else np.ones(len(joined), dtype=bool)
+        kept = within_fences(joined[self.core]) if trimmed else joined
+        kept_errors, kept_codes = np.hsplit(kept, [errors.shape[1]])
         varying = feature_spread > 0
         usual = np.median(feature_spread[varying]) if varying.any() else 1.0
         # some features are never reconstructed wrongly, such as one that is constant
         least = SMALLEST_SPREAD * np.where(varying, feature_spread, usual)
-        self.spread = np.maximum(np.sqrt(np.mean(errors[core] ** 2, axis=0)), least)
-        self.code_covariance = ShrunkCovariance(codes[core], seed)
-        self.covariance = ShrunkCovariance(joined[core], seed)
-        self.near = Neighbors(joined[core], n_neighbors, seed)
-        self.scales = [LogScale(distances) for distances in self._distances(errors, codes)]
+        self.spread = np.maximum(np.sqrt(np.mean(kept_errors**2, axis=0)), least)
+        self.code_covariance = ShrunkCovariance(kept_codes, seed)
+        self.covariance = ShrunkCovariance(kept, seed)
+        self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(apart)
 
     def _distances(self, errors, codes):
         joined = np.hstack([errors, codes])

@@ -1,18 +1,23 @@
 """The outlier detector."""
 
+import copy
 import math
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._anomaly_scores import (
     CURVATURE_DRAWS,
-    MAD_TO_STD,
+    ROUNDING,
     AnomalyScores,
-    core_of,
+    Neighbors,
+    closest,
+    median_and_spread,
+    within_fences,
 )
 from sklearn_ae._autoencoder import Autoencoder
 from sklearn_ae._mixins import PackageMixin
@@ -36,8 +41,9 @@ CODE_VARIANCE = 0.9
 THRESHOLD_FRACTION = 0.1
 THRESHOLD_ROWS = 50
 LARGEST_THRESHOLD_FRACTION = 0.2
-# With fewer rows it is taken from all.
+# With fewer rows every row is left out once, in so many folds.
 FEWEST_ROWS_TO_HOLD_OUT = 50
+FOLDS = 5
 # Deviations below the median where the threshold "auto" lies.
 THRESHOLD_DEVIATIONS = 3.0
 # With fewer rows there are no quarters to leave out.
@@ -65,10 +71,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         \quad \ell_i = \frac{\log d_i - m_i}{s_i},
 
     with :math:`d_1 = (v - \mu)^\top \Sigma^{-1} (v - \mu)` for centre and shrunk covariance [1]_
-    of the training rows' :math:`v`, :math:`d_2` the distance to the k-th nearest of these, and
-    :math:`m_i, s_i` median and spread of :math:`\log d_i` over the training rows. The first finds
-    what breaks the relations between features, the second what lies in a gap; what is far by one
-    of them is not made up for by the other.
+    of the :math:`v` of training rows (which ones: see ``robust``), :math:`d_2` the distance to the
+    k-th nearest of all, and :math:`m_i, s_i` median and spread of :math:`\log d_i` over all. The
+    first finds what breaks the relations between features, the second what lies in a gap; what is
+    far by one of them is not made up for by the other.
 
     Parameters
     ----------
@@ -95,22 +101,25 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Share of outliers in the training data; `offset_` is that quantile of the training
         rows' scores. "auto" puts it three deviations below the median of rows that are held
         out for that, ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more,
-        but at most a fifth. With fewer than 50 rows it takes all.
+        but at most a fifth. With fewer than 50 rows each is left out once, in five folds, which
+        takes five more fits. Where half of the scores are equal, the mean absolute deviation
+        stands for the MAD.
 
     robust : "auto" or bool, default="auto"
-        Whether the training data may hold outliers. "auto": spreads, covariance and neighbours
-        come from the three quarters of the rows that lie closest to each other by error and
-        code, from 8 rows on; the autoencoder is trained on all. True trains it on such three
-        quarters only, too: for many outliers; rare but normal rows are then not learnt. False
-        leaves nothing out, for training data known to be clean.
+        Whether the training data may hold outliers. "auto", from 8 rows on: the autoencoder is
+        trained on all rows, with values far out in a feature moved to a fence; spreads and
+        covariance come from the three quarters of the rows that are closest to their
+        neighbours. True trains it on such three quarters only, too: for many outliers; rare but
+        normal rows are then not learnt. False leaves everything as it is, for training data
+        known to be clean.
 
     standardize : "auto" or bool, default="auto"
         Whether features are centred and divided by their standard deviation first. "auto" does
         so where ``estimator`` is None; one that is given gets the rows as they are.
 
-    n_neighbors : int, default=5
-        Which neighbour the scores "neighbors" and "auto" take the distance to. Of more than
-        10000 training rows, that many are drawn to be neighbours.
+    n_neighbors : int, default=20
+        Which neighbour the scores "neighbors" and "auto" take the distance to, and a robust fit.
+        Of more than 10000 training rows, that many are drawn to be neighbours.
 
     calibration_fraction : float, default=0.0
         Share of the rows given to `fit` that is used for nothing but calibration, see
@@ -143,7 +152,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Threshold: rows with a lower score are outliers.
 
     robust_ : bool
-        Whether spreads, covariance and neighbours leave out a quarter of the rows.
+        Whether spreads and covariance leave out a quarter of the rows.
 
     calibration_scores_ : ndarray of shape (n_calibration,)
         Scores of the calibration rows in rising order; only after calibration.
@@ -166,10 +175,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    A robust fit takes the covariance of all rows; three times it takes that of the closest three
-    quarters of the rows by their Mahalanobis distance; the rows that stay are the closest by that
-    distance and the one to a neighbour together. These are rows of errors and codes; with
-    ``robust=True`` also, before training, of standardised features.
+    The fences of a robust fit lie five times as far from a feature's median as its 5th and 95th
+    percentile, and there is none where that percentile is the median, as for rare indicators. The
+    rows that spreads and covariance come from are the three quarters with the smallest distance
+    to their k-th neighbour, by error and code (with ``robust=True``, before training, by
+    standardised features). So a small group of its own, such as a rare category, stays normal
+    if it has more rows than ``n_neighbors``; a few times that many to be safe.
 
     References
     ----------
@@ -212,7 +223,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         contamination="auto",
         robust="auto",
         standardize="auto",
-        n_neighbors=5,
+        n_neighbors=20,
         calibration_fraction=0.0,
         false_positive_rate=0.05,
         device="auto",
@@ -263,35 +274,19 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         seed = draw_seed(self.random_state)
         rows = self._rows(X, estimator, reset=True)
         train, held_out, calibration = self._split(len(rows), seed)
-        learnt = rows[train]
         self.robust_ = self.robust is True or (
-            self.robust == "auto" and len(learnt) >= FEWEST_ROWS_TO_TRIM
+            self.robust == "auto" and train.sum() >= FEWEST_ROWS_TO_TRIM
         )
-        trained = self._rows_to_train(learnt, seed)
-        self._learn_scale(learnt, trained)
-        scaled = self._scaled(learnt)
-        self.estimator_ = self._fit_estimator(estimator, scaled[trained], seed)
-        errors, codes = self.estimator_._errors_and_codes(scaled)
-        core = np.ones(len(learnt), dtype=bool)
-        if self.robust_:
-            joined = np.hstack([errors, codes])
-            core = core_of(joined, self.n_neighbors, seed_for("core", seed))
-        spread = scaled[core].std(axis=0)
-        self._scores = AnomalyScores(
-            errors, codes, spread, core, self.n_neighbors, seed_for("neighbors", seed)
-        )
-        self._curvature = self._learn_curvature(scaled[core], seed)
+        self._train(estimator, rows[train], seed)
+        self._learn_scores(rows[train], seed)
         self.__dict__.pop("calibration_scores_", None)
-        if self.contamination == "auto":
-            scores = self._score_rows(rows[held_out], self._score)
-            median = np.median(scores)
-            deviation = MAD_TO_STD * np.median(np.abs(scores - median))
-            self.offset_ = float(median - THRESHOLD_DEVIATIONS * deviation)
-        else:
-            scores = self._score_rows(rows[~calibration], self._score)
-            self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         if calibration.any():
             self._calibrate(rows[calibration])
+        elif self.contamination == "auto":
+            self.offset_ = self._auto_offset(rows, train, held_out, seed)
+        else:
+            scores = self._score_rows(rows, self._score)
+            self.offset_ = float(np.percentile(scores, 100 * self.contamination))
         return self
 
     def score_samples(self, X, anomaly_score=None):
@@ -451,14 +446,21 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 "calibration_fraction before fit."
             )
         scores = self.score_samples(X)
-        below = np.searchsorted(self.calibration_scores_, scores, side="right")
+        # rows that are equal have equal scores but for rounding
+        equal = scores + self._rounding(scores)
+        below = np.searchsorted(self.calibration_scores_, equal, side="right")
         return (1 + below) / (len(self.calibration_scores_) + 1)
 
     def _calibrate(self, rows):
         rank = self._calibration_rank(len(rows))
         self.calibration_scores_ = np.sort(self._score_rows(rows, self._score))
-        self.offset_ = float(self.calibration_scores_[rank - 1])
+        threshold = self.calibration_scores_[rank - 1]
+        self.offset_ = float(threshold - self._rounding(threshold))
         return self
+
+    def _rounding(self, scores):
+        """By how much scores of equal rows may differ."""
+        return ROUNDING * np.maximum(np.abs(scores), np.median(np.abs(self.calibration_scores_)))
 
     def _calibration_rank(self, n_rows):
         """Which of the sorted scores is the threshold."""
@@ -492,7 +494,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 f"FrozenEstimator; got {in_one_line(fitted)}."
             )
         check_is_fitted(fitted)
-        return fitted
+        # the user's may be fitted again
+        return copy.deepcopy(fitted)
 
     def _fit_estimator(self, estimator, rows, seed):
         if isinstance(self.estimator, FrozenEstimator):
@@ -521,11 +524,15 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         return score
 
     def _split(self, n_rows, seed):
-        """Which rows are learnt from, give the threshold, and calibrate."""
+        """Which rows the network learns from, give the threshold, and calibrate."""
         order = np.random.default_rng(seed_for("split", seed)).permutation(n_rows)
         n_calibration = round(self.calibration_fraction * n_rows)
+        n_held_out = 0
         if self.calibration_fraction:
             self._calibration_rank(n_calibration)
+        elif self.contamination == "auto" and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
+            most = LARGEST_THRESHOLD_FRACTION * n_rows
+            n_held_out = round(max(THRESHOLD_FRACTION * n_rows, min(THRESHOLD_ROWS, most)))
         n_left = n_rows - n_calibration
         if n_left < 2:
             raise ValueError(
@@ -534,33 +541,58 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             )
         parts = np.zeros((3, n_rows), dtype=bool)
         parts[2, order[:n_calibration]] = True
-        n_held_out = 0
-        if self.contamination == "auto" and n_left >= FEWEST_ROWS_TO_HOLD_OUT:
-            most = LARGEST_THRESHOLD_FRACTION * n_left
-            n_held_out = round(max(THRESHOLD_FRACTION * n_left, min(THRESHOLD_ROWS, most)))
         parts[1, order[n_calibration : n_calibration + n_held_out]] = True
         parts[0] = ~(parts[1] | parts[2])
-        if not n_held_out:
-            parts[1] = parts[0]
         return parts
 
-    def _rows_to_train(self, rows, seed):
-        """Which rows the autoencoder is trained on."""
-        if self.robust is not True:
-            return np.ones(len(rows), dtype=bool)
-        mean, scale = _mean_and_scale(rows)
-        seed = seed_for("rows to train", seed)
-        return core_of((rows - mean) / scale, self.n_neighbors, seed)
-
-    def _learn_scale(self, rows, trained):
+    def _train(self, estimator, rows, seed):
+        """Learn scale and autoencoder."""
+        if self.robust is True:
+            mean, scale = _mean_and_scale(within_fences(rows))
+            standardised = (rows - mean) / scale
+            near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
+            rows = rows[closest(near.distances(standardised))]
+        if self.robust_:
+            rows = within_fences(rows)
         n_features = rows.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if self.standardize is True or (self.standardize == "auto" and self.estimator is None):
-            self.mean_, scale = _mean_and_scale(rows[trained])
-            _, of_all = _mean_and_scale(rows)
-            # constant in these rows only: what leaves the constant is rare, not huge
-            constant = np.ptp(rows[trained], axis=0) == 0
-            self.scale_ = np.where(constant, of_all, scale)
+            self.mean_, self.scale_ = _mean_and_scale(rows)
+        self.estimator_ = self._fit_estimator(estimator, self._scaled(rows), seed)
+
+    def _learn_scores(self, rows, seed):
+        """Learn what errors and codes of normal rows look like."""
+        scaled = self._scaled(rows)
+        self._scores = AnomalyScores(
+            *self.estimator_._errors_and_codes(scaled),
+            feature_spread=scaled.std(axis=0),
+            trimmed=self.robust_,
+            n_neighbors=self.n_neighbors,
+            seed=seed_for("neighbors", seed),
+        )
+        self._curvature = self._learn_curvature(scaled[self._scores.core], seed)
+
+    def _auto_offset(self, rows, train, held_out, seed):
+        """Three deviations below the median of scores of rows that were left out."""
+        if held_out.any():
+            scores = self._score_rows(rows[held_out], self._score)
+            # scores of the rows given to `fit` are to be comparable with each other
+            self._learn_scores(rows, seed)
+        elif len(rows) > 2:
+            scores = self._left_out_scores(rows, seed)
+        else:
+            scores = self._score_rows(rows, self._score)
+        median, spread = median_and_spread(scores)
+        return median - max(THRESHOLD_DEVIATIONS * spread, ROUNDING * abs(median))
+
+    def _left_out_scores(self, rows, seed):
+        """Score of each row by a detector that has learnt from other rows."""
+        folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=seed % 2**32)
+        scores = np.empty(len(rows))
+        for rest, left_out in folds.split(rows):
+            other = clone(self).set_params(contamination=0.5, random_state=seed % 2**31)
+            scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
+        return scores
 
     def _learn_curvature(self, rows, seed):
         """Second derivative of the squared distance over each feature, a mean over rows."""
@@ -608,6 +640,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
 def _mean_and_scale(rows):
     """Mean and standard deviation of each feature; 1 where it is constant."""
-    constant = np.ptp(rows, axis=0) == 0
-    mean = np.where(constant, rows[0], rows.mean(axis=0))
-    return mean, np.where(constant, 1.0, rows.std(axis=0))
+    size = np.abs(rows).max(axis=0)
+    size[size == 0] = 1.0
+    # tiny and huge numbers have squares that are none
+    unit = rows / size
+    constant = (np.ptp(unit, axis=0) == 0) | (unit.std(axis=0) * size == 0)
+    mean = np.where(constant, rows[0], unit.mean(axis=0) * size)
+    return mean, np.where(constant, 1.0, unit.std(axis=0) * size)

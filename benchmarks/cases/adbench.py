@@ -11,8 +11,9 @@ All get rows standardised by the training rows. Rows of ours beside the default:
 - "no network, no code": all components, so that the score is that of the standardised rows.
 - "robust=False", and other scores of the default's fit.
 
-A method that fails or takes longer than 10 minutes is said so in its line and has rank last and
-an area of one half.
+A method that fails, takes longer than 10 minutes (a limit that C code may overstep) or gives NaN
+has its error in its line, the last rank and an area of one half. One that has not run on all tables
+yet is in no table here.
 """
 
 import signal
@@ -23,7 +24,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import ADBENCH, labelled_table
-from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, timed
+from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
 
@@ -61,7 +62,8 @@ def split(cell, options):
         train, rest = np.split(normal, [len(normal) // 2])
         test = np.concatenate([rest, np.flatnonzero(y == 1)])
     scaler = StandardScaler().fit(X[train])
-    return scaler.transform(X[train]), scaler.transform(X[test]), y[test]
+    rows = scaler.transform(X[train])
+    return rows, rows if test is train else scaler.transform(X[test]), y[test]
 
 
 def ours(cell, train, test, options):
@@ -70,25 +72,32 @@ def ours(cell, train, test, options):
     def detector(**parameters):
         return AutoencoderDetector(device=options.device, random_state=cell["seed"], **parameters)
 
+    def fitted(rows, _, one):
+        return negated(one.fit(rows).score_samples)
+
+    def scored(rows, _, name):
+        return negated(partial(default.score_samples, anomaly_score=name))
+
+    def result(make, **given):
+        return within_limit(lambda: timed(partial(make, **given), train, test, 0))
+
     estimator = Autoencoder(0.9, max_iter=2) if options.smoke else None
     default = detector(estimator=estimator)
-    scores, fit_s, score_s = timed(lambda rows, _: default.fit(rows).score_samples, train, test, 0)
-    yield DEFAULT, (-scores, fit_s, score_s)
+    of_default = result(fitted, one=default)
+    yield DEFAULT, of_default
     for name in OTHER_SCORES:
-        scores, _, score_s = timed(
-            lambda rows, _, name=name: lambda X: default.score_samples(X, name), train, test, 0
-        )
-        yield f"{DEFAULT}, {name}", (-scores, fit_s, score_s)
+        found = of_default
+        if not isinstance(of_default, str):
+            found = result(scored, name=name)
+            # the fit is that of the default
+            found = found if isinstance(found, str) else (found[0], of_default[1], found[2])
+        yield f"{DEFAULT}, {name}", found
     for name, n_components in ABLATIONS.items():
         pca = Autoencoder(n_components, max_iter=0)
-        linear = detector(estimator=pca, standardize=True)
-        scores, *taken = timed(
-            lambda rows, _, linear=linear: linear.fit(rows).score_samples, train, test, 0
-        )
-        yield f"{DEFAULT}, {name}", (-scores, *taken)
-    clean = detector(estimator=estimator, robust=False)
-    scores, *taken = timed(lambda rows, _: clean.fit(rows).score_samples, train, test, 0)
-    yield f"{DEFAULT}, robust=False", (-scores, *taken)
+        found = result(fitted, one=detector(estimator=pca, standardize=True))
+        yield f"{DEFAULT}, {name}", found
+    found = result(fitted, one=detector(estimator=estimator, robust=False))
+    yield f"{DEFAULT}, robust=False", found
 
 
 def drawn(cell, names):
@@ -105,13 +114,15 @@ def scikit_learns(cell, train, test, options):
 
 def pyods(cell, train, test, options):
     """PyOD's detectors, in the environment of the peers."""
-    remote = Remote("PyODDetectors", 1, train=train, test=test)
+    # their scores of training rows are not those of the same rows as new ones
+    rows = {"train": train} if test is train else {"train": train, "test": test}
+    remote = Remote("PyODDetectors", 1, **rows)
     for name in drawn(cell, PYOD):
         found = within_limit(partial(remote.call, "scores", name=name, seed=cell["seed"]))
         if isinstance(found, str):
             yield name, found
             remote.process.kill()
-            remote = Remote("PyODDetectors", 1, train=train, test=test)
+            remote = Remote("PyODDetectors", 1, **rows)
         else:
             yield name, (np.array(found["scores"]), found["fit_s"], found["score_s"])
     remote.close()
@@ -143,7 +154,10 @@ def run(cell, options):
             figures[name] = {"error": found}
             continue
         scores, fit_s, score_s = found
-        scores = np.nan_to_num(scores, nan=np.nanmin(scores), posinf=np.finfo(float).max)
+        if np.isnan(scores).any():
+            figures[name] = {"error": f"{np.isnan(scores).sum()} scores are NaN"}
+            continue
+        scores = np.nan_to_num(scores, posinf=np.finfo(float).max)
         figures[name] = {
             "auroc": roc_auc_score(y, scores),
             "ap": average_precision_score(y, scores),
@@ -155,14 +169,14 @@ def run(cell, options):
     return {"n_train": len(train), "n_test": len(test), "detectors": figures}
 
 
-def by_method(lines, protocol, measure):
+def by_method(lines, protocol, measure, failed=np.nan):
     """Means over seeds: array (tables, methods), and the names of both."""
     found = {}
     for line in lines:
         if line["settings"]["protocol"] == protocol:
             for name, figures in line["figures"]["detectors"].items():
                 if name != "peers":
-                    value = figures.get(measure, 0.5 if measure == "auroc" else np.nan)
+                    value = figures.get(measure, failed)
                     found.setdefault(name, {}).setdefault(line["data"], []).append(value)
     tables = sorted({data for of_method in found.values() for data in of_method})
     names = [name for name, of_method in found.items() if set(of_method) == set(tables)]
@@ -176,7 +190,7 @@ def tables(lines):
 
     shown = {}
     for protocol in PROTOCOLS:
-        areas, data, names = by_method(lines, protocol, "auroc")
+        areas, data, names = by_method(lines, protocol, "auroc", failed=0.5)
         if not len(areas):
             continue
         precision = by_method(lines, protocol, "ap")[0]
@@ -184,7 +198,8 @@ def tables(lines):
         # ranks among the methods that somebody else would take, ours once
         field = [i for i, name in enumerate(names) if not name.startswith(f"{DEFAULT},")]
         ranks = np.full(areas.shape, np.nan)
-        ranks[:, field] = rankdata(-areas[:, field], axis=1)
+        ranked = by_method(lines, protocol, "auroc", failed=-np.inf)[0]
+        ranks[:, field] = rankdata(-ranked[:, field], axis=1)
         ours = areas[:, names.index(DEFAULT)]
         rows = []
         for i in np.argsort(-areas.mean(axis=0)):
@@ -194,11 +209,11 @@ def tables(lines):
                 {
                     "detector": names[i],
                     "AUROC": f"{100 * areas[:, i].mean():.1f}",
-                    "average precision": f"{100 * precision[:, i].mean():.1f}",
+                    "average precision": f"{100 * np.nanmean(precision[:, i]):.1f}",
                     "mean rank": f"{ranks[:, i].mean():.2f}" if i in field else "",
                     "ours less it": f"{100 * difference.mean():+.1f} ± {100 * error:.1f}",
-                    "fit (s)": float(np.median(taken["fit_s"][:, i])),
-                    "score (s)": float(np.median(taken["score_s"][:, i])),
+                    "fit (s)": float(np.nanmedian(taken["fit_s"][:, i])),
+                    "score (s)": float(np.nanmedian(taken["score_s"][:, i])),
                 }
             )
         shown[f"{protocol}, {len(data)} tables; medians of seconds"] = rows

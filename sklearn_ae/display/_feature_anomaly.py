@@ -135,7 +135,7 @@ class FeatureAnomalyDisplay:
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_methods(estimator, "score_features")
         contributions = np.asarray(estimator.score_features(X, anomaly_score))
-        rows = check_array(X, dtype=None, allow_nd=True)
+        rows = check_array(X, dtype=np.float64, allow_nd=True)
         display = cls(
             contributions.mean(axis=0),
             getattr(estimator, "feature_names_in_", None),
