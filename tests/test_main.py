@@ -154,6 +154,8 @@ def test_a_signal_stops_at_once_and_cleans_up(number, status, last_line, folder)
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        # a shell starts what it runs in the background with the signal ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not children_of(process.pid) and time.monotonic() < deadline:
