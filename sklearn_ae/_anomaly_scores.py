@@ -4,6 +4,8 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
+from sklearn_ae._training import in_chunks
+
 # Rows that the others are compared with to find their neighbours.
 MOST_NEIGHBORS = 10_000
 # Directions whose variances are kept one by one; the others share one.
@@ -20,8 +22,6 @@ FENCE_PERCENT, FENCE = 5, 5.0
 CURVATURE_DRAWS = 1000
 # Median absolute deviation to standard deviation of a normal distribution.
 MAD_TO_STD = 1.4826
-# The same for the mean absolute deviation.
-MEAN_TO_STD = np.sqrt(np.pi / 2)
 # Relative difference of numbers that are equal but for the order of a sum.
 ROUNDING = 1e-9
 
@@ -149,6 +149,7 @@ class Neighbors:
         if len(rows) > MOST_NEIGHBORS:
             rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]
         self.last = min(n_neighbors, len(rows)) - 1
+        self.rows = rows
         # one more, as a row that is among the rows is no neighbour of its own
         self.index = NearestNeighbors(n_neighbors=min(n_neighbors + 1, len(rows))).fit(rows)
 
@@ -165,18 +166,27 @@ class Neighbors:
         ndarray of shape (n_samples,)
             The distances.
         """
-        found, _ = self.index.kneighbors(rows)
-        # distances come from differences of large products: to rounding only
-        at_own_place = found[:, 0] <= 1e-7 * np.sqrt((rows**2).sum(axis=1))
-        return np.where(at_own_place, found[:, -1], found[:, self.last])
+        found, places = self.index.kneighbors(rows)
+        # these come from differences of large products: to rounding only, which depends on how
+        # many rows are asked for
+        rounding = 1e-7 * np.sqrt((rows**2).sum(axis=1))
+        at_own_place = found[:, 0] <= rounding
+        neighbors = np.where(at_own_place, places[:, -1], places[:, self.last])
+        distances = np.empty(len(rows))
+
+        def chunk(start, stop):
+            difference = rows[start:stop] - self.rows[neighbors[start:stop]]
+            distances[start:stop] = np.sqrt((difference**2).sum(axis=1))
+
+        in_chunks(chunk, len(rows), rows.shape[1])
+        return np.where(distances <= rounding, 0.0, distances)
 
 
 def median_and_spread(values):
     """Median, and the standard deviation by the median absolute deviation from it.
 
-    Where half of the values or more are equal, as in a table with few different rows, the mean
-    absolute deviation takes its place, sqrt(pi / 2) of which is the standard deviation of a
-    normal distribution.
+    Where half of the values or more are equal, as in a table with few different rows, it is the
+    median of the deviations of the others.
 
     Parameters
     ----------
@@ -191,9 +201,10 @@ def median_and_spread(values):
     median = float(np.median(values))
     deviations = np.abs(values - median)
     spread = MAD_TO_STD * float(np.median(deviations))
+    apart = deviations[deviations > ROUNDING * abs(median)]
     if spread <= ROUNDING * abs(median):
-        spread = MEAN_TO_STD * float(np.mean(deviations))
-    return median, spread if spread > ROUNDING * abs(median) else 0.0
+        spread = MAD_TO_STD * float(np.median(apart)) if len(apart) else 0.0
+    return median, spread
 
 
 class LogScale:
@@ -208,7 +219,13 @@ class LogScale:
     def __init__(self, values):
         positive = values[(values > 0) & np.isfinite(values)]
         self.least = 1e-6 * np.median(positive) if len(positive) else 1.0
-        self.center, self.spread = median_and_spread(self._log(values))
+        logarithms = self._log(values)
+        median = np.median(logarithms)
+        apart = logarithms[np.abs(logarithms - median) > ROUNDING]
+        if len(apart) and 2 * len(apart) <= len(logarithms):
+            # half are equal, such as distances of zero: the others tell how far is far
+            logarithms = apart
+        self.center, self.spread = median_and_spread(logarithms)
         if self.spread == 0:
             self.spread = 1.0
 
@@ -247,7 +264,10 @@ def within_fences(rows):
     ndarray of shape (n_samples, n_features)
         A copy.
     """
-    lower, median, upper = np.percentile(rows, [FENCE_PERCENT, 50, 100 - FENCE_PERCENT], axis=0)
+    # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
+    lower = np.percentile(rows, FENCE_PERCENT, axis=0, method="higher")
+    upper = np.percentile(rows, 100 - FENCE_PERCENT, axis=0, method="lower")
+    median = np.median(rows, axis=0)
     least = np.where(lower < median, median - FENCE * (median - lower), rows.min(axis=0))
     most = np.where(upper > median, median + FENCE * (upper - median), rows.max(axis=0))
     return np.clip(rows, least, most)

@@ -101,9 +101,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Share of outliers in the training data; `offset_` is that quantile of the training
         rows' scores. "auto" puts it three deviations below the median of rows that are held
         out for that, ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more,
-        but at most a fifth. With fewer than 50 rows each is left out once, in five folds, which
-        takes five more fits. Where half of the scores are equal, the mean absolute deviation
-        stands for the MAD.
+        but at most a fifth. With fewer than 50 rows each is left out once, in at most five
+        folds, which takes as many more fits; of two rows it takes both. Scores equal to the
+        median do not count in the MAD where half of them are. Not used where rows of `fit`
+        calibrate, see ``calibration_fraction``.
 
     robust : "auto" or bool, default="auto"
         Whether the training data may hold outliers. "auto", from 8 rows on: the autoencoder is
@@ -175,7 +176,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    The fences of a robust fit lie five times as far from a feature's median as its 5th and 95th
+    The fences of a robust fit hold features before training, and errors and codes before spreads
+    and covariance are taken. They lie five times as far from a feature's median as its 5th and 95th
     percentile, and there is none where that percentile is the median, as for rare indicators. The
     rows that spreads and covariance come from are the three quarters with the smallest distance
     to their k-th neighbour, by error and code (with ``robust=True``, before training, by
@@ -547,8 +549,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _train(self, estimator, rows, seed):
         """Learn scale and autoencoder."""
+        every_row = within_fences(rows) if self.robust_ else rows
         if self.robust is True:
-            mean, scale = _mean_and_scale(within_fences(rows))
+            mean, scale = _mean_and_scale(every_row)
             standardised = (rows - mean) / scale
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
             rows = rows[closest(near.distances(standardised))]
@@ -557,7 +560,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         n_features = rows.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if self.standardize is True or (self.standardize == "auto" and self.estimator is None):
-            self.mean_, self.scale_ = _mean_and_scale(rows)
+            self.mean_, scale = _mean_and_scale(rows)
+            # constant in these rows only: what leaves the constant is rare, not huge
+            constant = np.ptp(rows, axis=0) == 0
+            self.scale_ = np.where(constant, _mean_and_scale(every_row)[1], scale)
         self.estimator_ = self._fit_estimator(estimator, self._scaled(rows), seed)
 
     def _learn_scores(self, rows, seed):
@@ -565,7 +571,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         scaled = self._scaled(rows)
         self._scores = AnomalyScores(
             *self.estimator_._errors_and_codes(scaled),
-            feature_spread=scaled.std(axis=0),
+            feature_spread=(within_fences(scaled) if self.robust_ else scaled).std(axis=0),
             trimmed=self.robust_,
             n_neighbors=self.n_neighbors,
             seed=seed_for("neighbors", seed),
@@ -590,7 +596,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=seed % 2**32)
         scores = np.empty(len(rows))
         for rest, left_out in folds.split(rows):
-            other = clone(self).set_params(contamination=0.5, random_state=seed % 2**31)
+            other = clone(self).set_params(contamination=0.5, verbose=0)
+            other.set_params(random_state=seed % 2**31)
             scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
         return scores
 
