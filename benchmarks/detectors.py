@@ -43,9 +43,15 @@ def one_class_svm(train, seed):
 
 def elliptic_envelope(train, seed):
     """scikit-learn's: the minimum covariance determinant."""
+    import warnings
+
     from sklearn.covariance import EllipticEnvelope
 
-    return negated(EllipticEnvelope(random_state=seed).fit(train).score_samples)
+    with warnings.catch_warnings():
+        # one at each step where the columns of a table depend on each other
+        warnings.filterwarnings("ignore", "Determinant has increased", RuntimeWarning)
+        warnings.filterwarnings("ignore", "The covariance matrix", UserWarning)
+        return negated(EllipticEnvelope(random_state=seed).fit(train).score_samples)
 
 
 def knn_distance(train, seed):
