@@ -285,7 +285,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         if calibration.any():
             self._calibrate(rows[calibration])
         elif self.contamination == "auto":
-            self.offset_ = self._auto_offset(rows, train, held_out, seed)
+            self.offset_ = self._auto_offset(rows, held_out, seed)
         else:
             scores = self._score_rows(rows, self._score)
             self.offset_ = float(np.percentile(scores, 100 * self.contamination))
@@ -549,22 +549,20 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _train(self, estimator, rows, seed):
         """Learn scale and autoencoder."""
-        every_row = within_fences(rows) if self.robust_ else rows
+        kept = every_row = within_fences(rows) if self.robust_ else rows
         if self.robust is True:
             mean, scale = _mean_and_scale(every_row)
             standardised = (rows - mean) / scale
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
-            rows = rows[closest(near.distances(standardised))]
-        if self.robust_:
-            rows = within_fences(rows)
-        n_features = rows.shape[1]
+            kept = within_fences(rows[closest(near.distances(standardised))])
+        n_features = kept.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if self.standardize is True or (self.standardize == "auto" and self.estimator is None):
-            self.mean_, scale = _mean_and_scale(rows)
+            self.mean_, scale = _mean_and_scale(kept)
             # constant in these rows only: what leaves the constant is rare, not huge
-            constant = np.ptp(rows, axis=0) == 0
+            constant = np.ptp(kept, axis=0) == 0
             self.scale_ = np.where(constant, _mean_and_scale(every_row)[1], scale)
-        self.estimator_ = self._fit_estimator(estimator, self._scaled(rows), seed)
+        self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), seed)
 
     def _learn_scores(self, rows, seed):
         """Learn what errors and codes of normal rows look like."""
@@ -578,7 +576,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         )
         self._curvature = self._learn_curvature(scaled[self._scores.core], seed)
 
-    def _auto_offset(self, rows, train, held_out, seed):
+    def _auto_offset(self, rows, held_out, seed):
         """Three deviations below the median of scores of rows that were left out."""
         if held_out.any():
             scores = self._score_rows(rows[held_out], self._score)
@@ -594,10 +592,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _left_out_scores(self, rows, seed):
         """Score of each row by a detector that has learnt from other rows."""
         folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=seed % 2**32)
+        parameters = {"contamination": 0.5, "verbose": 0, "random_state": seed % 2**31}
         scores = np.empty(len(rows))
         for rest, left_out in folds.split(rows):
-            other = clone(self).set_params(contamination=0.5, verbose=0)
-            other.set_params(random_state=seed % 2**31)
+            other = clone(self).set_params(**parameters)
             scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
         return scores
 
