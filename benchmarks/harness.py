@@ -7,6 +7,7 @@ A case is a module of ``benchmarks/cases`` with
 - ``run(cell, options)``: dict of figures of one cell;
 - ``tables(lines)``: dict from a title to the rows (list of dicts) of a table, of the lines of
   the cells that were not stopped;
+- ``pictures(lines)``, where it has some: dict from a name to a figure of matplotlib;
 - ``LIMIT_S``, where a cell may take longer than ten minutes.
 """
 
@@ -296,6 +297,17 @@ def print_tables(case, device, folder):
         print(f"\nOver limit, stopped after {line['figures']['limit_s']} s: {line['command']}")
 
 
+def draw_pictures(case, device, folder):
+    """Write the pictures of one case, where it has some, beside its result file."""
+    path = result_file(case, device, folder)
+    lines = [line for line in read_lines(path) if not line["figures"].get("over_limit")]
+    draw = getattr(load_case(case), "pictures", None)
+    for name, figure in (draw(lines) if draw and lines else {}).items():
+        picture = path.with_name(f"{path.stem}-{name}.png")
+        figure.savefig(picture, dpi=120)
+        print(picture)
+
+
 def parse(arguments):
     """Command line of the benchmarks."""
     parser = argparse.ArgumentParser(prog="benchmarks/run.py", description="Run a benchmark.")
@@ -304,6 +316,7 @@ def parse(arguments):
     parser.add_argument("--only", nargs="*", default=[], metavar="key=value", help="these cells")
     parser.add_argument("--list", action="store_true", help="list the cells, run nothing")
     parser.add_argument("--table", action="store_true", help="print tables, run nothing")
+    parser.add_argument("--picture", action="store_true", help="write pictures, run nothing")
     parser.add_argument("--smoke", action="store_true", help="one tiny cell per method, not kept")
     parser.add_argument("--cell", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
@@ -331,6 +344,9 @@ def run_case(case, arguments, folder):
         return 0
     if arguments.table:
         print_tables(case, arguments.device, folder)
+        return 0
+    if arguments.picture:
+        draw_pictures(case, arguments.device, folder)
         return 0
     if arguments.smoke:
         cells = first_of_each_method(cells)
