@@ -1,5 +1,7 @@
 """Autoencoder."""
 
+import math
+
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -15,14 +17,20 @@ from sklearn_ae._parameters import (
 )
 from sklearn_ae._training import ReconstructionTask
 from sklearn_ae.architectures import build_branches, draw_branches
-from sklearn_ae.code_activations import CODE_ACTIVATIONS, make_code_activation
+from sklearn_ae.code_activations import BOUNDED, CODE_ACTIVATIONS, make_code_activation
 from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import constrain_columns
 from sklearn_ae.objectives import ERROR_POWERS, hoyer, make_loss
 from sklearn_ae.penalties import make_penalty
-from sklearn_ae.utils._sklearn import HasMethods, StrOptions, check_parameters, in_one_line
+from sklearn_ae.utils._sklearn import (
+    HasMethods,
+    StrOptions,
+    check_instance,
+    check_parameters,
+    in_one_line,
+)
 
 # Codes whose variance is below this share of the largest are not divided by it in whitening.
 SMALLEST_CODE_SHARE = 1e-10
@@ -314,18 +322,20 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         return None if self.penalty is None else f"penalty={in_one_line(self.penalty)}"
 
     def _data_config(self, X):
+        check_instance("penalty", self.penalty)
+        check_instance("code_activation", self.code_activation)
         if self.penalty is not None and hasattr(self.penalty, "_parameter_constraints"):
             check_parameters(self.penalty)
         needed = getattr(self.penalty, "needs_code_activation", None)
         if needed not in (None, self.code_activation):
             raise ValueError(
-                f"penalty={self.penalty!r} needs code_activation={needed!r}; got "
+                f"penalty={in_one_line(self.penalty)} needs code_activation={needed!r}; got "
                 f"{in_one_line(self.code_activation)}."
             )
         if self.whiten and getattr(self.code_activation, "is_sparse", False):
             raise ValueError(
                 "whiten=True mixes the values of a code, so that none of those that "
-                f"code_activation={self.code_activation!r} sets to zero would stay; use "
+                f"code_activation={in_one_line(self.code_activation)} sets to zero would stay; use "
                 "whiten=False."
             )
         bounded = self.loss == "log_loss"
@@ -346,12 +356,17 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         encoder, decoder = build_branches(config, n_components)
         if hasattr(config["code_activation"], "check"):
             config["code_activation"].check(n_components)
+        code_activation = make_code_activation(config["code_activation"])
         if config["unit_norm"]:
-            constrain_columns(decoder)
+            # a bounded code cannot grow: with all components at their ends a row is to have the
+            # usual length, the root of n_features units of scale
+            bounded = isinstance(code_activation, BOUNDED)
+            length = math.sqrt(config["n_features"] / n_components) if bounded else 1.0
+            constrain_columns(decoder, length)
         network = AutoencoderNetwork(
             encoder,
             decoder,
-            code_activation=make_code_activation(config["code_activation"]),
+            code_activation=code_activation,
             **self._beside_the_branches(config, moments),
         )
         loss = make_loss(config["loss"], config["delta"])

@@ -1,7 +1,9 @@
 """The template of every estimator: checks, start, training, gate, state, inference."""
 
 import copy
-from numbers import Integral
+import functools
+import types
+from numbers import Integral, Number
 
 import numpy as np
 import torch
@@ -39,7 +41,7 @@ from sklearn_ae.architectures import (
     make_architecture,
     numbers_per_row,
 )
-from sklearn_ae.corruptions import Compose
+from sklearn_ae.corruptions import is_foreign
 from sklearn_ae.networks import LinearPath, OutputLimits
 from sklearn_ae.utils._fit_tasks import FitTasks
 from sklearn_ae.utils._images import flatten_images
@@ -54,7 +56,6 @@ from sklearn_ae.utils._sklearn import (
     check_sample_weight,
     fit_context,
     in_one_line,
-    is_ours,
     with_callbacks,
 )
 
@@ -503,26 +504,28 @@ def _relative(weight, unit, n_rows):
     return None if np.allclose(share, 1.0, rtol=1e-12, atol=0) else torch.from_numpy(share)
 
 
-def is_foreign(part):
-    """Whether a part is a user's, or one of ours that holds a user's.
-
-    Parameters
-    ----------
-    part : object
-        The parameter of an estimator.
-
-    Returns
-    -------
-    bool
-        Whether it may draw from a global state.
-    """
-    if part is None or isinstance(part, str):
-        return False
-    if isinstance(part, Compose):
-        return any(is_foreign(member) for member in part.corruptions)
-    return not is_ours(part)
-
-
 def _same(new, old):
-    """Whether two values of a configuration say the same; parts are compared by their repr."""
-    return new is old or repr(new) == repr(old)
+    """Whether two values of a configuration, or what they are made of, are equal.
+
+    A part of a user's without equality of its own is compared by its attributes: those of a
+    configuration are copies.
+    """
+    if new is old:
+        return True
+    if isinstance(new, (torch.Tensor, np.ndarray)):
+        return type(new) is type(old) and new.shape == old.shape and bool((new == old).all())
+    if isinstance(new, Number) and isinstance(old, Number):
+        return new == old
+    if type(new) is not type(old) or isinstance(new, (types.FunctionType, type)):
+        return False  # a copy of a function or of a class is that itself
+    if isinstance(new, dict):
+        return new.keys() == old.keys() and all(_same(new[name], old[name]) for name in new)
+    if isinstance(new, (list, tuple)):
+        return len(new) == len(old) and all(map(_same, new, old))
+    if isinstance(new, functools.partial):
+        return _same(new.__reduce__()[2], old.__reduce__()[2])
+    if isinstance(new, types.MethodType):
+        return new.__func__ is old.__func__ and _same(new.__self__, old.__self__)
+    if type(new).__eq__ is object.__eq__:
+        return _same(getattr(new, "__dict__", {}), getattr(old, "__dict__", {}))
+    return bool(new == old)

@@ -14,7 +14,6 @@ from sklearn.utils import check_array
 from sklearn_ae._base import (
     FEWEST_ROWS_TO_TRAIN,
     BaseTorchEstimator,
-    is_foreign,
 )
 from sklearn_ae._parameters import (
     LOSS_CONSTRAINTS,
@@ -33,7 +32,12 @@ from sklearn_ae.architectures import (
     draw_branches,
     image_shape_of,
 )
-from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows, make_corruption
+from sklearn_ae.corruptions import (
+    CORRUPTIONS,
+    corruption_of_rows,
+    is_foreign,
+    make_corruption,
+)
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
 from sklearn_ae.networks import DenoisingNetwork
 from sklearn_ae.objectives import ERROR_POWERS, make_loss
@@ -442,9 +446,12 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         if columns is None:
             columns = getattr(self, "feature_names_in_", None)
         if names is not None and columns is not None and list(names) != list(columns):
+            pairs = itertools.zip_longest(names, columns)
+            name, column = next(pair for pair in pairs if pair[0] != pair[1])
             raise ValueError(
-                f"X_clean has columns {list(names)}, but X has {list(columns)}; a pair is a value "
-                "of X and one of the same column of X_clean."
+                f"X_clean has {len(names)} columns and X has {len(columns)}, and the first that "
+                f"differ are {name!r} of X_clean and {column!r} of X; a pair is a value of X and "
+                "one of the same column of X_clean."
             )
         target, _ = flatten_images(target, image_shape_of(self.architecture), "X_clean")
         target = check_array(
@@ -473,7 +480,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
             width) or, with one channel, (n_samples, height, width).
 
         y : None
-            Ignored.
+            Ignored: clean rows that are passed here are not learnt from, but as ``X_clean``.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. They enter centre, scale, start, loss, validation and gate;
@@ -655,7 +662,11 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         if X_clean is not None:
             clean = self._check_target(spoilt, X_clean, getattr(X, "columns", None))
         elif self._paired:
-            raise ValueError("score needs X_clean, the clean rows: fit has learnt from pairs.")
+            raise ValueError(
+                "score needs X_clean, the clean rows: fit has learnt from pairs. A search or a "
+                "pipeline hands it on after sklearn.set_config(enable_metadata_routing=True) and "
+                "set_score_request(X_clean=True)."
+            )
         else:
             spoil = self._spoiler(self._corruption, seed_for("score", self._config["seed"]))
             clean, spoilt = spoilt, spoil(spoilt)

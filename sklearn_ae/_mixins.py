@@ -61,8 +61,8 @@ class PackageMixin:
             held = params.get(part, getattr(self, part, None))
             if nested and part in self._parameter_constraints and not hasattr(held, "set_params"):
                 raise ValueError(
-                    f"{name} cannot be set because {part}={held!r} has no parameters; pass an "
-                    f"instance as {part} to set {inner!r}."
+                    f"{name} cannot be set because {part}={in_one_line(held)} has no parameters; "
+                    f"pass an instance as {part} to set {inner!r}."
                 )
         return super().set_params(**params)
 

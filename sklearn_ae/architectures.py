@@ -8,6 +8,7 @@ from (n, n_features) to (n, n_components) and back.
 import copy
 import itertools
 import math
+import warnings
 from numbers import Integral
 
 from sklearn.base import BaseEstimator
@@ -27,6 +28,7 @@ from sklearn_ae.utils._sklearn import (
     Interval,
     InvalidParameterError,
     StrOptions,
+    check_instance,
     check_integers,
     check_parameters,
     in_one_line,
@@ -178,11 +180,23 @@ class Convolutional(BaseEstimator):
                 "upsampling='max_unpool' puts values back where max pooling took them, so it "
                 f"needs downsampling='max_pool'. Got {self.downsampling!r} instead."
             )
+        if n_features is not None and _looks_channels_last(self.image_shape):
+            warnings.warn(
+                f"image_shape={tuple(self.image_shape)} is taken as {self.image_shape[0]} channels "
+                f"of {self.image_shape[1]} x {self.image_shape[2]}. Images with the channels last "
+                "are to be given as np.moveaxis(X, -1, 1), with the channels first in image_shape.",
+                stacklevel=2,
+            )
         if n_features not in (None, math.prod(self.image_shape)):
             raise ValueError(
                 f"image_shape={tuple(self.image_shape)} has {math.prod(self.image_shape)} "
                 f"values, but X has {n_features} features."
             )
+
+
+def _looks_channels_last(image_shape):
+    """Whether a shape reads as (height, width, 3 or 4 colours)."""
+    return len(image_shape) == 3 and image_shape[-1] in (3, 4) and image_shape[0] > 4
 
 
 class Stack:
@@ -438,11 +452,7 @@ def check_architecture(architecture, n_features):
     TypeError
         If it is a class instead of an instance.
     """
-    if isinstance(architecture, type):
-        raise TypeError(
-            f"architecture must be an instance or a function; got the class "
-            f"{architecture.__name__}, use {architecture.__name__}(...)."
-        )
+    check_instance("architecture", architecture)
     if isinstance(architecture, Convolutional):
         architecture.check(n_features)
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from sklearn_ae.networks.k_sparse import KeepLargest
-from sklearn_ae.utils._sklearn import Interval, check_parameters, in_one_line
+from sklearn_ae.utils._sklearn import Interval, check_instance, check_parameters, in_one_line
 
 CODE_ACTIVATIONS = {
     "identity": None,
@@ -20,6 +20,15 @@ CODE_ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
+# Modules whose values have an upper bound, whatever they are given.
+BOUNDED = (
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Softmax,
+    nn.Softsign,
+    nn.Hardsigmoid,
+    nn.Hardtanh,
+)
 
 
 class KSparse(BaseEstimator):
@@ -127,11 +136,7 @@ def make_code_activation(code_activation):
             )
         made = CODE_ACTIVATIONS[code_activation]
         return None if made is None else made()
-    if isinstance(code_activation, type):
-        raise TypeError(
-            f"code_activation must be an instance; got the class {code_activation.__name__}, use "
-            f"{code_activation.__name__}(...)."
-        )
+    check_instance("code_activation", code_activation)
     if isinstance(code_activation, nn.Module):
         return copy.deepcopy(code_activation)
     if not hasattr(code_activation, "module"):

@@ -5,6 +5,7 @@ tensors of shape (n, n_features), or is such a function itself. The functions st
 never change ``x``, and draw from ``generator`` only, on the device of ``x``.
 """
 
+import contextlib
 import copy
 import functools
 from numbers import Integral, Real
@@ -15,12 +16,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from torch import nn
 
-from sklearn_ae._training import make_generator, supports_float64
+from sklearn_ae._training import global_state_guard, make_generator, supports_float64
 from sklearn_ae.utils._images import IMAGE_SHAPE, flatten_images, full_shape
 from sklearn_ae.utils._seeds import draw_seed, seed_for
 from sklearn_ae.utils._sklearn import (
     Interval,
     StrOptions,
+    check_instance,
     check_integers,
     check_parameters,
     in_one_line,
@@ -29,6 +31,8 @@ from sklearn_ae.utils._sklearn import (
 
 # Centre in units of the scale from which rows are corrupted in float64.
 FAR_FROM_ZERO = 100
+# Least scale, and inverse of the largest, at which they are corrupted in float32.
+SMALLEST_SCALE = 1e-30
 
 
 def gaussian_noise(x, generator, scale):
@@ -156,7 +160,7 @@ class Corruption(BaseEstimator):
         array([[0., 0., 0.],
                [0., 0., 0.]])
         """
-        function = self.make()
+        function = make_corruption(self)
         X, row_shape = flatten_images(X, self._image_shape)
         X = check_array(X, dtype=[np.float64, np.float32], order="C", allow_nd=True, input_name="X")
         if X.ndim > 4:
@@ -167,7 +171,9 @@ class Corruption(BaseEstimator):
         rows = torch.tensor(X.reshape(len(X), -1))
         # not the stream of an estimator with the same random_state
         seed = seed_for("corrupt", draw_seed(random_state))
-        spoilt = function(rows, make_generator(seed))
+        # a user's function may draw from a global state
+        with global_state_guard(seed) if is_foreign(self) else contextlib.nullcontext():
+            spoilt = function(rows, make_generator(seed))
         return spoilt.numpy().reshape(len(X), *(row_shape or X.shape[1:]))
 
 
@@ -520,11 +526,7 @@ def make_corruption(corruption):
                 "callable."
             )
         corruption = CORRUPTIONS[corruption]()
-    if isinstance(corruption, type):
-        raise TypeError(
-            f"A corruption must be an instance; got the class {corruption.__name__}, use "
-            f"{corruption.__name__}(...)."
-        )
+    check_instance("corruption", corruption)
     if not (hasattr(corruption, "make") or callable(corruption)):
         raise TypeError(
             f"A corruption must be one of {sorted(CORRUPTIONS)}, a part with a method make() or a "
@@ -534,6 +536,26 @@ def make_corruption(corruption):
     return (
         function if is_ours(corruption) else functools.partial(_call_users, copy.deepcopy(function))
     )
+
+
+def is_foreign(part):
+    """Whether a part is a user's, or one of ours that holds a user's.
+
+    Parameters
+    ----------
+    part : object
+        The parameter of an estimator.
+
+    Returns
+    -------
+    bool
+        Whether it may draw from a global state.
+    """
+    if part is None or isinstance(part, str):
+        return False
+    if isinstance(part, Compose):
+        return any(is_foreign(member) for member in part.corruptions)
+    return not is_ours(part)
 
 
 def _call_users(function, x, generator):
@@ -574,8 +596,9 @@ def corruption_of_rows(corruption, moments):
     if corrupt is None or moments is None:
         return corrupt
     mean, scale = torch.from_numpy(moments.mean), float(moments.scale)
-    # float32 would round small differences of large values away
+    # float32 would round small differences of large values away, and ends at 1e38
     is_far = bool((mean.abs() > FAR_FROM_ZERO * scale).any())
+    is_far = is_far or not SMALLEST_SCALE < scale < 1.0 / SMALLEST_SCALE
     on_device = {}
 
     def corrupt_scaled(x, generator):

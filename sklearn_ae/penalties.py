@@ -16,7 +16,12 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from sklearn_ae.utils._sklearn import Interval, check_parameters
+from sklearn_ae.utils._sklearn import (
+    Interval,
+    check_instance,
+    check_parameters,
+    in_one_line,
+)
 
 # Derivative of each code activation from its value, which is there already.
 DERIVATIVES = {
@@ -29,9 +34,10 @@ DERIVATIVES = {
 
 def bernoulli_divergence(code, target):
     """Sum over components of KL(Bernoulli(target) || Bernoulli(mean of the batch))."""
-    # an activation that is 0 or 1 in the whole batch leaves the divergence finite
-    least = torch.finfo(code.dtype).eps
-    mean = code.mean(0).clamp(least, 1.0 - least)
+    # an activation that is 0 or 1 in the whole batch leaves the divergence finite; tiny ones keep
+    # their gradient, without which a unit that is silent would stay so
+    numbers = torch.finfo(code.dtype)
+    mean = code.mean(0).clamp(numbers.tiny, 1.0 - numbers.eps)
     divergence = target * torch.log(target / mean)
     divergence = divergence + (1.0 - target) * torch.log((1.0 - target) / (1.0 - mean))
     return divergence.sum()
@@ -62,6 +68,8 @@ class L1(BaseEstimator):
 
     It is minus the logarithm of a Laplace prior on the code. The layers of the decoder
     are kept at columns of unit norm: a smaller code and a larger decoder would otherwise void it.
+    Behind a bounded code, such as a sigmoid's, the first layer has columns of norm
+    :math:`\sqrt{d / k}` instead, for d features and k components: the code could not grow.
     A hidden layer of width h may still make up for a code that is smaller by a factor of up to
     :math:`\sqrt h`; with ``hidden_layer_sizes=()`` there is none, and the penalty has the same
     meaning for any data in the same units.
@@ -192,8 +200,8 @@ class Contractive(BaseEstimator):
     each visit: one more pass through the encoder, whatever the width of the code.
 
     The layers of the decoder are kept at columns of unit norm: a smaller code and a larger
-    decoder would otherwise void it. What hidden layers may still make up for is bounded, see
-    :class:`L1`.
+    decoder would otherwise void it. What hidden layers may still make up for is bounded, and a
+    bounded code has longer columns: see :class:`L1`.
 
     Parameters
     ----------
@@ -295,15 +303,11 @@ def make_penalty(penalty, network):
     """
     if penalty is None:
         return None
-    if isinstance(penalty, type):
-        raise TypeError(
-            f"penalty must be an instance; got the class {penalty.__name__}, use "
-            f"{penalty.__name__}(...)."
-        )
+    check_instance("penalty", penalty)
     if not (hasattr(penalty, "bind") or hasattr(penalty, "term")):
         raise TypeError(
             "penalty must be None or a part with a method term(x, code, encode) or bind(network); "
-            f"got {penalty!r}."
+            f"got {in_one_line(penalty)}."
         )
     if hasattr(penalty, "_parameter_constraints"):
         check_parameters(penalty)

@@ -421,6 +421,46 @@ def test_state_of_a_users_callable_stays_in_the_copy():
     assert part.calls == 0
 
 
+def global_noise(x, generator):
+    return x + torch.randn_like(x)
+
+
+def flattened(x, generator):
+    return x.ravel()
+
+
+class Unseeded(Corruption):
+    """A user's part that draws from the global state."""
+
+    def make(self):
+        return global_noise
+
+
+@pytest.mark.parametrize("part", [Unseeded(), Compose([global_noise])], ids=["part", "member"])
+def test_corrupt_with_a_users_function_repeats_and_leaves_the_global_state(part):
+    X, before = table().numpy(), torch.get_rng_state()
+    first = part.corrupt(X, random_state=0)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert_array_equal(part.corrupt(X, random_state=0), first)
+    assert not np.array_equal(part.corrupt(X, random_state=1), first)
+
+
+def test_corrupt_checks_what_a_users_function_gives():
+    with pytest.raises(ValueError, match="must return a tensor of the shape") as caught:
+        Compose([flattened]).corrupt(table().numpy())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-33, 1e33, 1e40])
+@pytest.mark.parametrize("part", [SwapNoise(0.3), Masking(0.3)], ids=str)
+def test_corruption_does_not_overflow_float32(part, scale):
+    """The objective is relative to the scale, so that the fit is the same up to rounding."""
+    X = np.random.default_rng(0).normal(size=(60, 6)) @ np.diag(np.arange(1.0, 7.0))
+    fitted = Denoiser(corruption=part, max_iter=3, random_state=0)
+    scores = [clone(fitted).fit(X * factor).score(X * factor) for factor in (1.0, scale)]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-3)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_module_of_a_user_gets_rows_of_its_precision(dtype):
     module = torch.nn.Bilinear(12, 1, 12).to(dtype)

@@ -28,6 +28,7 @@ from sklearn_ae import (
     VariationalAutoencoder,
     display,
 )
+from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.display import (
     AnomalyScoreDisplay,
@@ -215,6 +216,15 @@ def test_image_shape_is_that_of_the_architecture_or_needed(made, digits, pca):
         made.from_estimator(pca, X)
     with pytest.raises(ValueError, match=r"image_shape=\(8, 9\) has 72 values.* 64 features"):
         made.from_estimator(pca, X, image_shape=(8, 9))
+
+
+def test_images_of_two_channels_are_drawn_as_lines(digits):
+    X, _ = digits
+    fitted = Autoencoder(
+        2, architecture=Convolutional((2, 4, 8), channels=(2,)), max_iter=1, random_state=0
+    ).fit(X)
+    drawn = ReconstructionDisplay.from_estimator(fitted, X, n_samples=2)
+    assert drawn.image_shape is None and drawn.montage_ is None
 
 
 @pytest.mark.parametrize("image_shape", [(64,), (2, 4, 8), (8, 8, 1), (8, 8.0), (-8, -8), (0, 8)])

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import pickle
+import warnings
 
 import joblib
 import numpy as np
@@ -654,6 +655,18 @@ def test_interpolate_takes_images_of_the_right_shape_only():
         assert_array_equal(estimator.interpolate(one, X[1], n_steps=4), path)
     with pytest.raises(ValueError, match="59 features"):
         estimator.interpolate(X[0].ravel()[:59], X[1].ravel()[:59])
+
+
+@BOTH
+def test_shape_with_the_channels_last_warns(cls):
+    X = np.moveaxis(coloured(40, 8, 8), 1, -1)
+    with pytest.warns(UserWarning, match=r"taken as 8 channels of 8 x 3.*moveaxis"):
+        small(cls, architecture=convolutional((8, 8, 3))).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(cls, architecture=convolutional((3, 8, 8))).fit(np.moveaxis(X, -1, 1))
+        # a few channels of a narrow image
+        small(cls, architecture=convolutional((2, 8, 3))).fit(X[:, :2])
 
 
 @BOTH

@@ -5,13 +5,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, clone
+from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ae import Autoencoder
 from sklearn_ae.corruptions import GaussianNoise, Masking
-from sklearn_ae.penalties import L1
+from sklearn_ae.penalties import L1, Contractive
 
 
 @pytest.fixture(scope="module")
@@ -354,6 +355,35 @@ def test_l1_makes_codes_smaller_without_being_undone_by_the_decoder(X):
     assert fits[1].score(X) < fits[0].score(X)
 
 
+@pytest.mark.parametrize("hidden_layer_sizes", [(), (32,)], ids=str)
+@pytest.mark.parametrize("code_activation", ["identity", "relu", "sigmoid", "tanh"])
+def test_penalty_of_weight_zero_costs_nothing(code_activation, hidden_layer_sizes):
+    """Columns of fixed norm leave the network as much room as free ones, bounded codes too."""
+    X = load_digits().data
+    scores = [
+        Autoencoder(
+            8 if hidden_layer_sizes else 32, hidden_layer_sizes=hidden_layer_sizes,
+            code_activation=code_activation, penalty=penalty, init="random", max_iter=60,
+            early_stopping=False, random_state=0,
+        ).fit(X).score(X)
+        for penalty in (None, L1(0.0))
+    ]  # fmt: skip
+    assert scores[1] > scores[0] - 0.03
+
+
+@pytest.mark.parametrize("code_activation, length", [("relu", 1.0), ("sigmoid", (6 / 2) ** 0.5)])
+@pytest.mark.parametrize("penalty", [L1(0.1), Contractive(0.1)], ids=str)
+def test_fitted_decoder_has_columns_of_fixed_norm(penalty, code_activation, length, X):
+    fitted = small(penalty=penalty, code_activation=code_activation, max_iter=20).fit(X)
+    norms = [
+        torch.linalg.vector_norm(layer.weight, dim=0)
+        for layer in fitted.network_.decoder
+        if isinstance(layer, torch.nn.Linear)
+    ]
+    for found, wanted in zip(norms, (length, 1.0), strict=True):
+        assert_allclose(found.detach().numpy(), wanted, rtol=1e-5)
+
+
 class Smooth(BaseEstimator):
     """A throw-away penalty that calls the encoder: codes of near rows shall be near."""
 
@@ -433,3 +463,82 @@ def test_parts_are_searched_over(X):
         cv=2,
     ).fit(X)
     assert search.best_params_ == {"corruption__scale": 0.01}
+
+
+# What goes on is compared with what was
+
+
+class Layers:
+    """A user's architecture without a repr that tells its parameters."""
+
+    def __init__(self, width, activation):
+        self.width = width
+        self.activation = activation
+
+    def __call__(self, n_features, n_components):
+        def stack(*sizes):
+            return torch.nn.Sequential(
+                torch.nn.Linear(*sizes[:2]), self.activation, torch.nn.Linear(*sizes[1:])
+            )
+
+        return stack(n_features, self.width, n_components), stack(
+            n_components, self.width, n_features
+        )
+
+
+class Gain:
+    """A user's code activation, plain and without equality."""
+
+    def __init__(self, gain):
+        self.gain = gain
+
+    def module(self):
+        return torch.nn.PReLU(init=self.gain)
+
+
+@pytest.mark.parametrize(
+    "name, part, other",
+    [
+        ("architecture", Layers(4, torch.nn.PReLU(init=0.1)), Layers(4, torch.nn.PReLU(init=0.2))),
+        ("architecture", Layers(4, torch.nn.ReLU()).__call__, Layers(4, torch.nn.Tanh()).__call__),
+        ("code_activation", Gain(0.1), Gain(0.2)),
+        ("code_activation", torch.nn.PReLU(init=0.1), torch.nn.PReLU(init=0.2)),
+    ],
+    ids=["object", "method", "part", "module"],
+)
+def test_parts_of_the_user_are_compared_by_what_they_hold(name, part, other, X):
+    estimator = small(**{name: part}).partial_fit(X).partial_fit(X)
+    with pytest.raises(ValueError, match=f"{name} changed from") as caught:
+        estimator.set_params(**{name: other}).partial_fit(X)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_function_is_another_architecture(X):
+    def make(width):
+        return lambda d, k: (torch.nn.Linear(d, k), torch.nn.Linear(k, d))
+
+    estimator = small(architecture=make(1)).partial_fit(X)
+    with pytest.raises(ValueError, match="architecture changed from"):
+        estimator.set_params(architecture=make(2)).partial_fit(X)
+
+
+# Classes in place of instances
+
+
+@pytest.mark.parametrize(
+    "name, part",
+    [("penalty", L1), ("code_activation", KSparse), ("corruption", Masking)],
+    ids=["penalty", "code_activation", "corruption"],
+)
+def test_class_in_place_of_an_instance_is_one_line(name, part, X):
+    with pytest.raises((TypeError, InvalidParameterError), match=f"{part.__name__}") as caught:
+        small(**{name: part}).fit(X)
+    assert "\n" not in str(caught.value)
+    assert "an instance" in str(caught.value)
+
+
+def test_parameter_of_a_module_that_has_none_is_one_line():
+    module = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh())
+    with pytest.raises(ValueError, match="code_activation__k cannot be set") as caught:
+        small(code_activation=module).set_params(code_activation__k=2)
+    assert "\n" not in str(caught.value)

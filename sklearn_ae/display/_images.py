@@ -47,11 +47,16 @@ def as_rows(X):
     return X.reshape(len(X), -1)
 
 
+def has_colours(image_shape):
+    """Whether images of that shape are grey or have three colours."""
+    return len(image_shape) == 2 or (len(image_shape) == 3 and image_shape[0] in (1, 3))
+
+
 def check_image_shape(image_shape, n_features):
     """The shape as a tuple (channels, height, width); raise where rows do not have it."""
     shape = tuple(image_shape)
     whole = all(isinstance(side, Integral) and side > 0 for side in shape)
-    if not (whole and (len(shape) == 2 or (len(shape) == 3 and shape[0] in (1, 3)))):
+    if not (whole and has_colours(shape)):
         raise ValueError(
             "image_shape must be (height, width) or (channels, height, width) with 1 or 3 "
             f"channels, got {image_shape!r}."

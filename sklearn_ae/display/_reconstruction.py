@@ -12,6 +12,7 @@ from sklearn_ae.display._images import (
     as_rows,
     axes_or_new,
     draw_montage,
+    has_colours,
     merged,
     require_matplotlib,
 )
@@ -227,7 +228,8 @@ class ReconstructionDisplay:
 
         image_shape : tuple, default=None
             (height, width) or (channels, height, width), with 1 or 3 channels. None takes that
-            of ``X`` or of the estimator's architecture, and draws lines where neither has one.
+            of ``X`` or of the estimator's architecture, and draws lines where neither has one
+            or it has another number of channels.
 
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes a figure.
@@ -252,6 +254,8 @@ class ReconstructionDisplay:
         reconstructed = _reconstruct(estimator, given[:n_samples])
         if image_shape is None:
             image_shape = np.shape(X)[1:] if np.ndim(X) > 2 else image_shape_of(estimator)
+            if image_shape is not None and not has_colours(image_shape):
+                image_shape = None
         rows = as_rows(X)
         display = cls(
             rows[:n_samples],

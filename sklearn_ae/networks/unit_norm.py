@@ -31,30 +31,33 @@ NORMALIZATIONS = (
 
 
 class UnitColumns(nn.Module):
-    """Divide what a weight does with each input by its norm.
+    """Give what a weight does with each input a fixed norm.
 
     Parameters
     ----------
     input_dim : int, default=1
         Dimension of the weight that belongs to the inputs; the norm is over all others.
+    length : float, default=1.0
+        The norm.
     """
 
-    def __init__(self, input_dim=1):
+    def __init__(self, input_dim=1, length=1.0):
         super().__init__()
         self.input_dim = input_dim
+        self.length = length
 
     def forward(self, weight):
-        """Weight with columns of unit norm, of the same shape."""
+        """Weight with columns of that norm, of the same shape."""
         others = [dim for dim in range(weight.ndim) if dim != self.input_dim]
         norm = torch.linalg.vector_norm(weight, dim=others, keepdim=True)
-        return weight / norm.clamp(min=1e-12)
+        return weight * (self.length / norm.clamp(min=1e-12))
 
     def right_inverse(self, weight):
         """Any weight stands for itself."""
         return weight
 
 
-def constrain_columns(module):
+def constrain_columns(module, length=1.0):
     """Give every linear and convolutional layer of a module columns of unit norm.
 
     A penalty on the size of the code is void when the decoder may multiply: a code half as
@@ -68,6 +71,8 @@ def constrain_columns(module):
     ----------
     module : torch.nn.Module
         Changed in place.
+    length : float, default=1.0
+        Norm of the columns of its first layer, where the code cannot grow to what is needed.
 
     Raises
     ------
@@ -95,8 +100,8 @@ def constrain_columns(module):
             "This penalty needs a decoder with linear or convolutional layers, whose columns are "
             f"kept at unit norm; got {type(module).__name__} without one."
         )
-    for layer, input_dim in layers.items():
-        unit_columns = UnitColumns(input_dim)
+    for number, (layer, input_dim) in enumerate(layers.items()):
+        unit_columns = UnitColumns(input_dim, 1.0 if number else length)
         with torch.no_grad():
             layer.weight.copy_(unit_columns(layer.weight))
         parametrize.register_parametrization(layer, "weight", unit_columns)

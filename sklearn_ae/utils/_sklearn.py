@@ -77,6 +77,27 @@ def check_integers(part, name, lengths, what):
         )
 
 
+def check_instance(name, part):
+    """Check that a part is an instance and not its class.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter.
+    part : object
+        The part.
+
+    Raises
+    ------
+    TypeError
+        If it is a class.
+    """
+    if isinstance(part, type):
+        raise TypeError(
+            f"{name} must be an instance; got the class {part.__name__}, use {part.__name__}(...)."
+        )
+
+
 def in_one_line(value):
     """The repr of a value without line breaks, for a message.
 
@@ -139,6 +160,7 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "check_instance",
     "check_integers",
     "check_parameters",
     "check_sample_weight",
