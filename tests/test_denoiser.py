@@ -1393,9 +1393,8 @@ def test_columns_of_the_clean_rows_are_those_of_X(method, names, X):
     frame = pd.DataFrame(X, columns=names)
     estimator = small().fit(frame, X_clean=frame)
     for other in (frame[[names[1], names[0], *names[2:]]], frame.rename(columns={names[0]: 99})):
-        message = (
-            f"the first that differ are {list(other.columns)[0]!r} of X_clean and {names[0]!r} of X"
-        )
+        first = next(iter(other.columns))
+        message = f"the first that differ are {first!r} of X_clean and {names[0]!r} of X"
         with pytest.raises(ValueError, match=message) as caught:
             getattr(estimator, method)(frame, X_clean=other)
         assert "\n" not in str(caught.value)
