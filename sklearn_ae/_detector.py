@@ -48,6 +48,8 @@ FOLDS = 5
 THRESHOLD_DEVIATIONS = 3.0
 # With fewer rows there are no quarters to leave out.
 FEWEST_ROWS_TO_TRIM = 8
+# Standard deviations beyond which a value counts as being that far.
+FARTHEST = 1e100
 SCORES = (
     "auto",
     "reconstruction",
@@ -181,8 +183,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     percentile, and there is none where that percentile is the median, as for rare indicators. The
     rows that spreads and covariance come from are the three quarters with the smallest distance
     to their k-th neighbour, by error and code (with ``robust=True``, before training, by
-    standardised features). So a small group of its own, such as a rare category, stays normal
-    if it has more rows than ``n_neighbors``; a few times that many to be safe.
+    standardised features). So what stays normal is what has neighbours as near as most rows have:
+    a small group of its own, such as a rare category, if it has a few times as many rows as
+    ``n_neighbors`` and is as dense as the others. Of a sparser group much is flagged, however
+    large.
 
     References
     ----------
@@ -276,9 +280,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         seed = draw_seed(self.random_state)
         rows = self._rows(X, estimator, reset=True)
         train, held_out, calibration = self._split(len(rows), seed)
-        self.robust_ = self.robust is True or (
-            self.robust == "auto" and train.sum() >= FEWEST_ROWS_TO_TRIM
-        )
+        self.robust_ = _chosen(self.robust, auto=train.sum() >= FEWEST_ROWS_TO_TRIM)
         self._train(estimator, rows[train], seed)
         self._learn_scores(rows[train], seed)
         self.__dict__.pop("calibration_scores_", None)
@@ -288,7 +290,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             self.offset_ = self._auto_offset(rows, held_out, seed)
         else:
             scores = self._score_rows(rows, self._score)
-            self.offset_ = float(np.percentile(scores, 100 * self.contamination))
+            quantile = np.percentile(scores, 100 * self.contamination)
+            self.offset_ = float(quantile - _rounding(quantile, scores))
         return self
 
     def score_samples(self, X, anomaly_score=None):
@@ -449,7 +452,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             )
         scores = self.score_samples(X)
         # rows that are equal have equal scores but for rounding
-        equal = scores + self._rounding(scores)
+        equal = scores + _rounding(scores, self.calibration_scores_)
         below = np.searchsorted(self.calibration_scores_, equal, side="right")
         return (1 + below) / (len(self.calibration_scores_) + 1)
 
@@ -457,12 +460,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         rank = self._calibration_rank(len(rows))
         self.calibration_scores_ = np.sort(self._score_rows(rows, self._score))
         threshold = self.calibration_scores_[rank - 1]
-        self.offset_ = float(threshold - self._rounding(threshold))
+        self.offset_ = float(threshold - _rounding(threshold, self.calibration_scores_))
         return self
-
-    def _rounding(self, scores):
-        """By how much scores of equal rows may differ."""
-        return ROUNDING * np.maximum(np.abs(scores), np.median(np.abs(self.calibration_scores_)))
 
     def _calibration_rank(self, n_rows):
         """Which of the sorted scores is the threshold."""
@@ -507,6 +506,17 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                     f"{type(estimator).__name__} is expecting {estimator.n_features_in_} "
                     "features as input."
                 )
+            names = vars(estimator).pop("feature_names_in_", None)
+            given = getattr(self, "feature_names_in_", names)
+            if names is not None and not np.array_equal(given, names):
+                name, other = next(
+                    pair for pair in zip(given, names, strict=True) if pair[0] != pair[1]
+                )
+                raise ValueError(
+                    f"X has the columns of the frozen {type(estimator).__name__} in another order "
+                    f"or with other names: the first that differ are {name!r} of X and {other!r} "
+                    "that it was fitted with."
+                )
             return estimator
         if estimator.random_state is None:
             estimator.set_params(random_state=seed_for("estimator", seed) % 2**31)
@@ -550,18 +560,21 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _train(self, estimator, rows, seed):
         """Learn scale and autoencoder."""
         kept = every_row = within_fences(rows) if self.robust_ else rows
-        if self.robust is True:
+        if _chosen(self.robust, auto=False):
             mean, scale = _mean_and_scale(every_row)
             standardised = (rows - mean) / scale
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
             kept = within_fences(rows[closest(near.distances(standardised))])
         n_features = kept.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
-        if self.standardize is True or (self.standardize == "auto" and self.estimator is None):
+        if _chosen(self.standardize, auto=self.estimator is None):
             self.mean_, scale = _mean_and_scale(kept)
             # constant in these rows only: what leaves the constant is rare, not huge
             constant = np.ptp(kept, axis=0) == 0
             self.scale_ = np.where(constant, _mean_and_scale(every_row)[1], scale)
+        self._farthest = np.inf
+        spread = _mean_and_scale(self._scaled(kept))[1]
+        self._farthest = FARTHEST * spread.max()
         self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), seed)
 
     def _learn_scores(self, rows, seed):
@@ -626,7 +639,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         )
 
     def _scaled(self, rows):
-        return (rows - self.mean_) / self.scale_
+        """Rows as the autoencoder gets them, where their squares are still numbers."""
+        return np.clip((rows - self.mean_) / self.scale_, -self._farthest, self._farthest)
 
     def _score_rows(self, rows, score):
         scores = np.empty(len(rows))
@@ -641,6 +655,16 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
         in_chunks(chunk, len(rows), self.n_features_in_)
         return scores
+
+
+def _chosen(value, auto):
+    """What a parameter says that is "auto" or a boolean, of numpy too."""
+    return bool(auto if isinstance(value, str) else value)
+
+
+def _rounding(threshold, scores):
+    """By how much scores of equal rows may differ."""
+    return ROUNDING * np.maximum(np.abs(threshold), np.median(np.abs(scores)))
 
 
 def _mean_and_scale(rows):

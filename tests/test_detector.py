@@ -211,10 +211,19 @@ def test_auto_finds_what_lies_in_a_gap():
 def test_contamination_is_a_quantile_of_the_training_scores(contamination, X):
     detector = linear(contamination=contamination).fit(X)
     scores = detector.score_samples(X)
-    assert detector.offset_ == np.percentile(scores, 100 * contamination)
+    assert_allclose(detector.offset_, np.percentile(scores, 100 * contamination), rtol=1e-8)
     assert_array_equal(detector.decision_function(X), scores - detector.offset_)
     assert_array_equal(detector.predict(X), np.where(scores < detector.offset_, -1, 1))
     assert abs(np.mean(detector.predict(X) == -1) - contamination) < 1 / len(X)
+
+
+def test_equal_rows_are_on_one_side_of_the_threshold():
+    """Of rows with few values many lie on the quantile; rounding depends on the rows beside."""
+    X = np.eye(40)[np.random.default_rng(0).integers(40, size=2000)]
+    detector = linear(20, contamination=0.1, anomaly_score="mahalanobis").fit(X)
+    batch = detector.predict(X[:300])
+    alone = [detector.predict(row[None])[0] for row in X[:300]]
+    assert_array_equal(batch, alone)
 
 
 def test_auto_threshold_is_three_deviations_below_the_median_of_rows_left_out(X):
@@ -405,6 +414,14 @@ def test_unit_of_a_rare_feature_does_not_matter_to_a_robust_fit():
         for unit in ([1, 1, 1, 1, 1], [1, 1, 1, 1, 1e6])
     ]  # fmt: skip
     assert_allclose(scores[0], scores[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["robust", "standardize"])
+@pytest.mark.parametrize("value", [True, False])
+def test_booleans_of_numpy_are_booleans(name, value, X):
+    rows = np.vstack([X, 50 * X[:9]])
+    one, other = (linear(**{name: v}).fit(rows) for v in (value, np.bool_(value)))
+    assert_array_equal(one.score_samples(rows), other.score_samples(rows))
 
 
 def test_robust_auto_needs_eight_rows(X):
@@ -620,6 +637,22 @@ def test_frozen_estimator_is_not_fitted(cls, X):
     assert np.isfinite(detector.score_samples(rows)).all()
 
 
+def test_frozen_estimator_that_has_names_is_given_its_columns(X):
+    names = load_wine().feature_names
+    frame = pd.DataFrame(StandardScaler().fit_transform(X), columns=names)
+    fitted = VariationalAutoencoder(3, **SMALL).fit(frame)
+    detector = AutoencoderDetector(FrozenEstimator(fitted), anomaly_score="likelihood")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = detector.fit(frame).score_samples(frame)
+    assert_allclose(scores, fitted.score_samples(frame))
+    message = f"first that differ are '{names[-1]}' of X and '{names[0]}' that it was fitted with"
+    with pytest.raises(ValueError, match=message) as caught:
+        clone(detector).fit(frame[names[::-1]])
+    assert "\n" not in str(caught.value)
+    assert_array_equal(fitted.feature_names_in_, names)
+
+
 def test_given_estimator_is_copied_and_gets_the_rows_as_they_are(X):
     estimator = Autoencoder(4, **SMALL)
     detector = AutoencoderDetector(estimator, random_state=0, robust=False).fit(X)
@@ -725,6 +758,20 @@ def test_difficult_tables_give_finite_scores_without_warnings(name, robust, stan
             assert np.isfinite(contributions).all()
         assert np.isfinite(detector.offset_)
         assert np.median(detector.score_samples(far)) < np.median(detector.score_samples(X))
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("far", [1e160, 1e300, -np.finfo(float).max])
+def test_farthest_row_is_the_least_normal(far, standardize, X):
+    detector = linear(standardize=standardize).fit(X)
+    rows = X[:3].copy()
+    rows[1, 4] = far
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for score in WITHOUT_DENSITY:
+            scores = detector.score_samples(rows, score)
+            assert np.isfinite(scores).all() and scores.argmin() == 1
+        assert detector.score_features(rows)[1].argmax() == 4
 
 
 def test_units_of_the_features_do_not_matter(X):
