@@ -22,6 +22,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
@@ -119,13 +120,13 @@ def pyods(cell, train, test, options):
     """PyOD's detectors, in the environment of the peers."""
     # their scores of training rows are not those of the same rows as new ones
     rows = {"train": train} if test is train else {"train": train, "test": test}
-    remote = Remote("PyODDetectors", 1, **rows)
+    remote = Remote("PyODDetectors", torch.get_num_threads(), **rows)
     for name in drawn(cell, PYOD):
         found = within_limit(partial(remote.call, "scores", name=name, seed=cell["seed"]))
         if isinstance(found, str):
             yield name, found
             remote.process.kill()
-            remote = Remote("PyODDetectors", 1, **rows)
+            remote = Remote("PyODDetectors", torch.get_num_threads(), **rows)
         else:
             yield name, (np.array(found["scores"]), found["fit_s"], found["score_s"])
     remote.close()
@@ -173,10 +174,22 @@ def run(cell, options):
     return shape | {"detectors": figures}
 
 
+def complete(lines):
+    """Lines of the seeds that a table has in all groups that have begun with it."""
+    seeds = {}
+    for line in lines:
+        key = line["data"], line["settings"]["protocol"]
+        seeds.setdefault(key, {}).setdefault(line["method"], set()).add(line["seed"])
+    shared = {key: set.intersection(*of_groups.values()) for key, of_groups in seeds.items()}
+    return [
+        line for line in lines if line["seed"] in shared[line["data"], line["settings"]["protocol"]]
+    ]
+
+
 def by_method(lines, protocol, measure, failed=np.nan):
     """Means over seeds: array (tables, methods), and the names of both."""
     found = {}
-    for line in lines:
+    for line in complete(lines):
         if line["settings"]["protocol"] == protocol:
             for name, figures in line["figures"]["detectors"].items():
                 if name != "peers":
@@ -222,6 +235,12 @@ def pictures(lines):
     return drawn
 
 
+def paired(differences, digits):
+    """Mean of paired differences and its standard error."""
+    error = differences.std(ddof=min(1, len(differences) - 1)) / np.sqrt(len(differences))
+    return f"{differences.mean():+.{digits}f} ± {error:.{digits}f}"
+
+
 def tables(lines):
     """Mean area, average precision and rank of each method; paired differences."""
     from scipy.stats import rankdata
@@ -237,18 +256,18 @@ def tables(lines):
         ranks = np.full(areas.shape, np.nan)
         ranked = by_method(lines, protocol, "auroc", failed=-np.inf)[0]
         ranks[:, field] = rankdata(-ranked[:, field], axis=1)
-        ours = areas[:, names.index(DEFAULT)]
+        ours, own_ranks = areas[:, names.index(DEFAULT)], ranks[:, names.index(DEFAULT)]
         rows = []
         for i in np.argsort(-areas.mean(axis=0)):
-            difference = ours - areas[:, i]
-            error = difference.std(ddof=min(1, len(data) - 1)) / np.sqrt(len(data))
             rows.append(
                 {
                     "detector": names[i],
                     "AUROC": f"{100 * areas[:, i].mean():.1f}",
                     "average precision": f"{100 * precision[:, i].mean():.1f}",
                     "mean rank": f"{ranks[:, i].mean():.2f}" if i in field else "",
-                    "ours less it": f"{100 * difference.mean():+.1f} ± {100 * error:.1f}",
+                    "ours less it, AUROC": paired(100 * (ours - areas[:, i]), 1),
+                    "ours less it, rank": paired(own_ranks - ranks[:, i], 2) if i in field else "",
+                    "failed": int(np.isneginf(ranked[:, i]).sum()) or "",
                     "fit (s)": float(np.nanmedian(taken["fit_s"][:, i])),
                     "score (s)": float(np.nanmedian(taken["score_s"][:, i])),
                 }
