@@ -1,9 +1,9 @@
 """Time to fit and to score against rows and features, beside IsolationForest and PyOD.
 
 Tables of ADBench, their first rows of one random order: donors (10 features), campaign (62), musk
-(166) and InternetAds (1555). Fit on these rows, then score them; as many threads for each (`OMP_NUM_THREADS`). All
-defaults;
-rows are standardised before all. Three runs, interleaved; the least time of each.
+(166) and InternetAds (1555). Fit on these rows, then score them; all have as many threads
+(`OMP_NUM_THREADS`) and their defaults. Rows are standardised before all. Three runs, interleaved;
+the least time of each.
 """
 
 import numpy as np
