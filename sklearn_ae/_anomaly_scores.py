@@ -1,4 +1,4 @@
-"""How far a row lies from the others, by its error and by its code."""
+"""How far a row lies from the others, by its error, its output and its code."""
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -8,14 +8,18 @@ from sklearn_ae._training import in_chunks
 
 # Rows that the others are compared with to find their neighbours.
 MOST_NEIGHBORS = 10_000
+# Nearest neighbour that the distance is taken to in a part of the rows: nearer ones are noise.
+FEWEST_NEIGHBORS = 5
 # Directions whose variances are kept one by one; the others share one.
-MOST_DIRECTIONS = 1000
+MOST_DIRECTIONS = 2000
 # Of the mean variance: the least that a direction may have.
 SMALLEST_VARIANCE = 1e-10
 # Of a feature's standard deviation: the least that its error is taken to be spread.
 SMALLEST_SPREAD = 1e-6
 # Share of the rows that a robust fit learns from.
 CORE_FRACTION = 0.75
+# Times the median distance to a neighbour from which a row has less weight in training.
+FAR_APART = 2.0
 # Percentile of a feature, and how many times as far from the median its fence lies.
 FENCE_PERCENT, FENCE = 5, 5.0
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
@@ -32,7 +36,7 @@ class ShrunkCovariance:
     .. math:: \Sigma = (1 - \delta) S + \delta \bar\lambda I
 
     with :math:`\bar\lambda` the mean eigenvalue of the covariance :math:`S` and :math:`\delta` by
-    [1]_. Of more than 1000 columns, the directions after the first share their mean variance.
+    [1]_. Of more than 2000 columns, the directions after the first share their mean variance.
 
     Parameters
     ----------
@@ -120,7 +124,7 @@ def _shrinkage(centred, values, left):
 
 
 def _principal_directions(centred, seed):
-    """Variances in falling order and unit directions, 1000 at most."""
+    """Variances in falling order and unit directions, 2000 at most."""
     n_rows, n_columns = centred.shape
     if n_columns <= MOST_DIRECTIONS:
         values, vectors = np.linalg.eigh(centred.T @ centred / n_rows)
@@ -140,13 +144,17 @@ class Neighbors:
     rows : ndarray of shape (n_samples, n_columns)
         The rows; of more than 10000, that many are drawn.
     n_neighbors : int
-        Which neighbour the distance is taken to, the last one where there are fewer.
+        Which neighbour the distance is taken to, the last one where there are fewer; one that is
+        as many times nearer where rows are drawn, but the fifth at least.
     seed : int
         Of the draw.
     """
 
     def __init__(self, rows, n_neighbors, seed):
         if len(rows) > MOST_NEIGHBORS:
+            # of fewer rows a nearer one is as far away
+            share = round(n_neighbors * MOST_NEIGHBORS / len(rows))
+            n_neighbors = max(share, min(n_neighbors, FEWEST_NEIGHBORS))
             rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]
         self.last = min(n_neighbors, len(rows)) - 1
         self.rows = rows
@@ -273,6 +281,28 @@ def within_fences(rows):
     return np.clip(rows, least, most)
 
 
+def down_weights(distances):
+    """Weight of each row in training, one but for rows that lie far apart.
+
+    It is the weight of a loss that is bounded where errors grow with the distance: beyond twice the
+    median it falls with its square.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples,)
+        Distance of each row to a neighbour.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+        The weights; None where all are one, or half of the distances are zero.
+    """
+    usual = FAR_APART * np.median(distances)
+    if usual == 0 or distances.max() <= usual:
+        return None
+    return np.minimum(1.0, usual / np.maximum(distances, usual)) ** 2
+
+
 def closest(distances):
     """Which three quarters of the rows have the smallest distances, ties by their order.
 
@@ -294,12 +324,17 @@ def closest(distances):
 
 
 class AnomalyScores:
-    """All scores that errors and codes of rows give, learnt from those of training rows.
+    """All scores that errors, outputs and codes of rows give, learnt from those of training rows.
+
+    Errors and outputs stand side by side: a code may be rescaled or bent at will, its output is
+    in the units of the data.
 
     Parameters
     ----------
     errors : ndarray of shape (n_samples, n_features)
         What the autoencoder leaves over of the training rows.
+    outputs : ndarray of shape (n_samples, n_features)
+        What it does not leave over: the rows less the errors.
     codes : ndarray of shape (n_samples, n_components)
         Their codes.
     feature_spread : ndarray of shape (n_features,)
@@ -317,49 +352,49 @@ class AnomalyScores:
         The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, errors, codes, feature_spread, trimmed, n_neighbors, seed):
-        joined = np.hstack([errors, codes])
+    def __init__(self, errors, outputs, codes, feature_spread, trimmed, n_neighbors, seed):
+        joined = np.hstack([errors, outputs])
         self.near = Neighbors(joined, n_neighbors, seed)
         apart = self.near.distances(joined)
         self.core = closest(apart) if trimmed else np.ones(len(joined), dtype=bool)
-        kept = within_fences(joined[self.core]) if trimmed else joined
-        kept_errors, kept_codes = np.hsplit(kept, [errors.shape[1]])
+        hold = within_fences if trimmed else np.asarray
+        kept = hold(joined[self.core])
         varying = feature_spread > 0
         usual = np.median(feature_spread[varying]) if varying.any() else 1.0
         # some features are never reconstructed wrongly, such as one that is constant
         least = SMALLEST_SPREAD * np.where(varying, feature_spread, usual)
-        self.spread = np.maximum(np.sqrt(np.mean(kept_errors**2, axis=0)), least)
-        self.code_covariance = ShrunkCovariance(kept_codes, seed)
+        mean_squares = np.mean(kept[:, : errors.shape[1]] ** 2, axis=0)
+        self.spread = np.maximum(np.sqrt(mean_squares), least)
+        self.code_covariance = ShrunkCovariance(hold(codes[self.core]), seed)
         self.covariance = ShrunkCovariance(kept, seed)
         self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(apart)
 
-    def _distances(self, errors, codes):
-        joined = np.hstack([errors, codes])
-        return self.covariance.squared_distances(joined), self.near.distances(joined)
-
-    def reconstruction(self, errors, codes):
+    def reconstruction(self, errors, outputs, codes):
         """Squared error, the sum over features."""
         return (errors**2).sum(axis=1)
 
-    def standardized(self, errors, codes):
+    def standardized(self, errors, outputs, codes):
         """Squared error over the mean squared error of each feature, the sum over features."""
         return ((errors / self.spread) ** 2).sum(axis=1)
 
-    def mahalanobis(self, errors, codes):
-        """Squared Mahalanobis distance of error and code together."""
-        return self.covariance.squared_distances(np.hstack([errors, codes]))
+    def mahalanobis(self, errors, outputs, codes):
+        """Squared Mahalanobis distance of error and output together."""
+        return self.covariance.squared_distances(np.hstack([errors, outputs]))
 
-    def latent(self, errors, codes):
+    def latent(self, errors, outputs, codes):
         """Squared Mahalanobis distance of the code."""
         return self.code_covariance.squared_distances(codes)
 
-    def neighbors(self, errors, codes):
-        """Distance of error and code together to a neighbour."""
-        return self.near.distances(np.hstack([errors, codes]))
+    def neighbors(self, errors, outputs, codes):
+        """Distance of error and output together to a neighbour."""
+        return self.near.distances(np.hstack([errors, outputs]))
 
-    def auto(self, errors, codes):
+    def auto(self, errors, outputs, codes):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""
-        distances = self._distances(errors, codes)
+        distances = (
+            self.mahalanobis(errors, outputs, codes),
+            self.neighbors(errors, outputs, codes),
+        )
         scaled = [scale(values) for scale, values in zip(self.scales, distances, strict=True)]
         # a row near the centre of a ring is not the more normal for that
         return np.logaddexp(0.0, scaled).mean(axis=0)

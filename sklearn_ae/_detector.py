@@ -16,6 +16,7 @@ from sklearn_ae._anomaly_scores import (
     AnomalyScores,
     Neighbors,
     closest,
+    down_weights,
     median_and_spread,
     within_fences,
 )
@@ -64,9 +65,9 @@ SCORES = (
 class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     r"""Outlier detector built from an autoencoder.
 
-    A row is anomalous where the autoencoder leaves much of it over, or where its code lies apart
-    from the others. With :math:`e = x - \hat x` and the code :math:`z`, side by side
-    :math:`v = (e, z)`, the score "auto" is
+    A row is anomalous where the autoencoder leaves much of it over, or where its output lies apart
+    from the others. With the output :math:`\hat x` and the error :math:`e = x - \hat x`, side by
+    side :math:`v = (e, \hat x)`, the score "auto" is
 
     .. math::
         -\tfrac{1}{2} \log\big(1 + e^{\ell_1}\big) - \tfrac{1}{2} \log\big(1 + e^{\ell_2}\big),
@@ -91,12 +92,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
         - "reconstruction": squared error, the sum over features.
         - "standardized": the same with each feature's error over its own spread.
-        - "mahalanobis": squared Mahalanobis distance of error and code together, under their
+        - "mahalanobis": squared Mahalanobis distance of error and output together, under their
           shrunk covariance.
         - "latent": squared Mahalanobis distance of the code alone.
         - "likelihood": minus the importance-weighted bound on the log-likelihood; only for a
           `VariationalAutoencoder`.
-        - "neighbors": distance of error and code together to the k-th nearest training row.
+        - "neighbors": distance of error and output together to the k-th nearest training row.
         - "auto": "mahalanobis" and "neighbors" together, as the formula says.
 
     contamination : "auto" or float, default="auto"
@@ -110,11 +111,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     robust : "auto" or bool, default="auto"
         Whether the training data may hold outliers. "auto", from 8 rows on: the autoencoder is
-        trained on all rows, with values far out in a feature moved to a fence; spreads and
-        covariance come from the three quarters of the rows that are closest to their
-        neighbours. True trains it on such three quarters only, too: for many outliers; rare but
-        normal rows are then not learnt. False leaves everything as it is, for training data
-        known to be clean.
+        trained on all rows, with values far out in a feature moved to a fence, and with less
+        weight the farther a row lies from its neighbours; spreads and covariance come from the
+        three quarters of the rows that are closest to theirs. True trains it on such three
+        quarters only: for many outliers; rare but normal rows are then not learnt. False leaves
+        everything as it is, for training data known to be clean.
 
     standardize : "auto" or bool, default="auto"
         Whether features are centred and divided by their standard deviation first. "auto" does
@@ -122,7 +123,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     n_neighbors : int, default=20
         Which neighbour the scores "neighbors" and "auto" take the distance to, and a robust fit.
-        Of more than 10000 training rows, that many are drawn to be neighbours.
+        Of more than 10000 training rows, that many are drawn to be neighbours, and the distance
+        is taken to a neighbour that is as many times nearer, but to the fifth at least.
 
     calibration_fraction : float, default=0.0
         Share of the rows given to `fit` that is used for nothing but calibration, see
@@ -178,15 +180,19 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    The fences of a robust fit hold features before training, and errors and codes before spreads
-    and covariance are taken. They lie five times as far from a feature's median as its 5th and 95th
-    percentile, and there is none where that percentile is the median, as for rare indicators. The
-    rows that spreads and covariance come from are the three quarters with the smallest distance
-    to their k-th neighbour, by error and code (with ``robust=True``, before training, by
-    standardised features). So what stays normal is what has neighbours as near as most rows have:
-    a small group of its own, such as a rare category, if it has a few times as many rows as
-    ``n_neighbors`` and is as dense as the others. Of a sparser group much is flagged, however
-    large.
+    The weight of a row in training is :math:`\min(1, (2 \tilde d / d)^2)`, for the distance d to
+    its k-th neighbour by standardised features and the median :math:`\tilde d` of all: as far as
+    errors grow with that distance, no row counts for more than one at twice the median.
+
+    The fences of a robust fit hold features before training, and errors, outputs and codes before
+    spreads and covariance are taken. They lie five times as far from a feature's median as its 5th
+    and 95th percentile, and there is none where that percentile is the median, as for rare
+    indicators. The rows that spreads and covariance come from are the three quarters with the
+    smallest distance to their k-th neighbour, by error and output (with ``robust=True``, before
+    training, by standardised features). So what stays normal is what has neighbours as near as most
+    rows have: a small group of its own, such as a rare category, if it has a few times as many
+    rows as ``n_neighbors`` and is as dense as the others. Of a sparser group much is flagged,
+    however large.
 
     References
     ----------
@@ -380,15 +386,14 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         score = self._checked_score(anomaly_score, self.estimator_)
         rows = self._scaled(self._rows(X, self.estimator_))
         if score in ("reconstruction", "standardized"):
-            errors, _ = self.estimator_._errors_and_codes(rows)
+            errors, *_ = self.estimator_._decomposed(rows)
             spread = self._scores.spread if score == "standardized" else 1.0
             return container_like(X, (errors / spread) ** 2)
         covariance = self._scores.covariance
 
-        def weigh(errors, codes):
-            joined = np.hstack([errors, codes]) - covariance.center
-            weights = covariance.scaled(joined, -1)
-            return np.hsplit(weights, [errors.shape[1]])
+        def weigh(errors, outputs):
+            joined = np.hstack([errors, outputs]) - covariance.center
+            return np.hsplit(covariance.scaled(joined, -1), 2)
 
         gradient = self.estimator_._pull_back(rows, weigh)
         return container_like(X, gradient**2 / self._curvature)
@@ -498,7 +503,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         # the user's may be fitted again
         return copy.deepcopy(fitted)
 
-    def _fit_estimator(self, estimator, rows, seed):
+    def _fit_estimator(self, estimator, rows, weight, seed):
         if isinstance(self.estimator, FrozenEstimator):
             if rows.shape[1] != estimator.n_features_in_:
                 raise ValueError(
@@ -520,7 +525,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             return estimator
         if estimator.random_state is None:
             estimator.set_params(random_state=seed_for("estimator", seed) % 2**31)
-        return estimator.fit(rows)
+        return estimator.fit(rows, sample_weight=weight)
 
     def _checked_score(self, score, estimator):
         """The name of a score that the estimator has; that of the threshold for None."""
@@ -560,11 +565,16 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _train(self, estimator, rows, seed):
         """Learn scale and autoencoder."""
         kept = every_row = within_fences(rows) if self.robust_ else rows
-        if _chosen(self.robust, auto=False):
+        weight = None
+        if self.robust_ and not isinstance(self.estimator, FrozenEstimator):
             mean, scale = _mean_and_scale(every_row)
-            standardised = (rows - mean) / scale
+            standardised = (every_row - mean) / scale
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
-            kept = within_fences(rows[closest(near.distances(standardised))])
+            apart = near.distances(standardised)
+            if _chosen(self.robust, auto=False):
+                kept = within_fences(rows[closest(apart)])
+            else:
+                weight = down_weights(apart)
         n_features = kept.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if _chosen(self.standardize, auto=self.estimator is None):
@@ -575,13 +585,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self._farthest = np.inf
         spread = _mean_and_scale(self._scaled(kept))[1]
         self._farthest = FARTHEST * spread.max()
-        self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), seed)
+        self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), weight, seed)
 
     def _learn_scores(self, rows, seed):
         """Learn what errors and codes of normal rows look like."""
         scaled = self._scaled(rows)
         self._scores = AnomalyScores(
-            *self.estimator_._errors_and_codes(scaled),
+            *self.estimator_._decomposed(scaled),
             feature_spread=(within_fences(scaled) if self.robust_ else scaled).std(axis=0),
             trimmed=self.robust_,
             n_neighbors=self.n_neighbors,
@@ -618,10 +628,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         rows = rows[rng.integers(len(rows), size=CURVATURE_DRAWS)]
         covariance = self._scores.covariance
 
-        def weigh(errors, codes):
-            n_columns = errors.shape[1] + codes.shape[1]
-            signs = rng.choice([-1.0, 1.0], size=(len(errors), n_columns))
-            return np.hsplit(covariance.scaled(signs, -0.5), [errors.shape[1]])
+        def weigh(errors, outputs):
+            signs = rng.choice([-1.0, 1.0], size=(len(errors), 2 * errors.shape[1]))
+            return np.hsplit(covariance.scaled(signs, -0.5), 2)
 
         # E (J' S^(-1/2) r)_j^2 over random signs r is (J' S^(-1) J)_jj
         squares = self.estimator_._pull_back(rows, weigh) ** 2
@@ -650,7 +659,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             if score == "likelihood":
                 scores[start:stop] = self.estimator_.score_samples(scaled)
                 return
-            found = self.estimator_._errors_and_codes(scaled)
+            found = self.estimator_._decomposed(scaled)
             scores[start:stop] = -getattr(self._scores, score)(*found)
 
         in_chunks(chunk, len(rows), self.n_features_in_)

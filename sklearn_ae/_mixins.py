@@ -329,47 +329,45 @@ class ReconstructionMixin:
         (output,) = self._map_rows(X, function)
         return self._data_from_network(output)
 
-    def _errors_and_codes(self, X):
-        """What is left over of each row, in the units of the data, and its code."""
+    def _decomposed(self, X):
+        """What is left over of each row and what is not, in the units of the data, and its code."""
 
         def function(task, x):
             code, _ = task.network.encode(x)
             return code, task.expected(task.network.decode(code))
 
         code, output = self._map_rows(X, function)
-        return X - self._data_from_network(output), self._code_to_user(code)
+        output = self._data_from_network(output)
+        return X - output, output, self._code_to_user(code)
 
     def _pull_back(self, X, weigh):
-        """Gradient over the rows of a function of their errors and codes.
+        """Gradient over the rows of a function of their errors and outputs.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
             Validated rows.
         weigh : callable
-            From errors and codes to the function's gradients over these.
+            From errors and outputs to the function's gradients over these.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
             The gradients, in the units of the data.
         """
+        # rows and outputs have one unit, so that the derivative of one over the other has none
         scale = 1.0 if self._config["bounded"] else self.scale_
-        # the map from the network's codes to the user's is affine
-        unit = self._code_to_user(np.eye(self.n_components_))
-        unit = unit - self._code_to_user(np.zeros((1, self.n_components_)))
 
         def function(task, x):
             with torch.enable_grad():
                 x = x.clone().requires_grad_()
-                code, _ = task.network.encode(x)
-                error = x - task.expected(task.network.decode(code))
-            found = (tensor.detach().cpu().double().numpy() for tensor in (error, code))
-            errors, codes = found
-            over_errors, over_codes = weigh(errors * scale, self._code_to_user(codes))
-            over = over_errors, over_codes @ unit.T / scale
-            over = [torch.from_numpy(values).to(x) for values in over]
-            return torch.autograd.grad([error, code], x, over)
+                output = task.expected(task.network(x))
+            left, outputs = (t.detach().cpu().double().numpy() for t in (x - output, output))
+            over_errors, over_outputs = weigh(scale * left, self._data_from_network(outputs))
+            # an error is the row less the output
+            over = torch.from_numpy(over_outputs - over_errors).to(x)
+            (gradient,) = torch.autograd.grad(output, x, over)
+            return (gradient + torch.from_numpy(over_errors).to(x),)
 
         (gradient,) = self._map_rows(X, function)
         return gradient

@@ -22,7 +22,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser, VariationalAutoencoder
 from sklearn_ae import _anomaly_scores as anomaly_scores
-from sklearn_ae._anomaly_scores import LogScale, Neighbors, ShrunkCovariance, within_fences
+from sklearn_ae._anomaly_scores import (
+    LogScale,
+    Neighbors,
+    ShrunkCovariance,
+    down_weights,
+    within_fences,
+)
 from sklearn_ae._detector import SCORES
 from sklearn_ae.architectures import Convolutional
 
@@ -54,10 +60,12 @@ def linear(n_components=4, **params):
     )
 
 
-def errors_and_codes(detector, X):
+def decomposed(detector, X):
+    """Errors, outputs and codes of rows."""
     rows = (X - detector.mean_) / detector.scale_
     codes = detector.estimator_.transform(rows)
-    return rows - detector.estimator_.inverse_transform(codes), codes
+    outputs = detector.estimator_.inverse_transform(codes)
+    return rows - outputs, outputs, codes
 
 
 # scikit-learn's suite
@@ -119,11 +127,39 @@ def test_a_row_is_no_neighbour_of_its_own():
 
 
 def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch):
-    monkeypatch.setattr(anomaly_scores, "MOST_NEIGHBORS", 20)
-    rows = np.random.default_rng(0).normal(size=(100, 3))
-    first, second = Neighbors(rows, 5, 0), Neighbors(rows, 5, 0)
-    assert first.index.n_samples_fit_ == 20
+    rows = np.random.default_rng(0).normal(size=(4000, 3))
+    whole = Neighbors(rows, 40, 0).distances(rows)
+    monkeypatch.setattr(anomaly_scores, "MOST_NEIGHBORS", 1000)
+    first, second = Neighbors(rows, 40, 0), Neighbors(rows, 40, 0)
+    assert first.index.n_samples_fit_ == 1000
     assert_array_equal(first.distances(rows), second.distances(rows))
+    # the tenth of a quarter of the rows is as far as the fortieth of all
+    assert np.median(first.distances(rows) / whole) == pytest.approx(1.0, abs=0.05)
+    few = NearestNeighbors(n_neighbors=5).fit(first.rows).kneighbors(rows + 9)[0][:, -1]
+    assert_allclose(Neighbors(rows, 8, 0).distances(rows + 9), few)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: VariationalAutoencoder(3, max_iter=0),
+        lambda: Autoencoder(3, max_iter=0, whiten=True),
+        lambda: Autoencoder(3, **SMALL, init="random", learning_rate_init=1e-2),
+    ],
+    ids=["variational", "whitened", "random start"],
+)
+def test_unit_of_all_rows_does_not_matter(make, X):
+    """Codes have units of their own, in which distances were once taken."""
+    rows = StandardScaler().fit_transform(X)
+    for score in ("auto", "mahalanobis", "neighbors"):
+        plain, scaled = (
+            AutoencoderDetector(make(), random_state=0)
+            .fit(unit * rows)
+            .score_samples(unit * rows, score)
+            for unit in (1.0, 255.0)
+        )
+        unit = {"auto": 1.0, "mahalanobis": 1.0, "neighbors": 255.0}[score]
+        assert_allclose(scaled, unit * plain, rtol=1e-3)
 
 
 @pytest.mark.parametrize("values", [np.zeros(5), np.ones(5), np.r_[np.zeros(4), 7.0]])
@@ -139,8 +175,8 @@ def test_log_scale_of_equal_values_is_finite(values):
 @pytest.mark.parametrize("standardize", [True, False])
 def test_scores_are_what_the_formulas_say(X, standardize):
     detector = linear(standardize=standardize, n_neighbors=3).fit(X)
-    errors, codes = errors_and_codes(detector, X)
-    joined = np.hstack([errors, codes])
+    errors, outputs, codes = decomposed(detector, X)
+    joined = np.hstack([errors, outputs])
     assert_allclose(-detector.score_samples(X, "reconstruction"), (errors**2).sum(axis=1))
     spread = np.sqrt((errors**2).mean(axis=0))
     assert_allclose(
@@ -347,6 +383,55 @@ def test_clean_training_data_does_not_suffer(contaminated):
     assert areas[0] > areas[1] - 0.01 and areas[0] > 0.95
 
 
+def test_rows_without_outliers_have_one_weight():
+    X = np.random.default_rng(0).normal(size=(300, 10))
+    one, other = (
+        AutoencoderDetector(
+            Autoencoder(4, **SMALL), robust=robust, contamination=0.1, random_state=0
+        ).fit(X)
+        for robust in ("auto", False)
+    )
+    assert down_weights(np.array([1.0, 2.0, 3.0])) is None
+    assert down_weights(np.array([0.0, 0.0, 3.0])) is None
+    assert_allclose(down_weights(np.array([1.0, 1.0, 4.0])), [1.0, 1.0, 0.25])
+    assert_allclose(one.estimator_.transform(X), other.estimator_.transform(X), rtol=1e-6)
+
+
+def test_robust_auto_learns_less_of_outliers_and_loses_little_on_clean_rows():
+    """Cancer among healthy tissue, a tenth of the rows: the network's own error, and the score."""
+    data = load_breast_cancer()
+    benign, malignant = (data.data[data.target == label] for label in (1, 0))
+    gains = {}
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        mixed = np.vstack([rng.permutation(benign), rng.permutation(malignant)[:40]])
+        labels = np.repeat([0, 1], [len(benign), 40])
+        detectors = [
+            AutoencoderDetector(
+                Autoencoder(0.9, hidden_layer_sizes=(64,), max_iter=60, learning_rate_init=3e-3),
+                standardize=True, robust=robust, contamination=0.1, random_state=seed,
+            )
+            for robust in ("auto", False)
+        ]  # fmt: skip
+        for name, train, test in (
+            ("contaminated", slice(None), slice(None)),
+            ("clean", slice(0, 180), slice(180, None)),
+        ):
+            for detector in detectors:
+                detector.fit(mixed[train])
+            for score in ("reconstruction", "auto"):
+                areas = [
+                    roc_auc_score(labels[test], -detector.score_samples(mixed[test], score))
+                    for detector in detectors
+                ]
+                gains.setdefault((name, score), []).append(areas[0] - areas[1])
+    means = {key: np.mean(values) for key, values in gains.items()}
+    assert means["contaminated", "reconstruction"] > 0.02
+    assert means["contaminated", "auto"] > 0.005
+    assert means["clean", "reconstruction"] > -0.01
+    assert means["clean", "auto"] > -0.01
+
+
 def test_robust_auto_trains_on_all_rows_and_true_on_three_quarters(X):
     rows = np.vstack([X, 50 * X[:9]])
     fitted = {
@@ -356,8 +441,14 @@ def test_robust_auto_trains_on_all_rows_and_true_on_three_quarters(X):
         for robust in ("auto", True, False)
     }
     codes = {robust: one.estimator_.transform(X) for robust, one in fitted.items()}
-    for robust, trained in ((False, rows), ("auto", within_fences(rows))):
-        whole = Autoencoder(4, max_iter=0, random_state=0).fit(trained)
+    standardised = StandardScaler().fit_transform(within_fences(rows))
+    apart = NearestNeighbors(n_neighbors=20).fit(standardised).kneighbors()[0][:, -1]
+    weight = np.minimum(1, (2 * np.median(apart) / apart) ** 2)
+    assert (weight == 1).sum() > 120 and (weight[-9:] < 0.5).all()
+    for robust, trained, weights in (
+        (False, rows, None), ("auto", within_fences(rows), weight)
+    ):  # fmt: skip
+        whole = Autoencoder(4, max_iter=0, random_state=0).fit(trained, sample_weight=weights)
         assert_allclose(codes[robust], whole.transform(X), atol=1e-9)
     assert np.abs(fitted[True].estimator_.mean_ / X.mean(axis=0) - 1).max() < 0.1
     lowest = {robust: one.score_samples(rows, "mahalanobis")[-9:] for robust, one in fitted.items()}
@@ -570,9 +661,9 @@ def test_contributions_of_a_linear_autoencoder_have_a_closed_form(X, monkeypatch
     directions = detector.estimator_.transform(np.eye(13)) - detector.estimator_.transform(
         np.zeros((1, 13))
     )  # (features, components)
-    errors, codes = errors_and_codes(detector, X)
-    joined = np.hstack([errors, codes])
-    J = np.vstack([np.eye(13) - directions @ directions.T, directions.T])
+    joined = np.hstack(decomposed(detector, X)[:2])
+    projection = directions @ directions.T
+    J = np.vstack([np.eye(13) - projection, projection])
     precision = np.linalg.inv(LedoitWolf().fit(joined).covariance_)
     gradient = (joined - joined.mean(axis=0)) @ precision @ J
     curvature = np.diag(J.T @ precision @ J)
