@@ -209,6 +209,11 @@ class Masking(Corruption):
     fraction : float, default=0.25
         Probability with which a value is set to zero, in [0, 1].
 
+    Notes
+    -----
+    Each value is drawn by itself, so that rows lose more or fewer of them; the paper takes the
+    same number from every row.
+
     References
     ----------
     .. [1] P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, "Extracting and composing

@@ -763,6 +763,20 @@ def test_clean_rows_are_routed_through_cross_validation():
                 assert_allclose(score, fitted.score(spoilt[fold], X_clean=clean[fold]))
 
 
+def test_clean_rows_are_routed_through_a_search():
+    spoilt, clean = pairs(120)
+    with config_context(enable_metadata_routing=True):
+        denoiser = start().set_fit_request(X_clean=True).set_score_request(X_clean=True)
+        grid = {"n_components": [1, 4]}
+        search = GridSearchCV(denoiser, grid, cv=3, error_score="raise")
+        search.fit(spoilt, X_clean=clean)
+    assert search.best_params_ == {"n_components": 4}
+    direct = start(n_components=4).fit(spoilt, X_clean=clean)
+    assert_array_equal(search.transform(spoilt), direct.transform(spoilt))
+    with pytest.raises(ValueError, match="enable_metadata_routing=True"):
+        GridSearchCV(start(), grid, cv=3, error_score="raise").fit(spoilt, X_clean=clean)
+
+
 def test_routing_without_a_request_raises():
     spoilt, clean = pairs(60)
     with config_context(enable_metadata_routing=True):
@@ -787,6 +801,11 @@ def test_parameters_are_searched_over(X):
         {"hidden_layer_sizes": [(1,), (16,)]}, cv=2, error_score="raise",
     ).fit(X)  # fmt: skip
     assert widths.best_params_ == {"hidden_layer_sizes": (16,)}
+    noise = GridSearchCV(
+        start(corruption=GaussianNoise()), {"corruption__scale": [0.1, 2.0]}, cv=2,
+        scoring=lambda fitted, X, y=None: fitted.score(X + 0.1, X_clean=X), error_score="raise",
+    ).fit(X)  # fmt: skip
+    assert noise.best_estimator_.corruption.scale == 0.1
     with pytest.raises(ValueError, match="pass an instance as corruption"):
         small().set_params(corruption__scale=0.5)
 

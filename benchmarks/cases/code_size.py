@@ -1,6 +1,6 @@
 """Rate against distortion: error by code size, beside JPEG at equal bytes.
 
-Squared error per test image (pixels in [0, 1], summed) with 2, 5, 10, 30, 50, 100 and 200
+Squared error per test image (pixels in [0, 1], summed) with 2, 5, 10, 30 and 100
 components, for PCA and for `Autoencoder` with dense and with convolutional layers. Each component
 of a code is rounded to 8 bits, 256 equal steps between its least and greatest value on the training
 images (test codes beyond are put at the end), so a code of k components takes k bytes; nothing is
@@ -33,7 +33,7 @@ from sklearn_ae import Autoencoder
 from sklearn_ae.architectures import Convolutional
 
 LIMIT_S = 3600
-N_COMPONENTS = (2, 5, 10, 30, 50, 100, 200)
+N_COMPONENTS = (2, 5, 10, 30, 100)
 N_LEVELS = 256
 REDUCERS = ("PCA", "dense", "Convolutional")
 # name -> (images along each side of a file, whether it has tables of its own)
