@@ -7,8 +7,10 @@ method draws; a method that draws nothing has one in the contaminated protocol.
 
 All get rows standardised by the training rows. Rows of ours beside the default:
 
-- "no network": the estimator is PCA, ``Autoencoder(0.9, max_iter=0)``; the same score.
-- "no network, no code": all components, so that the score is that of the standardised rows.
+- "PCA": the estimator is ``Autoencoder(0.9, max_iter=0)``, that is PCA; the same score of its
+  errors and outputs.
+- "on rows" and "on PCA codes": no autoencoder, the same score of the standardised rows, and of
+  PCA's codes of these.
 - "robust=False", and other scores of the default's fit.
 
 A method that fails, takes longer than 10 minutes (a limit that C code may overstep) or gives NaN
@@ -30,6 +32,7 @@ from benchmarks.data import ADBENCH, labelled_table
 from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
+from sklearn_ae._anomaly_scores import AnomalyScores
 
 # of a cell, which holds all methods of a package
 LIMIT_S = 7200
@@ -38,8 +41,8 @@ PROTOCOLS = ("one-class", "contaminated")
 SEEDS = (0, 1, 2, 3, 4)
 GROUPS = ("ours", "scikit-learn", "PyOD")
 DEFAULT = "AutoencoderDetector"
-# name -> components of the PCA that is the estimator
-ABLATIONS = {"no network": 0.9, "no network, no code": None}
+# name -> whether the score is that of codes; without a network
+WITHOUT_ERRORS = {"on rows": False, "on PCA codes": True}
 OTHER_SCORES = ("reconstruction", "standardized", "mahalanobis", "neighbors")
 
 
@@ -58,7 +61,9 @@ def split(cell, options):
     """Standardised training and test rows, and the labels of the latter."""
     X, y = labelled_table(cell["data"])
     if options.smoke:
-        X, y = (part[np.r_[:200, np.flatnonzero(y)[:20]]] for part in (X, y))
+        X, y = (
+            part[np.r_[np.flatnonzero(y == 0)[:200], np.flatnonzero(y)[:20]]] for part in (X, y)
+        )
     if cell["protocol"] == "contaminated":
         train = test = np.arange(len(X))
     else:
@@ -68,6 +73,28 @@ def split(cell, options):
     scaler = StandardScaler().fit(X[train])
     rows = scaler.transform(X[train])
     return rows, rows if test is train else scaler.transform(X[test]), y[test]
+
+
+def without_errors(rows, seed, pca, of_codes):
+    """The detector's score of rows, or of PCA's codes, alone."""
+    pca.fit(rows)
+
+    def values(new):
+        scaled = pca._scaled(new)
+        return pca.estimator_.transform(scaled) if of_codes else scaled
+
+    learnt = values(rows)
+    nothing = learnt[:, :0]
+    scores = AnomalyScores(
+        nothing,
+        learnt,
+        learnt,
+        feature_spread=nothing.std(axis=0),
+        trimmed=True,
+        n_neighbors=pca.n_neighbors,
+        seed=seed,
+    )
+    return lambda new: scores.auto(nothing[:1].repeat(len(new), axis=0), values(new), None)
 
 
 def ours(cell, train, test, options):
@@ -96,10 +123,10 @@ def ours(cell, train, test, options):
             # the fit is that of the default
             found = found if isinstance(found, str) else (found[0], of_default[1], found[2])
         yield f"{DEFAULT}, {name}", found
-    for name, n_components in ABLATIONS.items():
-        pca = Autoencoder(n_components, max_iter=0)
-        found = result(fitted, one=detector(estimator=pca, standardize=True))
-        yield f"{DEFAULT}, {name}", found
+    pca = detector(estimator=Autoencoder(0.9, max_iter=0), standardize=True)
+    yield f"{DEFAULT}, PCA", result(fitted, one=pca)
+    for name, of_codes in WITHOUT_ERRORS.items():
+        yield f"{DEFAULT}, {name}", result(without_errors, pca=pca, of_codes=of_codes)
     found = result(fitted, one=detector(estimator=estimator, robust=False))
     yield f"{DEFAULT}, robust=False", found
 
