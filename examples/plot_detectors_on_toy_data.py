@@ -78,6 +78,6 @@ for row, (name, inliers) in enumerate(datasets.items()):
 
 # %%
 # With two features there is nothing to compress: the default autoencoder keeps both, its error is
-# zero, and what is left is the score of the code, distance to the centre together with distance to
-# a neighbour. The first draws one hull around both blobs, the second pulls it in where there is a
-# gap. Nobody can tell outliers from a uniform square.
+# zero, and what is left is the score of the output, distance to the centre together with distance
+# to a neighbour. The first draws one hull around both blobs, the second pulls it in where there is
+# a gap. Nobody can tell outliers from a uniform square.

@@ -18,8 +18,9 @@ SMALLEST_VARIANCE = 1e-10
 SMALLEST_SPREAD = 1e-6
 # Share of the rows that a robust fit learns from.
 CORE_FRACTION = 0.75
-# Times the median distance to a neighbour from which a row has less weight in training.
-FAR_APART = 2.0
+# Times the distance of the core's last row to a neighbour from which a row has less weight in
+# training, and the least that it has.
+FAR_APART, SMALLEST_WEIGHT = 1.5, 0.05
 # Percentile of a feature, and how many times as far from the median its fence lies.
 FENCE_PERCENT, FENCE = 5, 5.0
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
@@ -284,8 +285,8 @@ def within_fences(rows):
 def down_weights(distances):
     """Weight of each row in training, one but for rows that lie far apart.
 
-    It is the weight of a loss that is bounded where errors grow with the distance: beyond twice the
-    median it falls with its square.
+    Beyond one and a half times the distance that three quarters of the rows keep, it falls with the
+    square of the distance: a loss that grows with it is then bounded.
 
     Parameters
     ----------
@@ -295,12 +296,12 @@ def down_weights(distances):
     Returns
     -------
     ndarray of shape (n_samples,) or None
-        The weights; None where all are one, or half of the distances are zero.
+        The weights; None where all are one, or three quarters of the distances are zero.
     """
-    usual = FAR_APART * np.median(distances)
+    usual = FAR_APART * np.quantile(distances, CORE_FRACTION)
     if usual == 0 or distances.max() <= usual:
         return None
-    return np.minimum(1.0, usual / np.maximum(distances, usual)) ** 2
+    return np.maximum((usual / np.maximum(distances, usual)) ** 2, SMALLEST_WEIGHT)
 
 
 def closest(distances):

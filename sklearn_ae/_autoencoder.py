@@ -17,11 +17,11 @@ from sklearn_ae._parameters import (
 )
 from sklearn_ae._training import ReconstructionTask
 from sklearn_ae.architectures import build_branches, draw_branches
-from sklearn_ae.code_activations import BOUNDED, CODE_ACTIVATIONS, make_code_activation
+from sklearn_ae.code_activations import CODE_ACTIVATIONS, USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
 from sklearn_ae.networks import AutoencoderNetwork
-from sklearn_ae.networks.unit_norm import constrain_columns
+from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
 from sklearn_ae.objectives import ERROR_POWERS, hoyer, make_loss
 from sklearn_ae.penalties import make_penalty
 from sklearn_ae.utils._sklearn import (
@@ -358,10 +358,10 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             config["code_activation"].check(n_components)
         code_activation = make_code_activation(config["code_activation"])
         if config["unit_norm"]:
-            # a bounded code cannot grow: with all components at their ends a row is to have the
-            # usual length, the root of n_features units of scale
-            bounded = isinstance(code_activation, BOUNDED)
-            length = math.sqrt(config["n_features"] / n_components) if bounded else 1.0
+            # a bounded code cannot grow: values of the usual spread are to give rows of the usual
+            # variance, n_features units of scale
+            spread = USUAL_SPREAD.get(type(code_activation))
+            length = math.sqrt(config["n_features"] / n_components) / spread if spread else 1.0
             constrain_columns(decoder, length)
         network = AutoencoderNetwork(
             encoder,
@@ -375,6 +375,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
     def _draw_weights(self, task, config, moments, start, generator):
         network = task.network
         draw_branches(network, config, generator)
+        if config["unit_norm"] and type(network.code_activation) in USUAL_SPREAD:
+            usual = network.code_activation(torch.zeros(1, config["n_components"]))
+            centre_first_layer(network.decoder, usual)
         with torch.no_grad():
             if config["bounded"]:
                 network.offset.copy_(torch.from_numpy(smoothed_logit(moments)))

@@ -5,6 +5,7 @@ import math
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
@@ -180,9 +181,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    The weight of a row in training is :math:`\min(1, (2 \tilde d / d)^2)`, for the distance d to
-    its k-th neighbour by standardised features and the median :math:`\tilde d` of all: as far as
-    errors grow with that distance, no row counts for more than one at twice the median.
+    With ``robust="auto"`` the weight of a row in training is :math:`\max(0.05, \min(1, (1.5\, q /
+    d)^2))`, for the distance d to its k-th neighbour by standardised features within fences, and
+    the third quartile q of these distances; where q is zero all weights are one.
 
     The fences of a robust fit hold features before training, and errors, outputs and codes before
     spreads and covariance are taken. They lie five times as far from a feature's median as its 5th
@@ -259,7 +260,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     @restore_on_failure
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
-        """Fit the autoencoder and learn what its errors and codes look like.
+        """Fit the autoencoder and learn what its errors and outputs look like.
 
         Parameters
         ----------
@@ -511,7 +512,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                     f"{type(estimator).__name__} is expecting {estimator.n_features_in_} "
                     "features as input."
                 )
-            names = vars(estimator).pop("feature_names_in_", None)
+            names = getattr(estimator, "feature_names_in_", None)
             given = getattr(self, "feature_names_in_", names)
             if names is not None and not np.array_equal(given, names):
                 name, other = next(
@@ -583,12 +584,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             constant = np.ptp(kept, axis=0) == 0
             self.scale_ = np.where(constant, _mean_and_scale(every_row)[1], scale)
         self._farthest = np.inf
-        spread = _mean_and_scale(self._scaled(kept))[1]
-        self._farthest = FARTHEST * spread.max()
+        spread = _mean_and_scale(self._scaled(kept))[1].max()
+        self._farthest = FARTHEST * min(spread, FARTHEST)
         self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), weight, seed)
 
     def _learn_scores(self, rows, seed):
-        """Learn what errors and codes of normal rows look like."""
+        """Learn what errors and outputs of normal rows look like."""
         scaled = self._scaled(rows)
         self._scores = AnomalyScores(
             *self.estimator_._decomposed(scaled),
@@ -649,7 +650,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _scaled(self, rows):
         """Rows as the autoencoder gets them, where their squares are still numbers."""
-        return np.clip((rows - self.mean_) / self.scale_, -self._farthest, self._farthest)
+        with np.errstate(over="ignore"):
+            scaled = (rows - self.mean_) / self.scale_
+        return np.clip(scaled, -self._farthest, self._farthest)
 
     def _score_rows(self, rows, score):
         scores = np.empty(len(rows))
@@ -657,7 +660,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         def chunk(start, stop):
             scaled = self._scaled(rows[start:stop])
             if score == "likelihood":
-                scores[start:stop] = self.estimator_.score_samples(scaled)
+                names = getattr(self.estimator_, "feature_names_in_", None)
+                named = scaled if names is None else pd.DataFrame(scaled, columns=names)
+                scores[start:stop] = self.estimator_.score_samples(named)
                 return
             found = self.estimator_._decomposed(scaled)
             scores[start:stop] = -getattr(self._scores, score)(*found)

@@ -370,7 +370,7 @@ class ReconstructionMixin:
             return (gradient + torch.from_numpy(over_errors).to(x),)
 
         (gradient,) = self._map_rows(X, function)
-        return gradient
+        return gradient.astype(np.float64, copy=False)
 
     def reconstruction_error(self, X):
         """Error of each row, in the units of the data.

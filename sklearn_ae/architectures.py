@@ -180,17 +180,17 @@ class Convolutional(BaseEstimator):
                 "upsampling='max_unpool' puts values back where max pooling took them, so it "
                 f"needs downsampling='max_pool'. Got {self.downsampling!r} instead."
             )
+        if n_features not in (None, math.prod(self.image_shape)):
+            raise ValueError(
+                f"image_shape={tuple(self.image_shape)} has {math.prod(self.image_shape)} "
+                f"values, but X has {n_features} features."
+            )
         if n_features is not None and _looks_channels_last(self.image_shape):
             warnings.warn(
                 f"image_shape={tuple(self.image_shape)} is taken as {self.image_shape[0]} channels "
                 f"of {self.image_shape[1]} x {self.image_shape[2]}. Images with the channels last "
                 "are to be given as np.moveaxis(X, -1, 1), with the channels first in image_shape.",
                 stacklevel=2,
-            )
-        if n_features not in (None, math.prod(self.image_shape)):
-            raise ValueError(
-                f"image_shape={tuple(self.image_shape)} has {math.prod(self.image_shape)} "
-                f"values, but X has {n_features} features."
             )
 
 

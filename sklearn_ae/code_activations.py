@@ -20,15 +20,8 @@ CODE_ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
-# Modules whose values have an upper bound, whatever they are given.
-BOUNDED = (
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Softmax,
-    nn.Softsign,
-    nn.Hardsigmoid,
-    nn.Hardtanh,
-)
+# Bounded modules, with the standard deviation of values that use their range: a quarter of it.
+USUAL_SPREAD = {nn.Sigmoid: 0.25, nn.Tanh: 0.5}
 
 
 class KSparse(BaseEstimator):

@@ -10,6 +10,7 @@ The formulas stand first.
 
 import copy
 import functools
+import math
 from numbers import Real
 
 import torch
@@ -38,9 +39,10 @@ def bernoulli_divergence(code, target):
     # their gradient, without which a unit that is silent would stay so
     numbers = torch.finfo(code.dtype)
     mean = code.mean(0).clamp(numbers.tiny, 1.0 - numbers.eps)
-    divergence = target * torch.log(target / mean)
-    divergence = divergence + (1.0 - target) * torch.log((1.0 - target) / (1.0 - mean))
-    return divergence.sum()
+    # logarithms apart: the derivative of a quotient would square a tiny mean
+    active = target * (math.log(target) - torch.log(mean))
+    silent = (1.0 - target) * (math.log(1.0 - target) - torch.log(1.0 - mean))
+    return (active + silent).sum()
 
 
 def one_layer_jacobian(x, code, encode, generator, *, layer, derivative, scale):
@@ -68,8 +70,9 @@ class L1(BaseEstimator):
 
     It is minus the logarithm of a Laplace prior on the code. The layers of the decoder
     are kept at columns of unit norm: a smaller code and a larger decoder would otherwise void it.
-    Behind a bounded code, such as a sigmoid's, the first layer has columns of norm
-    :math:`\sqrt{d / k}` instead, for d features and k components: the code could not grow.
+    Behind a code of "sigmoid" or "tanh", which cannot grow, the first layer has longer columns, of
+    norm :math:`\sqrt{d / k} / s` for d features and k components, with s a quarter of the
+    activation's range: so long that such values of the code, uncorrelated, give the usual variance.
     A hidden layer of width h may still make up for a code that is smaller by a factor of up to
     :math:`\sqrt h`; with ``hidden_layer_sizes=()`` there is none, and the penalty has the same
     meaning for any data in the same units.

@@ -57,8 +57,27 @@ class UnitColumns(nn.Module):
         return weight
 
 
+@torch.no_grad()
+def centre_first_layer(module, code):
+    """Let the first layer of a decoder start at zero for a code, where it is a linear one.
+
+    Long columns and a code that is not about zero, as a sigmoid's, would give an output far from
+    the data, and its offset is all that would be learnt at first.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its bias is changed in place.
+    code : tensor of shape (1, n_components)
+        The code.
+    """
+    first = next(layer for layer in module.modules() if isinstance(layer, tuple(INPUT_DIMS)))
+    if isinstance(first, nn.Linear) and first.bias is not None:
+        first.bias.sub_(nn.functional.linear(code.to(first.weight), first.weight)[0])
+
+
 def constrain_columns(module, length=1.0):
-    """Give every linear and convolutional layer of a module columns of unit norm.
+    """Give every linear and convolutional layer of a module columns of a fixed norm, mostly one.
 
     A penalty on the size of the code is void when the decoder may multiply: a code half as
     large and a decoder twice as large give the same output. Unit columns bound what *every*
