@@ -23,6 +23,7 @@ from sklearn_ae.networks import (
     level_sizes,
 )
 from sklearn_ae.networks.autoencoder import ZeroStart
+from sklearn_ae.networks.k_sparse import KeepLargest, tie_to_decoder
 from sklearn_ae.utils._images import IMAGE_SHAPE, full_shape
 from sklearn_ae.utils._sklearn import (
     Interval,
@@ -415,7 +416,12 @@ def draw_branches(network, config, generator):
     generator : torch.Generator
         Source of the draws.
     """
-    make_architecture(config).draw((network.encoder, network.decoder), generator)
+    architecture = make_architecture(config)
+    architecture.draw((network.encoder, network.decoder), generator)
+    # with hidden layers between, what goes in and what comes out are not of one kind
+    is_shallow = isinstance(architecture, Stack) and not architecture.hidden_layer_sizes
+    if is_shallow and isinstance(network.code_activation, KeepLargest):
+        tie_to_decoder(network.encoder, network.decoder)
 
 
 def numbers_per_row(config):

@@ -42,9 +42,16 @@ class KSparse(BaseEstimator):
     zero. The paper keeps a multiple of ``k`` values at inference; here codes are as sparse as in
     training.
 
+    Components that are never among the largest never learn. So that there are few of them, the
+    layer that gives the code starts as the transpose of the one that takes it [2]_ where
+    ``hidden_layer_sizes`` is ``()`` and the layers are ours.
+
     References
     ----------
     .. [1] A. Makhzani and B. Frey, "k-sparse autoencoders", ICLR 2014, :arxiv:`1312.5663`.
+    .. [2] L. Gao, T. Dupré la Tour, H. Tillman, G. Goh, R. Troll, A. Radford, I. Sutskever,
+       J. Leike and J. Wu, "Scaling and evaluating sparse autoencoders", 2024,
+       :arxiv:`2406.04093`.
 
     Examples
     --------

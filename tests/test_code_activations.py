@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.utils._param_validation import InvalidParameterError
 from torch import nn
+from torch.testing import assert_close
 
 from sklearn_ae import Autoencoder
 from sklearn_ae.code_activations import CODE_ACTIVATIONS, KSparse, make_code_activation
+from sklearn_ae.penalties import L1
 
 
 def codes(n_rows=200, width=12, dtype=torch.float64):
@@ -63,6 +66,21 @@ def test_gradient_of_k_sparse_by_finite_differences():
     code = codes(3, 5).requires_grad_()
     assert torch.autograd.gradcheck(module, code)
     assert torch.autograd.gradgradcheck(module, code)
+
+
+@pytest.mark.parametrize("penalty", [None, L1(0.01)], ids=str)
+def test_few_components_are_never_kept(penalty):
+    """With independent draws more than half of these 128 components never learn anything."""
+    X = load_digits().data
+    estimator = Autoencoder(
+        128, hidden_layer_sizes=(), code_activation=KSparse(3), penalty=penalty, random_state=0
+    )
+    network = clone(estimator).set_params(max_iter=0).fit(X).network_
+    columns = network.decoder[0].weight
+    assert_close(torch.linalg.vector_norm(columns, dim=0), torch.ones(128, dtype=columns.dtype))
+    assert_close(network.encoder[0].weight, columns.T)
+    codes = estimator.set_params(max_iter=40).fit(X).transform(X)
+    assert np.mean((codes == 0).all(axis=0)) < 0.25
 
 
 def test_k_sparse_suits_the_width_of_the_code():
