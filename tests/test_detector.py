@@ -1,12 +1,15 @@
 """AutoencoderDetector: scores against closed forms, thresholds, guarantees, and bad input."""
 
+import io
 import pickle
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import skops.io
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 from sklearn.base import clone
@@ -981,11 +984,30 @@ def test_methods_need_a_fit(method, X):
         AutoencoderDetector().calibrate(X)
 
 
-def test_pickle_keeps_scores_and_calibration(X):
+def by_skops(detector):
+    content = skops.io.dumps(detector)
+    ours = skops.io.get_untrusted_types(data=content)
+    assert [kind for kind in ours if not kind.startswith("sklearn_ae.")] == []
+    return skops.io.loads(content, trusted=ours)
+
+
+def by_joblib(detector):
+    file = io.BytesIO()
+    joblib.dump(detector, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize(
+    "copy_of",
+    [lambda detector: pickle.loads(pickle.dumps(detector)), by_joblib, by_skops],
+    ids=["pickle", "joblib", "skops"],
+)
+def test_saved_detector_keeps_scores_and_calibration(copy_of, X):
     detector = AutoencoderDetector(
         Autoencoder(4, **SMALL), calibration_fraction=0.2, random_state=0
     ).fit(X)
-    loaded = pickle.loads(pickle.dumps(detector))
+    loaded = copy_of(detector)
     assert_allclose(loaded.score_samples(X), detector.score_samples(X), rtol=1e-12)
     new = 1.01 * X  # a calibration row ties with itself, to the last bit
     assert_array_equal(loaded.p_values(new), detector.p_values(new))
