@@ -22,7 +22,8 @@ from sklearn.base import BaseEstimator
 import sklearn_ae
 
 ROOT = Path(__file__).parents[1]
-# Names in benchmarks/results/throughput.jsonl.
+# Names in benchmarks/results/denoise.jsonl and throughput.jsonl.
+DENOISERS = ("Denoiser", "Denoiser, Convolutional, max_iter=20, bfloat16")
 PEERS = ("PlainSkorch", "SklearnMLP", "PyOD", "Keras")
 OURS_FROM_PCA = "Autoencoder, init=pca, early_stopping=False"
 PACKAGE = ROOT / "sklearn_ae"
@@ -312,6 +313,7 @@ def readme_figures():
             maps.setdefault(line["method"], []).append(line["figures"]["accuracy"])
     assert len(one) == len(five) == len(maps["Autoencoder"]) == 3
     accuracies = [np.mean(maps[method]) for method in ("Autoencoder", "PCA", "UMAP")]
+    margins = [denoise_margins(method) for method in DENOISERS]
     largest = figure_of("scaling", method="Autoencoder", n_rows=10**6)
     ratios = throughput_ratios()
     loop, peers = ratios["hand-written"], [one for name in PEERS for one in ratios[name]]
@@ -324,9 +326,43 @@ def readme_figures():
         "mnist_nll": f"{np.mean(one):.2f} and {np.mean(five):.2f} nats, published 86.76 and 85.54; "
         f"five samples after 1250 epochs {early:.2f}; defaults {anew:.2f} and {once:.2f}",
         "embedding_2d": "; ".join(f"{accuracy:.2f}" for accuracy in accuracies),
+        "denoise": "; ".join(f"{min(one):+.1f} to {max(one):+.1f} dB" for one in margins),
         "seed_recipe": f"1/{1 / np.mean(shares):.0f} of its time; 1/{theirs / ours:.0f}",
         "scaling": f"{largest['peak_over_data']:.2f}",
     }
+
+
+def denoise_margins(method):
+    """Decibels of a trained `Denoiser` above the best of the others, for each corruption."""
+    found = {}
+    for line in results_of("denoise"):
+        if line["data"] == "mnist" and line["seed"] == 0:
+            of_corruption = found.setdefault(line["settings"]["corruption"], {})
+            of_corruption[line["method"]] = line["figures"]["psnr"]
+    assert len(found) == 6
+    others = [
+        [value for name, value in one.items() if not name.startswith("Denoiser")]
+        for one in found.values()
+    ]
+    assert {len(values) for values in others} == {6}
+    return [one[method] - max(rest) for one, rest in zip(found.values(), others, strict=True)]
+
+
+def test_page_on_noise_says_what_denoising_gains():
+    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    said = re.search(
+        r"out (\S+) to (\S+) dB above.*?; (\S+) to (\S+) dB of", page, re.DOTALL
+    ).groups()
+    psnr = {
+        (line["method"], line["settings"]["corruption"]): line["figures"]["psnr"]
+        for line in results_of("denoise")
+        if line["data"] == "mnist" and line["seed"] == 0
+    }
+    start = "Denoiser, max_iter=0"
+    gains = [psnr["Denoiser", kind] - psnr[start, kind] for name, kind in psnr if name == start]
+    margins = denoise_margins("Denoiser")
+    found = [min(margins), max(margins), min(gains), max(gains)]
+    assert said == tuple(f"{value:.1f}" for value in found)
 
 
 def test_variational_page_says_what_the_defaults_reach():
