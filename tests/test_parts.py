@@ -553,6 +553,7 @@ def test_values_of_numpy_say_what_pythons_do(X):
         whiten=np.True_, hidden_layer_sizes=np.array([8]), activation=np.str_("relu"),
         n_components=np.int64(2),
     ).partial_fit(X)  # fmt: skip
+    assert estimator.n_samples_seen_ == 2 * len(X)
 
 
 def test_another_function_is_another_architecture(X):
