@@ -480,7 +480,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
             width) or, with one channel, (n_samples, height, width).
 
         y : None
-            Ignored: clean rows that are passed here are not learnt from, but as ``X_clean``.
+            Ignored; clean rows are to be passed as ``X_clean``.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. They enter centre, scale, start, loss, validation and gate;
