@@ -1,6 +1,7 @@
 """The main job: reducers side by side on one split of the data."""
 
 import contextlib
+import math
 import operator
 import os
 import platform
@@ -147,12 +148,13 @@ def compare(
     with _temporary_folder() as folder:
         splits = _Splits(folder, preparation, None if classes is None else labels, test_size, seeds)
         _check_n_components(n_components, reducers, splits, preparation.notes)
-        rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose)
+        is_image = data.image_shape is not None
+        is_image = is_image and math.prod(data.image_shape) == splits.n_features
+        rows, arrays = _run_all(folder, reducers, n_components, seeds, is_image, verbose)
         example = splits.example()
     notes = [*data.notes, *preparation.notes, *splits.notes]
     if labels is not None and classes is None:
         notes.append("the target is a number, not a label: it colours the maps only")
-    is_image = data.image_shape is not None and np.prod(data.image_shape) == splits.n_features
     if data.image_shape is not None and not is_image:
         left = f"{splits.n_features} features are left of {data.X.shape[1]}"
         notes.append(f"not shown as images: {left}")
@@ -342,13 +344,13 @@ def _temporary_folder():
         shutil.rmtree(folder)
 
 
-def _run_all(folder, reducers, n_components, seeds, verbose):
+def _run_all(folder, reducers, n_components, seeds, is_image, verbose):
     jobs = {RAW_DATA: RAW_DATA, **reducers} if (folder / "y.npy").exists() else reducers
     rows, arrays = {}, {}
     with progress(len(jobs) * len(seeds), verbose) as shown:
         for number, (name, reducer) in enumerate(jobs.items()):
             shown.start(name)
-            job = Job(folder / f"job_{number}", folder, reducer, n_components, seeds)
+            job = Job(folder / f"job_{number}", folder, reducer, n_components, seeds, is_image)
             rows[name], arrays[name] = job.run(shown.step)
             shown.finish(sum(row["error"] is not None for row in rows[name]))
     return rows, arrays

@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sklearn_ae.comparison._reducers import RAW_DATA
-from sklearn_ae.display import LatentSpaceDisplay
+from sklearn_ae.display import LatentSpaceDisplay, LossCurveDisplay
 from sklearn_ae.display._images import draw_montage
 from sklearn_ae.display._latent_space import MAX_CLASSES, in_order, label_palette, legend_handles
 
 MAX_IMAGES = 10
 MAX_FEATURES = 30
 PANEL_INCHES = 2.9
+TILE_INCHES = 0.42
 
 
 def _grid(n_panels, columns, height=PANEL_INCHES, width=PANEL_INCHES, extra=0.0):
@@ -133,6 +134,46 @@ def _features(result, made):
         spine.set_visible(False)
     ax.set_title("explained variance of each feature", fontsize=10.5, loc="left")
     figure.colorbar(image, ax=ax, aspect=8, fraction=0.08)
+    return figure
+
+
+def decoded_codes(result):
+    """What codes on a grid of two components, or along each component, decode to."""
+    drawn = {
+        name: content["decoded"] for name, content in result._codes.items() if "decoded" in content
+    }
+    if not drawn:
+        return None
+    n_lines, n_steps = max(tiles.shape[:2] for tiles in drawn.values())
+    width, height = (TILE_INCHES * number for number in (n_steps, n_lines))
+    figure, axes = _grid(len(drawn), 3, height=height + 0.35, width=width)
+    figure.get_layout_engine().set(wspace=0.05)
+    X = result._example[0]
+    for ax, (name, tiles) in zip(axes, drawn.items(), strict=True):
+        limits = {"vmin": X.min(), "vmax": X.max()}
+        draw_montage(ax, tiles, result._image_shape, cmap="gray_r", **limits)
+        ax.set_title(name, fontsize=11)
+    return figure
+
+
+def loss_curves(result):
+    """The course of each fit that has one."""
+    drawn = {name: content for name, content in result._codes.items() if "loss_curve" in content}
+    if not drawn:
+        return None
+    figure, axes = _grid(len(drawn), 3, width=3.9)
+    for ax, (name, content) in zip(axes, drawn.items(), strict=True):
+        LossCurveDisplay(
+            content["loss_curve"],
+            content["validation_scores"] if len(content["validation_scores"]) else None,
+            start_loss=content.get("start_loss"),
+        ).plot(ax)
+        ax.set_title(name, fontsize=11)
+        ax.legend(frameon=False, fontsize=9)
+        ax.tick_params(labelsize=9)
+        ax.xaxis.label.set_size(9)
+        ax.yaxis.label.set_size(9)
+        ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -12,7 +12,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_ae import metrics
+from sklearn_ae.comparison._data import first_line
 from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, seeded
+from sklearn_ae.display._estimators import final_estimator, is_variational
+from sklearn_ae.display._latent_manifold import decoded_grid
+from sklearn_ae.display._latent_traversal import decoded_paths
 
 MAX_IN_SAMPLE_ROWS = 5000
 MAX_EXACT_TSNE_ROWS = 1000
@@ -23,6 +27,9 @@ MAX_UMAP_INVERSE_VALUES = 32000
 MAX_UMAP_INVERSE_COMPONENTS = 3
 MAX_MAP_POINTS = 3000
 MAX_SHOWN_ROWS = 500
+# Images along a side of a grid of codes, along the path of a component, and paths.
+GRID_STEPS, PATH_STEPS, MAX_PATHS = 8, 9, 5
+QUANTILE_RANGE = (0.05, 0.95)
 N_WARM_UP_ROWS = 50
 # From this number of rows on UMAP searches neighbours approximately, by code that is compiled
 # separately.
@@ -121,7 +128,7 @@ def _checked_codes(Z, n_rows):
     return Z
 
 
-def measure(estimator, X_train, X_test, labels, seed, meter):
+def measure(estimator, X_train, X_test, labels, seed, meter, decode_codes=False):
     """Figures, map and reconstructions of one reducer on one split.
 
     Parameters
@@ -141,13 +148,18 @@ def measure(estimator, X_train, X_test, labels, seed, meter):
     meter : MemoryMeter
         Started after the data were loaded.
 
+    decode_codes : bool, default=False
+        Whether to decode codes that are not those of rows, for the figures.
+
     Returns
     -------
     figures : dict
         Values of the measures, ``in_sample`` and ``notes``.
 
     arrays : dict
-        ``codes`` of the test rows ``rows``, and ``reconstruction`` of the first of them.
+        ``codes`` of the test rows ``rows``, ``reconstruction`` of the first of them,
+        ``decoded`` codes of shape (n_lines, n_steps, n_features): a grid of two components or
+        the path of each, and ``loss_curve``, ``validation_scores`` and ``start_loss`` of a fit.
     """
     if estimator is None:
         figures = {"in_sample": False, "notes": []}
@@ -157,7 +169,12 @@ def measure(estimator, X_train, X_test, labels, seed, meter):
     model = seeded(estimator, seed)
     meter.restart()
     if hasattr(model, "transform"):
-        return _measure_held_out(model, X_train, X_test, labels, seed, meter)
+        figures, arrays = _measure_held_out(model, X_train, X_test, labels, seed, meter)
+        if decode_codes and "reconstruction" in arrays:
+            notes, decoded = _decoded(model, arrays["codes"], X_test.shape[1])
+            figures["notes"] += notes
+            arrays |= decoded
+        return figures, arrays | _course(model)
     return _measure_in_sample(model, X_test, labels, seed, meter)
 
 
@@ -216,6 +233,35 @@ def _measure_in_sample(model, X_test, labels, seed, meter):
             "kmeans_nmi": scores.nmi,
         }
     return figures, {"codes": Z[:MAX_MAP_POINTS], "rows": rows[:MAX_MAP_POINTS]}
+
+
+def _decoded(model, codes, n_features):
+    """Notes, and what codes between those of the test rows decode to."""
+    n_components = codes.shape[1]
+    if _is_umap(model) and GRID_STEPS**2 * n_features > MAX_UMAP_INVERSE_VALUES:
+        return [], {}
+    codes = None if is_variational(model) else codes
+    try:
+        if n_components == 2:
+            images, *_ = decoded_grid(model, codes, (0, 1), GRID_STEPS, QUANTILE_RANGE)
+            return [], {"decoded": images[::-1]}
+        paths = tuple(range(min(n_components, MAX_PATHS)))
+        images, *_ = decoded_paths(model, codes, None, paths, PATH_STEPS, QUANTILE_RANGE)
+        return [], {"decoded": images}
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        return [f"codes between those of rows are not shown: {first_line(error)}"], {}
+
+
+def _course(model):
+    """Objective after each pass of a fit of this package."""
+    fitted = final_estimator(model)
+    is_ours = type(fitted).__module__.partition(".")[0] == "sklearn_ae"
+    if not is_ours or not len(fitted.loss_curve_):
+        return {}
+    found = {"loss_curve": fitted.loss_curve_, "validation_scores": fitted.validation_scores_}
+    if fitted.start_kept_:
+        found["start_loss"] = fitted.best_loss_
+    return {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
 
 
 def _fit_notes(model):

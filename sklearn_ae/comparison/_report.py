@@ -19,6 +19,10 @@ SHARED = {
     "text.parse_math": False,
 }
 DOTS_PER_INCH = 144
+ABOUT_DECODED = (
+    "What codes from the 5 % to the 95 % quantile decode to: a grid of two components, or a row "
+    "for each of more, along which it alone moves."
+)
 
 
 def render(result):
@@ -33,6 +37,8 @@ def render(result):
     figures = [
         ("Maps", result.plot_maps, _about_maps(result)),
         ("Reconstructions", result.plot_reconstructions, _about_reconstructions(result)),
+        ("Codes decoded", result.plot_decoded_codes, ABOUT_DECODED),
+        ("Training", result.plot_loss_curves, "The objective after each pass, first split."),
         ("Measures", result.plot_metrics, "Bars are means, lines the spread over repeats."),
     ]
     content = dict(

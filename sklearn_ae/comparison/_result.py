@@ -24,7 +24,7 @@ class ComparisonResult:
         How the data were prepared.
 
     codes : dict of dict
-        For each reducer ``codes``, ``rows`` and ``reconstruction`` of the first repeat.
+        For each reducer the arrays of the first repeat that the figures show.
 
     example : tuple (ndarray, list of str or None)
         Test rows of the first repeat and the names of their features.
@@ -153,6 +153,31 @@ class ComparisonResult:
             where no reducer has an `inverse_transform`.
         """
         return self._figures().reconstructions(self)
+
+    def plot_decoded_codes(self):
+        """Draw what codes between those of the test rows decode to, where rows are images.
+
+        Of two components, a grid: it goes from the 5 % to the 95 % quantile of the codes of
+        the first repeat, for a variational autoencoder of its prior. Of any other number, a
+        row of images for each of the first five components, which alone moves between those.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure or None
+            One panel per reducer; None where rows are no images, or no reducer has an
+            `inverse_transform`.
+        """
+        return self._figures().decoded_codes(self)
+
+    def plot_loss_curves(self):
+        """Draw the objective after each pass of the first repeat.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure or None
+            One panel per reducer of this package; None where there is none that was trained.
+        """
+        return self._figures().loss_curves(self)
 
     def plot_metrics(self):
         """Draw a bar chart of each measure, with the spread over repeats.

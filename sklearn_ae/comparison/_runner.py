@@ -35,12 +35,20 @@ class Job:
 
     seeds : list of int
         One for each repeat.
+
+    is_image : bool
+        Whether rows are images.
     """
 
-    def __init__(self, folder, data, reducer, n_components, seeds):
+    def __init__(self, folder, data, reducer, n_components, seeds, is_image):
         folder.mkdir()
         self.folder, self.reducer, self.seeds = folder, reducer, seeds
-        content = {"data": str(data), "n_components": n_components, "seeds": seeds}
+        content = {
+            "data": str(data),
+            "n_components": n_components,
+            "seeds": seeds,
+            "is_image": is_image,
+        }
         (folder / "job.json").write_text(json.dumps(content))
 
     def run(self, on_repeat):

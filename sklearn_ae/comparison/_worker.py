@@ -40,7 +40,15 @@ def main(folder):
             meter = MemoryMeter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            figures, arrays = measure(estimator, X_train, X_test, labels, seed, meter)
+            figures, arrays = measure(
+                estimator,
+                X_train,
+                X_test,
+                labels,
+                seed,
+                meter,
+                decode_codes=job["is_image"] and repeat == 0,
+            )
         figures["notes"] = notes + figures["notes"] + _messages(caught)
         if repeat == 0:
             np.savez(folder / "arrays.npz", **arrays)

@@ -165,32 +165,56 @@ class LatentManifoldDisplay:
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_methods(estimator, "transform", "inverse_transform")
         check_scalar(n_steps, "n_steps", Integral, min_val=2)
-        low, high = check_quantile_range(quantile_range)
         image_shape = needed_image_shape(estimator, image_shape)
-        if is_variational(estimator):
-            centre = np.zeros(count_components(estimator))
-            values = prior_quantiles(estimator, np.linspace(low, high, n_steps))
-        elif X is None:
-            raise ValueError(f"X is needed: {type(estimator).__name__} has no prior on its codes.")
-        else:
+        codes = None
+        if not is_variational(estimator):
+            if X is None:
+                name = type(estimator).__name__
+                raise ValueError(f"X is needed: {name} has no prior on its codes.")
             codes = encode(estimator, X)
-            centre = np.median(codes, axis=0)
-            values = np.linspace(*np.quantile(codes, [low, high], axis=0), n_steps)
-        components = check_components(components, len(centre))
-        if len(set(components)) != 2 or len(components) != 2:
-            raise ValueError(f"components={components!r} should name two different components.")
-        first, second = components
-        grid = np.tile(centre, (n_steps, n_steps, 1))
-        grid[:, :, first] = values[:, first]
-        grid[:, :, second] = values[:, second, None]
-        display = cls(
-            decode(estimator, grid),
-            values[:, first],
-            values[:, second],
-            image_shape,
-            components=components,
-        )
+        decoded = decoded_grid(estimator, codes, components, n_steps, quantile_range)
+        display = cls(*decoded, image_shape, components=components)
         return display.plot(ax=ax, im_kwargs=im_kwargs)
+
+
+def decoded_grid(estimator, codes, components, n_steps, quantile_range):
+    """Decode a grid of codes.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted estimator with `inverse_transform`.
+    codes : ndarray of shape (n_samples, n_components) or None
+        Codes that span the grid; None where they have a normal prior.
+    components : tuple of two ints
+        The components along x and y.
+    n_steps : int
+        Images along each side.
+    quantile_range : tuple of two floats
+        Quantiles at the ends of the grid.
+
+    Returns
+    -------
+    images : ndarray of shape (n_steps, n_steps, n_features)
+        Decoded codes.
+    x_values, y_values : ndarray of shape (n_steps,)
+        Values of the two components.
+    """
+    low, high = check_quantile_range(quantile_range)
+    if codes is None:
+        centre = np.zeros(count_components(estimator))
+        values = prior_quantiles(estimator, np.linspace(low, high, n_steps))
+    else:
+        centre = np.median(codes, axis=0)
+        values = np.linspace(*np.quantile(codes, [low, high], axis=0), n_steps)
+    components = check_components(components, len(centre))
+    if len(set(components)) != 2 or len(components) != 2:
+        raise ValueError(f"components={components!r} should name two different components.")
+    first, second = components
+    grid = np.tile(centre, (n_steps, n_steps, 1))
+    grid[:, :, first] = values[:, first]
+    grid[:, :, second] = values[:, second, None]
+    return decode(estimator, grid), values[:, first], values[:, second]
 
 
 def _in_short(values):

@@ -18,6 +18,9 @@ from sklearn_ae.display._estimators import (
 )
 from sklearn_ae.display._images import draw_montage, require_matplotlib
 
+# Components that move where none are named.
+MAX_COMPONENTS = 10
+
 
 class LatentTraversalDisplay:
     """What each component does: a row of images in which only that one moves.
@@ -167,33 +170,67 @@ class LatentTraversalDisplay:
         require_matplotlib(f"{cls.__name__}.from_estimator")
         check_methods(estimator, "transform", "inverse_transform")
         check_scalar(n_steps, "n_steps", Integral, min_val=2)
-        low, high = check_quantile_range(quantile_range)
         image_shape = needed_image_shape(estimator, image_shape)
-        probabilities = np.linspace(low, high, n_steps)
+        codes = base = None
         if X is not None:
             codes = encode(estimator, X)
-            base = np.median(codes, axis=0) if row is None else codes[_check_row(row, len(codes))]
-            values = np.quantile(codes, probabilities, axis=0)
-        elif is_variational(estimator) and row is None:
-            base = np.zeros(count_components(estimator))
-            values = prior_quantiles(estimator, probabilities)
-        else:
+            base = None if row is None else codes[_check_row(row, len(codes))]
+        elif row is not None or not is_variational(estimator):
             why = "no prior on its codes" if row is None else f"no row={row} without it"
             raise ValueError(f"X is needed: {type(estimator).__name__} has {why}.")
-        if components is None:
-            components = range(min(len(base), 10))
-        components = check_components(components, len(base))
-        moved = np.tile(base, (len(components), n_steps, 1))
-        for line, component in zip(moved, components, strict=True):
-            line[:, component] = values[:, component]
+        images, values, components, probabilities = decoded_paths(
+            estimator, codes, base, components, n_steps, quantile_range
+        )
         display = cls(
-            decode(estimator, moved),
-            values[:, components].T,
-            image_shape,
-            components=components,
-            probabilities=probabilities,
+            images, values, image_shape, components=components, probabilities=probabilities
         )
         return display.plot(ax=ax, im_kwargs=im_kwargs)
+
+
+def decoded_paths(estimator, codes, base, components, n_steps, quantile_range):
+    """Decode codes in which one component at a time moves.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A fitted estimator with `inverse_transform`.
+    codes : ndarray of shape (n_samples, n_components) or None
+        Codes whose quantiles a component takes; None takes those of a normal prior.
+    base : ndarray of shape (n_components,) or None
+        Where the others stay; None is the median, zero under a prior.
+    components : int, tuple of int or None
+        The components; None takes the first ten.
+    n_steps : int
+        Images for each component.
+    quantile_range : tuple of two floats
+        Quantiles at both ends.
+
+    Returns
+    -------
+    images : ndarray of shape (n_components, n_steps, n_features)
+        Decoded codes.
+    values : ndarray of shape (n_components, n_steps)
+        Values that the component takes.
+    components : tuple of int
+        Numbers of the components.
+    probabilities : ndarray of shape (n_steps,)
+        Probabilities whose quantiles ``values`` are.
+    """
+    probabilities = np.linspace(*check_quantile_range(quantile_range), n_steps)
+    if codes is None:
+        middle = np.zeros(count_components(estimator))
+        values = prior_quantiles(estimator, probabilities)
+    else:
+        middle = np.median(codes, axis=0)
+        values = np.quantile(codes, probabilities, axis=0)
+    base = middle if base is None else base
+    if components is None:
+        components = range(min(len(base), MAX_COMPONENTS))
+    components = check_components(components, len(base))
+    moved = np.tile(base, (len(components), n_steps, 1))
+    for line, component in zip(moved, components, strict=True):
+        line[:, component] = values[:, component]
+    return decode(estimator, moved), values[:, components].T, components, probabilities
 
 
 def _check_row(row, n_rows):

@@ -9,9 +9,14 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae.comparison import compare
 from sklearn_ae.comparison._text import print_table
+
+VAE = VariationalAutoencoder(2, hidden_layer_sizes=(8,), max_iter=0)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +114,8 @@ def test_report_is_one_file_that_needs_no_network(digits, tmp_path):
     assert re.findall(r"https?://|//[a-z]+\.", html) == []
     assert re.findall(r"<(?:script|link|iframe)\b", html) == []
     sources = re.findall(r"(?:src|srcset)=\"([^\"]{,30})", html)
-    assert len(sources) == 6 and all(s.startswith("data:image/png;base64,") for s in sources)
+    # maps, reconstructions, decoded codes and measures, light and dark
+    assert len(sources) == 8 and all(s.startswith("data:image/png;base64,") for s in sources)
 
 
 def test_report_escapes_names_and_shows_all(digits):
@@ -131,6 +137,40 @@ def test_figures_have_a_panel_per_reducer_and_measure(digits):
     (montage,) = digits.plot_reconstructions().axes
     labels = [label.get_text() for label in montage.get_yticklabels()]
     assert labels == ["data", "<b>PCA</b>", "wide"]
+
+
+def test_codes_between_those_of_rows_are_decoded(digits):
+    pytest.importorskip("matplotlib")
+    grid, paths = (digits._codes[name]["decoded"] for name in ("<b>PCA</b>", "wide"))
+    assert grid.shape == (8, 8, 64) and paths.shape == (5, 9, 64)
+    # a plane of two components, and straight lines through one point
+    assert np.linalg.matrix_rank(grid.reshape(64, 64) - grid[0, 0], tol=1e-4) == 2
+    assert np.linalg.matrix_rank(paths.reshape(45, 64) - paths[0, 4], tol=1e-4) == 5
+    titles = [ax.get_title() for ax in digits.plot_decoded_codes().axes if ax.get_visible()]
+    assert titles == ["<b>PCA</b>", "wide"]
+
+
+def test_course_of_each_fit_of_ours():
+    pytest.importorskip("matplotlib")
+    X = load_digits().data[:120] / 16
+    short = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=3)
+    reducers = {"PCA": "pca", "piped": make_pipeline(StandardScaler(), short), "vae, unfitted": VAE}
+    result = compare(X, reducers=reducers, n_repeats=1, random_state=0)
+    (ax,) = [ax for ax in result.plot_loss_curves().axes if ax.get_visible()]
+    assert ax.get_title() == "piped"
+    assert len(ax.lines[0].get_xdata()) == 3
+    # The grid is in the units of the data, behind the steps of the pipeline.
+    assert result._codes["piped"]["decoded"].mean() == pytest.approx(X.mean(), abs=0.1)
+    # That of a VAE goes through the quantiles of its prior, highest at the top.
+    grid = result._codes["vae, unfitted"]["decoded"]
+    assert grid.shape == (8, 8, 64) and np.ptp(grid[:, 0], axis=0).max() > 0
+    assert result.to_html().count("data:image/png") == 10
+
+
+def test_no_codes_are_decoded_of_a_table_and_no_course_drawn_without_ours(table):
+    pytest.importorskip("matplotlib")
+    assert table.plot_decoded_codes() is None and table.plot_loss_curves() is None
+    assert "Codes decoded" not in table.to_html()
 
 
 def test_figures_of_a_table_with_one_component(table):
