@@ -20,7 +20,7 @@ from benchmarks.worker import Remote, peer_versions
 
 LIMIT_S = 900
 N_ROWS = 10000
-NETS = ((16, 32), (32, 64))
+NETS = ((32, 64),)
 N_COMPONENTS = 32
 BATCH_SIZES = (256, 1024)
 REMOTE = ("KerasConvolutional",)
@@ -38,7 +38,7 @@ LINE_UP = {
         "Keras": "KerasConvolutional",
     },
 }
-MIN_ROUNDS = {"loops in turn": 15, "Keras in turn": 5}
+MIN_ROUNDS = {"loops in turn": 10, "Keras in turn": 5}
 
 
 def cells():
