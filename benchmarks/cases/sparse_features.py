@@ -48,7 +48,6 @@ FAMILIES = {
     "denoising": {
         "relu, masking 25 %": {"code_activation": "relu", "corruption": Masking(0.25)},
         "relu, masking 50 %": {"code_activation": "relu", "corruption": Masking(0.5)},
-        "sigmoid, log_loss, masking 25 %": {**SIGMOID, "corruption": Masking(0.25)},
         "sigmoid, log_loss, masking 50 %": {**SIGMOID, "corruption": Masking(0.5)},
     },
 }
