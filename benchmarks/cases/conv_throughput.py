@@ -22,7 +22,7 @@ LIMIT_S = 900
 N_ROWS = 10000
 NETS = ((32, 64),)
 N_COMPONENTS = 32
-BATCH_SIZES = (256, 1024)
+BATCH_SIZES = (256,)
 REMOTE = ("KerasConvolutional",)
 PRECISIONS = ("float32", "bfloat16")
 # name of the line-up -> name of the row -> class
