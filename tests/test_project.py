@@ -273,7 +273,7 @@ def figure_of(case, **wanted):
     (found,) = (
         line["figures"]
         for line in results_of(case)
-        if all({**line, **line["settings"]}[name] == value for name, value in wanted.items())
+        if wanted.items() <= {**line, **line["settings"]}.items()
     )
     return found
 
@@ -327,9 +327,35 @@ def readme_figures():
         f"five samples after 1250 epochs {early:.2f}; defaults {anew:.2f} and {once:.2f}",
         "embedding_2d": "; ".join(f"{accuracy:.2f}" for accuracy in accuracies),
         "denoise": "; ".join(f"{min(one):+.1f} to {max(one):+.1f} dB" for one in margins),
+        "conv_throughput": conv_throughput_ratios(),
+        "sparse_features": sparse_feature_errors(),
         "seed_recipe": f"1/{1 / np.mean(shares):.0f} of its time; 1/{theirs / ours:.0f}",
         "scaling": f"{largest['peak_over_data']:.2f}",
     }
+
+
+def conv_throughput_ratios():
+    """Least and greatest ratio of an epoch of ours to one of a torch loop and of Keras."""
+    found = {"hand-written": [], "Keras": []}
+    for line in results_of("conv_throughput"):
+        for name in found.keys() & line["figures"].keys():
+            found[name].append(line["figures"][name]["ours_over_it"])
+    assert [len(ratios) for ratios in found.values()] == [2, 2]
+    return "; ".join(f"{min(ratios):.2f} to {max(ratios):.2f}" for ratios in found.values())
+
+
+def sparse_feature_errors():
+    """Test errors in percent with all labels, and means with a thousand."""
+    features = ("denoising", "KSparse", "PCA", "raw pixels")
+    errors = {}
+    for line in results_of("sparse_features"):
+        if "test_error" in line["figures"]:
+            key = line["method"], line["settings"]["n_labels"]
+            errors.setdefault(key, []).append(100 * line["figures"]["test_error"])
+    assert all(len(errors[name, 60000]) == 1 and len(errors[name, 1000]) == 3 for name in features)
+    few = ", ".join(f"{np.mean(errors[name, 1000]):.1f} %" for name in features)
+    first, second, *rest = (f"{errors[name, 60000][0]:.2f} %" for name in features)
+    return f"{first}, {second}; {', '.join(rest)}; {few}"
 
 
 def denoise_margins(method):
@@ -363,6 +389,20 @@ def test_page_on_noise_says_what_denoising_gains():
     margins = denoise_margins("Denoiser")
     found = [min(margins), max(margins), min(gains), max(gains)]
     assert said == tuple(f"{value:.1f}" for value in found)
+
+
+def test_page_on_sparse_codes_says_what_they_are_worth():
+    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    said = re.search(
+        r"error of (\S+) % and .*? one of (\S+) %, raw pixels one of\s+(\S+) %", page, re.DOTALL
+    ).groups()
+    found = (
+        figure_of("sparse_features", method=method, step="all labels")["test_error"]
+        for method in ("KSparse", "denoising", "raw pixels")
+    )
+    assert said == tuple(f"{100 * error:.2f}" for error in found)
+    silent = figure_of("sparse_features", setting="k=25", step="train")["never_active"]
+    assert "with `k=25` a third of the 1000" in page and round(3 * silent) == 1
 
 
 def test_variational_page_says_what_the_defaults_reach():
