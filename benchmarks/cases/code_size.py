@@ -17,8 +17,8 @@ number of bytes the error is interpolated between the qualities whose mean sizes
 the lowest quality JPEG has a least size.
 
 MNIST and Fashion-MNIST: 60000 training images. Olivetti: 300 images, judged on other people, three
-splits. Convolutional rows are in bfloat16 and make 20 passes on the two large sets for the sake of
-time; dense ones make the default number. All else at defaults.
+splits. Networks are in bfloat16, and convolutional ones make 20 passes on the two large sets for
+the sake of time; dense ones make the default number. All else at defaults.
 """
 
 import io
@@ -71,8 +71,8 @@ def make(cell, options):
     parameters = {name: cell[name] for name in ("n_components", "max_iter") if name in cell}
     if cell["method"] == "Convolutional":
         parameters["architecture"] = Convolutional(IMAGE_SHAPES[cell["data"]])
-        parameters["precision"] = "bfloat16"
-    return options.ours(Autoencoder, random_state=cell["seed"], **parameters)
+    parameters |= {"random_state": cell["seed"], "precision": "bfloat16"}
+    return options.ours(Autoencoder, **parameters)
 
 
 def to_bytes(codes, low, high):
