@@ -31,6 +31,6 @@ def earlier_lines(case, options, **wanted):
 
 def check_finished(lines, number, options):
     """Raise where fewer cells are finished than the choice is to be made from."""
-    lines = [line for line in lines if not line["figures"].get("over_limit")]
-    if not lines or (len(lines) < number and not options.smoke):
-        raise RuntimeError(f"{len(lines)} of the {number} cells to choose from are finished.")
+    finished = {str((line["data"], line["seed"], line["settings"])) for line in lines}
+    if not finished or (len(finished) < number and not options.smoke):
+        raise RuntimeError(f"{len(finished)} of the {number} cells to choose from are finished.")

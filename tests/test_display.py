@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.manifold import TSNE
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -40,6 +41,7 @@ from sklearn_ae.display import (
     LossCurveDisplay,
     ReconstructionDisplay,
 )
+from sklearn_ae.display._estimators import final_estimator
 from sklearn_ae.display._images import draw_montage
 
 plt = pytest.importorskip("matplotlib.pyplot")
@@ -598,6 +600,12 @@ def test_traversal_from_the_code_of_a_row(pca, digits):
     code = pca.transform(X)[7]
     code[1] = drawn.values[1, 0]
     np.testing.assert_allclose(drawn.images[1, 0], pca.inverse_transform([code])[0])
+
+
+def test_estimator_is_found_in_whatever_holds_it(vae):
+    inner = make_pipeline(StandardScaler(), FrozenEstimator(vae))
+    assert final_estimator(make_pipeline(StandardScaler(), inner)) is vae
+    assert final_estimator(SimpleNamespace(best_estimator_=inner)) is vae
 
 
 def test_traversal_of_a_vae_needs_no_data(vae):

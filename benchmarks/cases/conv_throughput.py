@@ -4,8 +4,8 @@ The first 10000 training images of MNIST, scaled as `Autoencoder` scales them. L
 convolutions with stride 2 and GELU, 32 components, no dense layers but the two at the code;
 transposed convolutions back. Contenders take turns as in `throughput`: a round is one short fit of
 each, whose first epoch is dropped, and ratios are taken within a round. The hand-written loop
-runs with both orders of memory, "channels last" being the one that oneDNN likes better in
-float32. "ours / it" is `Autoencoder` with ``init="random"`` and ``early_stopping=False``.
+runs with both orders of memory, as which one is faster depends on the machine.
+"ours / it" is `Autoencoder` with ``init="random"`` and ``early_stopping=False``.
 """
 
 import time

@@ -208,12 +208,13 @@ def training_figures(kept):
 
 def chosen_before(family, options):
     """Setting and place of C of the least error in the cells that choose for all labels."""
+    known = FAMILIES[family]
     lines = earlier_lines("sparse_features", options, method=family, step="choose")
-    check_finished(lines, len(FAMILIES[family]), options)
+    check_finished(lines, len(known), options)
     found = {
         line["settings"]["setting"]: line["figures"]["validation_errors"]
         for line in lines
-        if "validation_errors" in line["figures"]
+        if "validation_errors" in line["figures"] and line["settings"]["setting"] in known
     }
     return least(found)
 

@@ -225,7 +225,7 @@ def _load(X, y, name, image_shape):
     if y is not None:
         data = replace(data, y=check_target(y, len(data.X)), target_names=None)
     if image_shape is not None:
-        image_shape = tuple(image_shape)
+        image_shape = tuple(int(side) for side in image_shape)
         if len(image_shape) != 2 or np.prod(image_shape) != data.X.shape[1]:
             raise ValueError(f"image_shape={image_shape} does not fit {data.X.shape[1]} features")
     return replace(data, name=name or data.name, image_shape=image_shape or data.image_shape)

@@ -105,8 +105,7 @@ def warm_up(estimator, X_train, X_test):
 
 
 def _is_umap(estimator):
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return type(last).__module__.partition(".")[0] == "umap"
+    return type(final_estimator(estimator)).__module__.partition(".")[0] == "umap"
 
 
 def _fit_perplexity(estimator, n_rows):
@@ -171,7 +170,7 @@ def measure(estimator, X_train, X_test, labels, seed, meter, decode_codes=False)
     if hasattr(model, "transform"):
         figures, arrays = _measure_held_out(model, X_train, X_test, labels, seed, meter)
         if decode_codes and "reconstruction" in arrays:
-            notes, decoded = _decoded(model, arrays["codes"], X_test.shape[1])
+            notes, decoded = _decoded(model, arrays["codes"])
             figures["notes"] += notes
             arrays |= decoded
         return figures, arrays | _course(model)
@@ -235,20 +234,21 @@ def _measure_in_sample(model, X_test, labels, seed, meter):
     return figures, {"codes": Z[:MAX_MAP_POINTS], "rows": rows[:MAX_MAP_POINTS]}
 
 
-def _decoded(model, codes, n_features):
+def _decoded(model, codes):
     """Notes, and what codes between those of the test rows decode to."""
-    n_components = codes.shape[1]
-    if _is_umap(model) and GRID_STEPS**2 * n_features > MAX_UMAP_INVERSE_VALUES:
+    if _is_umap(model):  # its inverse knows nothing outside the hull of its codes
         return [], {}
-    codes = None if is_variational(model) else codes
+    codes = codes.astype(np.float64)
+    n_components = codes.shape[1]
     try:
+        spanned = None if is_variational(model) else codes
         if n_components == 2:
-            images, *_ = decoded_grid(model, codes, (0, 1), GRID_STEPS, QUANTILE_RANGE)
-            return [], {"decoded": images[::-1]}
-        paths = tuple(range(min(n_components, MAX_PATHS)))
-        images, *_ = decoded_paths(model, codes, None, paths, PATH_STEPS, QUANTILE_RANGE)
-        return [], {"decoded": images}
-    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+            images, *_ = decoded_grid(model, spanned, (0, 1), GRID_STEPS, QUANTILE_RANGE)
+            return [], {"decoded": images[::-1].astype(np.float64)}
+        paths = np.sort(np.argsort(-codes.var(axis=0), kind="stable")[:MAX_PATHS])
+        images, *_ = decoded_paths(model, spanned, None, paths, PATH_STEPS, QUANTILE_RANGE)
+        return [], {"decoded": images.astype(np.float64)}
+    except Exception as error:  # a figure more or less: the measures stay
         return [f"codes between those of rows are not shown: {first_line(error)}"], {}
 
 
@@ -256,7 +256,7 @@ def _course(model):
     """Objective after each pass of a fit of this package."""
     fitted = final_estimator(model)
     is_ours = type(fitted).__module__.partition(".")[0] == "sklearn_ae"
-    if not is_ours or not len(fitted.loss_curve_):
+    if not (is_ours and len(getattr(fitted, "loss_curve_", ()))):
         return {}
     found = {"loss_curve": fitted.loss_curve_, "validation_scores": fitted.validation_scores_}
     if fitted.start_kept_:
@@ -265,6 +265,7 @@ def _course(model):
 
 
 def _fit_notes(model):
+    model = final_estimator(model)
     if not getattr(model, "start_kept_", False):
         return []
     if getattr(model, "max_iter", None) == 0:
@@ -308,6 +309,8 @@ def _reconstruct(model, X, Z):
             notes.append(f"explained variance on {len(X)} test rows: UMAP's inverse is slow")
     try:
         reconstruction = np.asarray(model.inverse_transform(Z))
+        if reconstruction.dtype.kind != "f":
+            reconstruction = reconstruction.astype(np.float64)
         variance = metrics.explained_variance(X, reconstruction)
     except (ValueError, TypeError, ArithmeticError, RuntimeError, AttributeError) as error:
         reason = str(error).strip().split("\n")[0]

@@ -20,8 +20,10 @@ SHARED = {
 }
 DOTS_PER_INCH = 144
 ABOUT_DECODED = (
-    "What codes from the 5 % to the 95 % quantile decode to: a grid of two components, or a row "
-    "for each of more, along which it alone moves."
+    "Images of codes that no row has. With two components a grid, the first to the right, the "
+    "second upwards; otherwise a row for each of five components, which alone changes. Values go "
+    "from the 5 % to the 95 % quantile of the test rows' codes, for a variational autoencoder of "
+    "its prior."
 )
 
 

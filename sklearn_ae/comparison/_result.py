@@ -157,15 +157,17 @@ class ComparisonResult:
     def plot_decoded_codes(self):
         """Draw what codes between those of the test rows decode to, where rows are images.
 
-        Of two components, a grid: it goes from the 5 % to the 95 % quantile of the codes of
-        the first repeat, for a variational autoencoder of its prior. Of any other number, a
-        row of images for each of the first five components, which alone moves between those.
+        With two components a grid, the first to the right and the second upwards. Otherwise a
+        row of images for each of the five components of the greatest variance, which alone
+        changes. Values go from the 5 % to the 95 % quantile of the codes of the first repeat, for
+        a variational autoencoder of its prior. UMAP is left out: its inverse is defined between
+        its codes only.
 
         Returns
         -------
         figure : matplotlib.figure.Figure or None
-            One panel per reducer; None where rows are no images, or no reducer has an
-            `inverse_transform`.
+            One panel per reducer with an `inverse_transform`; None where rows are no images or
+            no reducer has one.
         """
         return self._figures().decoded_codes(self)
 

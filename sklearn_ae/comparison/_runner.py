@@ -36,11 +36,11 @@ class Job:
     seeds : list of int
         One for each repeat.
 
-    is_image : bool
+    is_image : bool, default=False
         Whether rows are images.
     """
 
-    def __init__(self, folder, data, reducer, n_components, seeds, is_image):
+    def __init__(self, folder, data, reducer, n_components, seeds, is_image=False):
         folder.mkdir()
         self.folder, self.reducer, self.seeds = folder, reducer, seeds
         content = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.stats import norm
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,9 +19,16 @@ def check_methods(estimator, *methods):
 
 
 def final_estimator(estimator):
-    """The reducer itself, out of a search or of a pipeline."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    """The reducer itself, out of searches, pipelines and frozen estimators."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        else:
+            return estimator
 
 
 def is_variational(estimator):

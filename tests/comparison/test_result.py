@@ -167,6 +167,29 @@ def test_course_of_each_fit_of_ours():
     assert result.to_html().count("data:image/png") == 10
 
 
+class OnlyCodesSeen(PCA):
+    """PCA that cannot decode more rows than it was judged on."""
+
+    def inverse_transform(self, X):
+        if len(X) != 40:
+            raise KeyError("unknown code")
+        return super().inverse_transform(X).round() > 0
+
+
+def test_a_figure_that_fails_costs_no_measure():
+    pytest.importorskip("matplotlib")
+    X = load_digits().data[:160]
+    options = {"n_repeats": 1, "random_state": 0, "image_shape": np.array([8, 8])}
+    result = compare(X, reducers={"frail": OnlyCodesSeen(2), "last": PCA(2)}, **options)
+    assert result.errors() == {}
+    (note,) = result.results_.query("reducer == 'frail'")["notes"]
+    assert "not shown: 'unknown code'" in note
+    assert result._codes["frail"]["reconstruction"].dtype == np.float64
+    (ax,) = [ax for ax in result.plot_decoded_codes().axes if ax.get_visible()]
+    assert ax.get_title() == "last"
+    json.loads(result.to_json())
+
+
 def test_no_codes_are_decoded_of_a_table_and_no_course_drawn_without_ours(table):
     pytest.importorskip("matplotlib")
     assert table.plot_decoded_codes() is None and table.plot_loss_curves() is None
