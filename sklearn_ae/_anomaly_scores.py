@@ -332,16 +332,17 @@ class AnomalyScores:
 
     Parameters
     ----------
-    errors : ndarray of shape (n_samples, n_features)
-        What the autoencoder leaves over of the training rows.
-    outputs : ndarray of shape (n_samples, n_features)
-        What it does not leave over: the rows less the errors.
-    codes : ndarray of shape (n_samples, n_components)
-        Their codes.
+    decomposed : tuple of ndarray
+        Of the training rows: what the autoencoder leaves over, the errors, of shape (n_samples,
+        n_features); what it does not leave over, the outputs, which are the rows less the errors;
+        the codes, of shape (n_samples, n_components).
+    held : tuple of ndarray
+        The same of the rows that spreads and covariances are taken from, with what lies far out
+        moved to a fence.
     feature_spread : ndarray of shape (n_features,)
         Standard deviation of each feature.
     trimmed : bool
-        Whether spreads and covariances are those of the core, its far values moved to fences.
+        Whether spreads and covariances are those of the core, or else of all rows.
     n_neighbors : int
         Which neighbour the distance is taken to.
     seed : int
@@ -353,21 +354,19 @@ class AnomalyScores:
         The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, errors, outputs, codes, feature_spread, trimmed, n_neighbors, seed):
-        joined = np.hstack([errors, outputs])
+    def __init__(self, decomposed, held, feature_spread, trimmed, n_neighbors, seed):
+        joined = np.hstack(decomposed[:2])
         self.near = Neighbors(joined, n_neighbors, seed)
         apart = self.near.distances(joined)
         self.core = closest(apart) if trimmed else np.ones(len(joined), dtype=bool)
-        hold = within_fences if trimmed else np.asarray
-        kept = hold(joined[self.core])
+        errors, outputs, codes = (part[self.core] for part in held)
         varying = feature_spread > 0
         usual = np.median(feature_spread[varying]) if varying.any() else 1.0
         # some features are never reconstructed wrongly, such as one that is constant
         least = SMALLEST_SPREAD * np.where(varying, feature_spread, usual)
-        mean_squares = np.mean(kept[:, : errors.shape[1]] ** 2, axis=0)
-        self.spread = np.maximum(np.sqrt(mean_squares), least)
-        self.code_covariance = ShrunkCovariance(hold(codes[self.core]), seed)
-        self.covariance = ShrunkCovariance(kept, seed)
+        self.spread = np.maximum(np.sqrt(np.mean(errors**2, axis=0)), least)
+        self.code_covariance = ShrunkCovariance(codes, seed)
+        self.covariance = ShrunkCovariance(np.hstack([errors, outputs]), seed)
         self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(apart)
 
     def reconstruction(self, errors, outputs, codes):

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._anomaly_scores import (
+    CORE_FRACTION,
     CURVATURE_DRAWS,
     ROUNDING,
     AnomalyScores,
@@ -114,8 +115,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Whether the training data may hold outliers. "auto", from 8 rows on: the autoencoder is
         trained on all rows, with values far out in a feature moved to a fence, and with less
         weight the farther a row lies from its neighbours; spreads and covariance come from the
-        three quarters of the rows that are closest to theirs. True trains it on such three
-        quarters only: for many outliers; rare but normal rows are then not learnt. False leaves
+        three quarters of the rows that are closest to theirs, where these are more than there
+        are features. True trains it on such three quarters only: for many outliers; rare but normal rows are then not learnt. False leaves
         everything as it is, for training data known to be clean.
 
     standardize : "auto" or bool, default="auto"
@@ -158,7 +159,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Threshold: rows with a lower score are outliers.
 
     robust_ : bool
-        Whether spreads and covariance leave out a quarter of the rows.
+        Whether the fit is robust.
 
     calibration_scores_ : ndarray of shape (n_calibration,)
         Scores of the calibration rows in rising order; only after calibration.
@@ -185,8 +186,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     d)^2))`, for the distance d to its k-th neighbour by standardised features within fences, and
     the third quartile q of these distances; where q is zero all weights are one.
 
-    The fences of a robust fit hold features before training, and errors, outputs and codes before
-    spreads and covariance are taken. They lie five times as far from a feature's median as its 5th
+    The fences of a robust fit hold features before training, and before the errors, outputs and
+    codes that spreads and covariance are taken from. They lie five times as far from a feature's median as its 5th
     and 95th percentile, and there is none where that percentile is the median, as for rare
     indicators. The rows that spreads and covariance come from are the three quarters with the
     smallest distance to their k-th neighbour, by error and output (with ``robust=True``, before
@@ -591,10 +592,15 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _learn_scores(self, rows, seed):
         """Learn what errors and outputs of normal rows look like."""
         scaled = self._scaled(rows)
+        held = within_fences(scaled) if self.robust_ else scaled
+        decomposed = self.estimator_._decomposed(scaled)
+        # a covariance of no more rows than features is near those rows, whichever are left out
+        enough = CORE_FRACTION * len(rows) > rows.shape[1]
         self._scores = AnomalyScores(
-            *self.estimator_._decomposed(scaled),
-            feature_spread=(within_fences(scaled) if self.robust_ else scaled).std(axis=0),
-            trimmed=self.robust_,
+            decomposed,
+            self.estimator_._decomposed(held) if self.robust_ else decomposed,
+            feature_spread=held.std(axis=0),
+            trimmed=self.robust_ and _chosen(self.robust, auto=enough),
             n_neighbors=self.n_neighbors,
             seed=seed_for("neighbors", seed),
         )

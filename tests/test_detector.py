@@ -480,6 +480,22 @@ def test_small_group_of_its_own_is_no_outlier():
     assert np.mean(detector.predict(X)[group] == -1) < 0.1
 
 
+@pytest.mark.parametrize("n_rows, trimmed", [(100, False), (120, True)])
+def test_a_quarter_is_left_out_only_where_more_rows_than_features_are_left(n_rows, trimmed):
+    # indicators, rare ones too: no value lies far out
+    X = (np.random.default_rng(0).random((n_rows, 80)) < np.linspace(0.02, 0.5, 80)).astype(float)
+    frozen = FrozenEstimator(Autoencoder(5, max_iter=0).fit(X))
+    for score in ("mahalanobis", "standardized", "latent", "auto"):
+        robust, plain, always = (
+            AutoencoderDetector(frozen, anomaly_score=score, robust=robust, random_state=0)
+            .fit(X)
+            .score_samples(X)
+            for robust in ("auto", False, True)
+        )
+        assert np.allclose(robust, always if trimmed else plain, rtol=1e-9)
+        assert not np.allclose(plain, always, rtol=1e-2)
+
+
 def test_fences_hold_far_values_and_leave_rare_ones():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=1000), rng.uniform(size=1000) < 0.03, np.ones(1000)])

@@ -32,7 +32,7 @@ from benchmarks.data import ADBENCH, labelled_table
 from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
-from sklearn_ae._anomaly_scores import AnomalyScores
+from sklearn_ae._anomaly_scores import CORE_FRACTION, AnomalyScores, within_fences
 
 # of a cell, which holds all methods of a package
 LIMIT_S = 7200
@@ -83,14 +83,13 @@ def without_errors(rows, seed, pca, of_codes):
         scaled = pca._scaled(new)
         return pca.estimator_.transform(scaled) if of_codes else scaled
 
-    learnt = values(rows)
+    learnt, held = values(rows), values(within_fences(rows))
     nothing = learnt[:, :0]
     scores = AnomalyScores(
-        nothing,
-        learnt,
-        learnt,
+        (nothing, learnt, learnt),
+        (nothing, held, held),
         feature_spread=nothing.std(axis=0),
-        trimmed=True,
+        trimmed=CORE_FRACTION * len(rows) > rows.shape[1],
         n_neighbors=pca.n_neighbors,
         seed=seed,
     )
