@@ -113,11 +113,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     robust : "auto" or bool, default="auto"
         Whether the training data may hold outliers. "auto", from 8 rows on: the autoencoder is
-        trained on all rows, with values far out in a feature moved to a fence, and with less
-        weight the farther a row lies from its neighbours; spreads and covariance come from the
-        three quarters of the rows that are closest to theirs, where these are more than there
-        are features. True trains it on such three quarters only: for many outliers; rare but normal rows are then not learnt. False leaves
-        everything as it is, for training data known to be clean.
+        trained on all rows, with values far out in a feature moved to a fence, and with less weight
+        the farther a row lies from its neighbours; spreads and covariance come from the three
+        quarters of the rows that are closest to theirs, where these are more than there are
+        features. True trains it on such three quarters only: for many outliers; rare but normal
+        rows are then not learnt. False leaves everything as it is, for training data known to be
+        clean.
 
     standardize : "auto" or bool, default="auto"
         Whether features are centred and divided by their standard deviation first. "auto" does
@@ -187,14 +188,14 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     the third quartile q of these distances; where q is zero all weights are one.
 
     The fences of a robust fit hold features before training, and before the errors, outputs and
-    codes that spreads and covariance are taken from. They lie five times as far from a feature's median as its 5th
-    and 95th percentile, and there is none where that percentile is the median, as for rare
-    indicators. The rows that spreads and covariance come from are the three quarters with the
-    smallest distance to their k-th neighbour, by error and output (with ``robust=True``, before
+    codes that spreads and covariance are taken from. They lie five times as far from a feature's
+    median as its 5th and 95th percentile, and there is none where that percentile is the median, as
+    for rare indicators. The rows that spreads and covariance come from are the three quarters with
+    the smallest distance to their k-th neighbour, by error and output (with ``robust=True``, before
     training, by standardised features). So what stays normal is what has neighbours as near as most
-    rows have: a small group of its own, such as a rare category, if it has a few times as many
-    rows as ``n_neighbors`` and is as dense as the others. Of a sparser group much is flagged,
-    however large.
+    rows have: a small group of its own, such as a rare category, if it has a few times as many rows
+    as ``n_neighbors`` and is as dense as the others. Of a sparser group much is flagged, however
+    large.
 
     References
     ----------

@@ -393,6 +393,27 @@ def test_page_on_noise_says_what_denoising_gains():
     assert said == tuple(f"{value:.1f}" for value in found)
 
 
+def test_page_on_images_says_which_upsampling_comes_out_best():
+    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    low, high = re.search(r"of downsampling, (\d) to (\d) % below `\"transpose\"`", page).groups()
+    pairs = {
+        (line["settings"]["downsampling"], line["settings"]["upsampling"]): line["figures"]
+        for line in results_of("conv_vs_dense")
+        if line["data"] == "mnist[:15000]"
+    }
+    assert len(pairs) == 13
+    below = []
+    for down in ("stride", "max_pool", "average_pool"):
+        errors = {
+            up: figures["squared_error"] for (one, up), figures in pairs.items() if one == down
+        }
+        assert min(errors, key=errors.get) == "nearest"
+        below.append(round(100 * (1 - errors["nearest"] / errors["transpose"])))
+    assert (int(low), int(high)) == (min(below), max(below))
+    assert max(pairs, key=lambda pair: pairs[pair]["squared_error"])[1] == "max_unpool"
+    assert min(pairs, key=lambda pair: pairs[pair]["fit_s"]) == ("stride", "transpose")
+
+
 def test_page_on_sparse_codes_says_what_they_are_worth():
     page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
     said = re.search(
