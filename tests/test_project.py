@@ -393,6 +393,16 @@ def test_page_on_noise_says_what_denoising_gains():
     assert said == tuple(f"{value:.1f}" for value in found)
 
 
+def test_page_on_the_gate_says_what_groups_do():
+    page = (ROOT / "docs" / "user_guide" / "autoencoder.rst").read_text()
+    said = re.search(r"error of (\S+) on 10 others,\s+PCA one of (\S+) ", page).groups()
+    wanted = {"data": "olivetti", "seed": 0, "n_components": 5}
+    found = (figure_of("code_size", method=method, **wanted) for method in ("dense", "PCA"))
+    assert said == tuple(f"{figures['squared_error_unrounded']:.1f}" for figures in found)
+    wide = figure_of("code_size", data="olivetti", seed=0, n_components=30, method="dense")
+    assert wide["start_kept"]
+
+
 def test_page_on_images_says_which_upsampling_comes_out_best():
     page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
     low, high = re.search(r"of downsampling, (\d) to (\d) % below `\"transpose\"`", page).groups()
