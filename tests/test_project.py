@@ -403,6 +403,29 @@ def test_page_on_the_gate_says_what_groups_do():
     assert wide["start_kept"]
 
 
+def test_page_on_images_says_when_convolutions_are_better():
+    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    said = re.search(
+        r"squared\s+error of (\S+) on the test images, .*? one of (\S+)\. But .*? come to\s+"
+        r"(\S+)\. On .*? ahead, (\S+) to (\S+);",
+        page,
+        re.DOTALL,
+    ).groups()
+    best, wide = "Convolutional, best pair", "dense, all defaults"
+    rows = ("mnist", best), ("mnist", "dense"), ("mnist", wide), ("freyfaces", wide)
+    found = [
+        figure_of("conv_vs_dense", data=data, method=method)
+        for data, method in (*rows, ("freyfaces", best))
+    ]
+    assert said == tuple(f"{figures['squared_error']:.2f}" for figures in found)
+    assert "nearest" in found[0]["pair"] and found[2]["n_iter"] == 95
+    assert round(found[1]["n_parameters"] / found[0]["n_parameters"]) == 2
+    assert all(
+        figure_of("conv_vs_dense", data="olivetti", method=method)["start_kept"]
+        for method in (best, wide)
+    )
+
+
 def test_page_on_images_says_which_upsampling_comes_out_best():
     page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
     low, high = re.search(r"of downsampling, (\d) to (\d) % below `\"transpose\"`", page).groups()
