@@ -263,6 +263,11 @@ def test_readme_example_runs():
     assert names["search"].best_score_ > 0.8
 
 
+def page_of(name):
+    """Text of a page of the user guide, whatever its line breaks."""
+    return " ".join((ROOT / "docs" / "user_guide" / f"{name}.rst").read_text().split())
+
+
 def results_of(case):
     lines = (ROOT / "benchmarks" / "results" / f"{case}.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines]
@@ -384,7 +389,7 @@ def denoise_gains():
 
 
 def test_page_on_noise_says_what_denoising_gains():
-    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    page = page_of("images_and_noise")
     said = re.search(
         r"out (\S+) to (\S+) dB above.*?does, it is (\S+) to (\S+) dB", page, re.DOTALL
     ).groups()
@@ -394,7 +399,7 @@ def test_page_on_noise_says_what_denoising_gains():
 
 
 def test_page_on_the_gate_says_what_groups_do():
-    page = (ROOT / "docs" / "user_guide" / "autoencoder.rst").read_text()
+    page = page_of("autoencoder")
     said = re.search(r"error of (\S+) on 10 others,\s+PCA one of (\S+) ", page).groups()
     wanted = {"data": "olivetti", "seed": 0, "n_components": 5}
     found = (figure_of("code_size", method=method, **wanted) for method in ("dense", "PCA"))
@@ -404,7 +409,7 @@ def test_page_on_the_gate_says_what_groups_do():
 
 
 def test_page_on_images_says_when_convolutions_are_better():
-    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    page = page_of("images_and_noise")
     said = re.search(
         r"squared\s+error of (\S+) on the test images, .*? one of (\S+)\. But .*? come to\s+"
         r"(\S+)\. On .*? ahead, (\S+) to (\S+);",
@@ -427,7 +432,7 @@ def test_page_on_images_says_when_convolutions_are_better():
 
 
 def test_page_on_images_says_which_upsampling_comes_out_best():
-    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    page = page_of("images_and_noise")
     low, high = re.search(r"of downsampling, (\d) to (\d) % below `\"transpose\"`", page).groups()
     pairs = {
         (line["settings"]["downsampling"], line["settings"]["upsampling"]): line["figures"]
@@ -448,7 +453,7 @@ def test_page_on_images_says_which_upsampling_comes_out_best():
 
 
 def test_page_on_sparse_codes_says_what_they_are_worth():
-    page = (ROOT / "docs" / "user_guide" / "images_and_noise.rst").read_text()
+    page = page_of("images_and_noise")
     said = re.search(
         r"error of (\S+) % and .*? one of (\S+) %, raw pixels one of\s+(\S+) %", page, re.DOTALL
     ).groups()
@@ -462,7 +467,7 @@ def test_page_on_sparse_codes_says_what_they_are_worth():
 
 
 def test_variational_page_says_what_the_defaults_reach():
-    page = (ROOT / "docs" / "user_guide" / "variational.rst").read_text()
+    page = page_of("variational")
     said = re.search(r"is\s+(\d+\.\d) nats where .*? and (\d+\.\d) where", page, re.DOTALL).groups()
     found = (
         figure_of("mnist_nll", method=method, step=0) for method in ("defaults", "defaults, static")
@@ -483,7 +488,7 @@ def test_practice_page_says_what_auto_rules_found():
         change = np.mean(found) - np.mean(scores["auto", data])
         changes.setdefault(method, {})[data] = change
     assert len(rows) == 11 and min(rows.values()) == 45 and max(rows.values()) == 50000
-    page = (ROOT / "docs" / "user_guide" / "practice.rst").read_text()
+    page = page_of("practice")
     said = re.findall(r"([-+]\d\.\d\d) to ([-+]\d\.\d\d)", page)
     order = ["max_iter x 0.25", "max_iter x 4", *(f"batch_size={n}" for n in (32, 256, 1024)),
              "hidden_layer_sizes x 0.5", "hidden_layer_sizes x 2"]  # fmt: skip
