@@ -16,7 +16,7 @@ MOST_DIRECTIONS = 2000
 SMALLEST_VARIANCE = 1e-10
 # Of a feature's standard deviation: the least that its error is taken to be spread.
 SMALLEST_SPREAD = 1e-6
-# Share of the rows that a robust fit learns from.
+# Share of the rows that are closest to their neighbours: what most rows are like.
 CORE_FRACTION = 0.75
 # Times the distance of the core's last row to a neighbour from which a row has less weight in
 # training, and the least that it has.
@@ -257,6 +257,33 @@ class LogScale:
         return (self._log(values) - self.center) / self.spread
 
 
+def _fences(rows):
+    """Least and greatest value of each feature, infinite where there is no fence."""
+    # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
+    lower = np.percentile(rows, FENCE_PERCENT, axis=0, method="higher")
+    upper = np.percentile(rows, 100 - FENCE_PERCENT, axis=0, method="lower")
+    median = np.median(rows, axis=0)
+    least = np.where(lower < median, median - FENCE * (median - lower), -np.inf)
+    most = np.where(upper > median, median + FENCE * (upper - median), np.inf)
+    return least, most
+
+
+def fenced_features(rows):
+    """Which features have a fence on both sides.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_features)
+        The rows.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), bool
+        Which ones.
+    """
+    return np.isfinite(_fences(rows)).all(axis=0)
+
+
 def within_fences(rows):
     """Rows with what lies far out in one feature moved to a fence.
 
@@ -273,13 +300,7 @@ def within_fences(rows):
     ndarray of shape (n_samples, n_features)
         A copy.
     """
-    # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
-    lower = np.percentile(rows, FENCE_PERCENT, axis=0, method="higher")
-    upper = np.percentile(rows, 100 - FENCE_PERCENT, axis=0, method="lower")
-    median = np.median(rows, axis=0)
-    least = np.where(lower < median, median - FENCE * (median - lower), rows.min(axis=0))
-    most = np.where(upper > median, median + FENCE * (upper - median), rows.max(axis=0))
-    return np.clip(rows, least, most)
+    return np.clip(rows, *_fences(rows))
 
 
 def down_weights(distances):
@@ -324,6 +345,39 @@ def closest(distances):
     return core
 
 
+def not_far_apart(distances):
+    """Which rows have more than the least weight of `down_weights`.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples,)
+        Distance of each row to a neighbour.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), bool
+        Which rows.
+    """
+    weights = down_weights(distances)
+    return all_rows(distances) if weights is None else weights > SMALLEST_WEIGHT
+
+
+def all_rows(distances):
+    """All of the rows.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples,)
+        Distance of each row to a neighbour.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), bool
+        True for each.
+    """
+    return np.ones(len(distances), dtype=bool)
+
+
 class AnomalyScores:
     """All scores that errors, outputs and codes of rows give, learnt from those of training rows.
 
@@ -337,12 +391,15 @@ class AnomalyScores:
         n_features); what it does not leave over, the outputs, which are the rows less the errors;
         the codes, of shape (n_samples, n_components).
     held : tuple of ndarray
-        The same of the rows that spreads and covariances are taken from, with what lies far out
-        moved to a fence.
+        The same that spreads and covariances are taken from: of rows whose far values were moved
+        to the fences, or of the rows as they are.
+    fenced : ndarray of bool
+        Columns of errors and outputs, side by side, that are moved to fences of their own.
     feature_spread : ndarray of shape (n_features,)
         Standard deviation of each feature.
-    trimmed : bool
-        Whether spreads and covariances are those of the core, or else of all rows.
+    choose_core : callable
+        Gets the distances to a neighbour and says which rows are the core: `closest`,
+        `not_far_apart` or `all_rows`.
     n_neighbors : int
         Which neighbour the distance is taken to.
     seed : int
@@ -354,19 +411,22 @@ class AnomalyScores:
         The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, decomposed, held, feature_spread, trimmed, n_neighbors, seed):
+    def __init__(self, decomposed, held, fenced, feature_spread, choose_core, n_neighbors, seed):
         joined = np.hstack(decomposed[:2])
         self.near = Neighbors(joined, n_neighbors, seed)
         apart = self.near.distances(joined)
-        self.core = closest(apart) if trimmed else np.ones(len(joined), dtype=bool)
+        self.core = choose_core(apart)
         errors, outputs, codes = (part[self.core] for part in held)
+        kept = np.hstack([errors, outputs])
+        kept[:, fenced] = within_fences(kept[:, fenced])
         varying = feature_spread > 0
         usual = np.median(feature_spread[varying]) if varying.any() else 1.0
         # some features are never reconstructed wrongly, such as one that is constant
         least = SMALLEST_SPREAD * np.where(varying, feature_spread, usual)
-        self.spread = np.maximum(np.sqrt(np.mean(errors**2, axis=0)), least)
+        mean_squares = np.mean(kept[:, : errors.shape[1]] ** 2, axis=0)
+        self.spread = np.maximum(np.sqrt(mean_squares), least)
         self.code_covariance = ShrunkCovariance(codes, seed)
-        self.covariance = ShrunkCovariance(np.hstack([errors, outputs]), seed)
+        self.covariance = ShrunkCovariance(kept, seed)
         self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(apart)
 
     def reconstruction(self, errors, outputs, codes):

@@ -17,9 +17,12 @@ from sklearn_ae._anomaly_scores import (
     ROUNDING,
     AnomalyScores,
     Neighbors,
+    all_rows,
     closest,
     down_weights,
+    fenced_features,
     median_and_spread,
+    not_far_apart,
     within_fences,
 )
 from sklearn_ae._autoencoder import Autoencoder
@@ -115,10 +118,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Whether the training data may hold outliers. "auto", from 8 rows on: the autoencoder is
         trained on all rows, with values far out in a feature moved to a fence, and with less weight
         the farther a row lies from its neighbours; spreads and covariance come from the three
-        quarters of the rows that are closest to theirs, where these are more than there are
-        features. True trains it on such three quarters only: for many outliers; rare but normal
-        rows are then not learnt. False leaves everything as it is, for training data known to be
-        clean.
+        quarters of the rows that are closest to theirs or, where these are no more than there are
+        features, from all but rows very far from theirs. True trains it on such three quarters
+        only: for many outliers; rare but normal rows are then not learnt. False leaves everything
+        as it is, for training data known to be clean.
 
     standardize : "auto" or bool, default="auto"
         Whether features are centred and divided by their standard deviation first. "auto" does
@@ -187,15 +190,17 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     d)^2))`, for the distance d to its k-th neighbour by standardised features within fences, and
     the third quartile q of these distances; where q is zero all weights are one.
 
-    The fences of a robust fit hold features before training, and before the errors, outputs and
-    codes that spreads and covariance are taken from. They lie five times as far from a feature's
-    median as its 5th and 95th percentile, and there is none where that percentile is the median, as
-    for rare indicators. The rows that spreads and covariance come from are the three quarters with
-    the smallest distance to their k-th neighbour, by error and output (with ``robust=True``, before
-    training, by standardised features). So what stays normal is what has neighbours as near as most
-    rows have: a small group of its own, such as a rare category, if it has a few times as many rows
-    as ``n_neighbors`` and is as dense as the others. Of a sparser group much is flagged, however
-    large.
+    The fences of a robust fit hold features before training, and again before the errors, outputs
+    and codes that spreads and covariance are taken from. They lie five times as far from a
+    feature's median as its 5th and 95th percentile, and there is none where that percentile is the
+    median, as for rare indicators; errors and outputs of features with both fences have such fences
+    too. The rows that spreads and covariance come from are the three quarters with the smallest
+    distance to their k-th neighbour, by error and output (with ``robust=True``, before training, by
+    standardised features). With "auto" they are so only where they are more than the features that
+    vary; else they are those whose weight, by that distance, is more than the least. So what stays
+    normal is what has neighbours as near as most rows have: a small group of its own, such as a
+    rare category, if it has a few times as many rows as ``n_neighbors`` and is as dense as the
+    others. Of a sparser group much is flagged, however large.
 
     References
     ----------
@@ -290,6 +295,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         rows = self._rows(X, estimator, reset=True)
         train, held_out, calibration = self._split(len(rows), seed)
         self.robust_ = _chosen(self.robust, auto=train.sum() >= FEWEST_ROWS_TO_TRIM)
+        self._trims = self._has_enough(rows[train], folds=not (held_out | calibration).any())
         self._train(estimator, rows[train], seed)
         self._learn_scores(rows[train], seed)
         self.__dict__.pop("calibration_scores_", None)
@@ -565,6 +571,15 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         parts[0] = ~(parts[1] | parts[2])
         return parts
 
+    def _has_enough(self, rows, folds):
+        """Whether a quarter of the rows can be left out, in all fits for a threshold alike."""
+        n_rows = len(rows)
+        if folds and self.contamination == "auto":
+            n_rows -= -(-n_rows // min(FOLDS, n_rows))
+        # a covariance of no more rows than features is near those rows, whichever are left out
+        n_varying = np.count_nonzero(np.ptp(rows, axis=0))
+        return _chosen(self.robust, auto=CORE_FRACTION * n_rows > n_varying)
+
     def _train(self, estimator, rows, seed):
         """Learn scale and autoencoder."""
         kept = every_row = within_fences(rows) if self.robust_ else rows
@@ -593,19 +608,23 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _learn_scores(self, rows, seed):
         """Learn what errors and outputs of normal rows look like."""
         scaled = self._scaled(rows)
-        held = within_fences(scaled) if self.robust_ else scaled
         decomposed = self.estimator_._decomposed(scaled)
-        # a covariance of no more rows than features is near those rows, whichever are left out
-        enough = CORE_FRACTION * len(rows) > rows.shape[1]
+        held, of_held, fenced = scaled, decomposed, np.zeros(scaled.shape[1], dtype=bool)
+        choose_core = all_rows
+        if self.robust_:
+            held, fenced = within_fences(scaled), fenced_features(scaled)
+            of_held = self.estimator_._decomposed(held)
+            choose_core = closest if self._trims else not_far_apart
         self._scores = AnomalyScores(
             decomposed,
-            self.estimator_._decomposed(held) if self.robust_ else decomposed,
+            of_held,
+            fenced=np.tile(fenced, 2),
             feature_spread=held.std(axis=0),
-            trimmed=self.robust_ and _chosen(self.robust, auto=enough),
+            choose_core=choose_core,
             n_neighbors=self.n_neighbors,
             seed=seed_for("neighbors", seed),
         )
-        self._curvature = self._learn_curvature(scaled[self._scores.core], seed)
+        self._curvature = self._learn_curvature(held[self._scores.core], seed)
 
     def _auto_offset(self, rows, held_out, seed):
         """Three deviations below the median of scores of rows that were left out."""

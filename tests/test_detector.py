@@ -480,20 +480,81 @@ def test_small_group_of_its_own_is_no_outlier():
     assert np.mean(detector.predict(X)[group] == -1) < 0.1
 
 
-@pytest.mark.parametrize("n_rows, trimmed", [(100, False), (120, True)])
+@pytest.mark.parametrize("n_rows, trimmed", [(106, False), (107, True)])
 def test_a_quarter_is_left_out_only_where_more_rows_than_features_are_left(n_rows, trimmed):
-    # indicators, rare ones too: no value lies far out
-    X = (np.random.default_rng(0).random((n_rows, 80)) < np.linspace(0.02, 0.5, 80)).astype(float)
+    # indicators, rare ones too, and constants: no value lies far out
+    rng = np.random.default_rng(0)
+    X = (rng.random((n_rows, 80)) < np.linspace(0.1, 0.5, 80)).astype(float)
+    X = np.hstack([X, np.ones((n_rows, 30))])
     frozen = FrozenEstimator(Autoencoder(5, max_iter=0).fit(X))
+    parameters = {"contamination": 0.1, "random_state": 0}
     for score in ("mahalanobis", "standardized", "latent", "auto"):
         robust, plain, always = (
-            AutoencoderDetector(frozen, anomaly_score=score, robust=robust, random_state=0)
+            AutoencoderDetector(frozen, anomaly_score=score, robust=robust, **parameters)
             .fit(X)
             .score_samples(X)
             for robust in ("auto", False, True)
         )
         assert np.allclose(robust, always if trimmed else plain, rtol=1e-9)
         assert not np.allclose(plain, always, rtol=1e-2)
+
+
+@pytest.mark.parametrize("n_rows", [30, 56, 66])
+def test_threshold_and_scores_leave_out_the_same_share_of_the_rows(n_rows):
+    # three quarters of all rows are more than the features, those of a part of them are not
+    n_features = 22 if n_rows == 30 else 40
+    flagged = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        mix = rng.normal(size=(5, n_features))
+        X, new = (
+            rng.normal(size=(n, 5)) @ mix + rng.normal(size=(n, n_features)) for n in (n_rows, 500)
+        )
+        detector = AutoencoderDetector(
+            Autoencoder(0.9, max_iter=0),
+            anomaly_score="mahalanobis",
+            standardize=True,
+            random_state=seed,
+        )
+        flagged.append(np.mean(detector.fit(X).predict(new) == -1))
+    assert np.mean(flagged) < 0.12
+
+
+@pytest.mark.parametrize("value", [50.0, 1e6, 1e30])
+def test_one_far_value_in_a_wide_table_costs_little(value):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(75, 60))
+    X[:, 0] = 0.0
+    X[7, 0] = value
+    new = rng.normal(size=(200, 60))
+    new[:, 0] = 0.0
+    new[100:, 1:] *= 3
+    detector = AutoencoderDetector(Autoencoder(0.9, max_iter=0), random_state=0).fit(X)
+    assert roc_auc_score(np.repeat([0, 1], 100), -detector.score_samples(new)) > 0.95
+    assert detector.predict(X)[7] == -1
+
+
+def test_spreads_are_of_rows_within_fences_and_rare_indicators_have_none_of_their_own():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 8)) @ rng.normal(size=(8, 80)) + rng.normal(size=(90, 80))
+    X[:, 0] = np.arange(90) < 3
+    X[3, 5] = 6 * np.abs(X[:, 5]).max()
+    frozen = FrozenEstimator(Autoencoder(5, max_iter=0).fit(X))
+    detector = AutoencoderDetector(frozen, contamination=0.1, random_state=0).fit(X)
+    held = within_fences(X)
+    assert held[3, 5] < X[3, 5]
+    outputs = frozen.reconstruct(held)
+    joined = np.hstack([held - outputs, outputs])
+    for column in range(160):
+        if column % 80:
+            joined[:, column] = within_fences(joined[:, [column]])[:, 0]
+    rows = detector._scores.core
+    assert rows.sum() in (89, 90)
+    assert_allclose(detector._scores.covariance.center, joined[rows].mean(axis=0), atol=1e-5)
+    spread = np.sqrt(np.mean(joined[rows, :80] ** 2, axis=0))
+    assert_allclose(detector._scores.spread, spread, rtol=1e-4)
+    # the fence of an error would hold what the indicator's few ones leave over
+    assert within_fences(joined[:, [0]]).max() < joined[:, 0].max()
 
 
 def test_fences_hold_far_values_and_leave_rare_ones():

@@ -32,7 +32,14 @@ from benchmarks.data import ADBENCH, labelled_table
 from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
-from sklearn_ae._anomaly_scores import CORE_FRACTION, AnomalyScores, within_fences
+from sklearn_ae._anomaly_scores import (
+    CORE_FRACTION,
+    AnomalyScores,
+    closest,
+    fenced_features,
+    not_far_apart,
+    within_fences,
+)
 
 # of a cell, which holds all methods of a package
 LIMIT_S = 7200
@@ -88,8 +95,9 @@ def without_errors(rows, seed, pca, of_codes):
     scores = AnomalyScores(
         (nothing, learnt, learnt),
         (nothing, held, held),
+        fenced=np.zeros(held.shape[1], dtype=bool) if of_codes else fenced_features(rows),
         feature_spread=nothing.std(axis=0),
-        trimmed=CORE_FRACTION * len(rows) > rows.shape[1],
+        choose_core=closest if CORE_FRACTION * len(rows) > rows.shape[1] else not_far_apart,
         n_neighbors=pca.n_neighbors,
         seed=seed,
     )
