@@ -334,9 +334,32 @@ def readme_figures():
         "denoise": "; ".join(f"{min(one):+.1f} to {max(one):+.1f} dB" for one in margins),
         "conv_throughput": conv_throughput_ratios(),
         "sparse_features": sparse_feature_errors(),
+        "code_size": code_size_errors(),
         "seed_recipe": f"1/{1 / np.mean(shares):.0f} of its time; 1/{theirs / ours:.0f}",
         "scaling": f"{largest['peak_over_data']:.2f}",
     }
+
+
+def error_at_bytes(data, method, n_bytes):
+    """Squared error of a code of that many bytes; that of JPEG at best."""
+    if method != "JPEG":
+        settings = {"data": data, "method": method, "n_components": n_bytes}
+        return figure_of("code_size", **settings)["squared_error"]
+    best = np.inf
+    for line in results_of("code_size"):
+        if line["data"] == data and line["method"].startswith("JPEG"):
+            _, sizes, errors = np.transpose(line["figures"]["curve"])
+            if sizes.min() <= n_bytes:
+                best = min(best, np.interp(n_bytes, sizes, errors))
+    return best
+
+
+def code_size_errors():
+    """Errors of dense layers, PCA and JPEG with 100 bytes."""
+    return "; ".join(
+        ", ".join(f"{error_at_bytes(data, name, 100):{form}}" for name in ("dense", "PCA", "JPEG"))
+        for data, form in (("mnist", ".2f"), ("olivetti", ".1f"))
+    )
 
 
 def conv_throughput_ratios():
@@ -412,15 +435,19 @@ def test_page_on_images_says_when_convolutions_are_better():
     page = page_of("images_and_noise")
     said = re.search(
         r"squared\s+error of (\S+) on the test images, .*? one of (\S+)\. But .*? come to\s+"
-        r"(\S+)\. On .*? ahead, (\S+) to (\S+);",
+        r"(\S+)\. On .*? ahead, (\S+) to (\S+); .*? level, (\S+) and (\S+)\. For",
         page,
-        re.DOTALL,
     ).groups()
     best, wide = "Convolutional, best pair", "dense, all defaults"
     rows = ("mnist", best), ("mnist", "dense"), ("mnist", wide), ("freyfaces", wide)
     found = [
         figure_of("conv_vs_dense", data=data, method=method)
-        for data, method in (*rows, ("freyfaces", best))
+        for data, method in (
+            *rows,
+            ("freyfaces", best),
+            ("fashion_mnist", best),
+            ("fashion_mnist", "dense"),
+        )
     ]
     assert said == tuple(f"{figures['squared_error']:.2f}" for figures in found)
     assert "nearest" in found[0]["pair"] and found[2]["n_iter"] == 95
@@ -429,6 +456,29 @@ def test_page_on_images_says_when_convolutions_are_better():
         figure_of("conv_vs_dense", data="olivetti", method=method)["start_kept"]
         for method in (best, wide)
     )
+
+
+def test_page_on_images_says_where_jpeg_wins():
+    page = page_of("images_and_noise")
+    said = re.search(
+        r"error of (\S+) with 30 bytes an image and of (\S+) with 100, where JPEG has (\S+) at "
+        r"best, .*? JPEG wins with 100 bytes: (\S+), our error is (\S+)\. The",
+        page,
+    ).groups()
+    found = [
+        f"{error_at_bytes('mnist', 'dense', 30):.2f}",
+        f"{error_at_bytes('mnist', 'dense', 100):.2f}",
+        f"{error_at_bytes('mnist', 'JPEG', 100):.2f}",
+        f"{error_at_bytes('olivetti', 'JPEG', 100):.1f}",
+        f"{error_at_bytes('olivetti', 'dense', 100):.1f}",
+    ]
+    assert list(said) == found
+    least = min(
+        np.transpose(line["figures"]["curve"])[1].min()
+        for line in results_of("code_size")
+        if line["data"] == "mnist" and line["method"].startswith("JPEG")
+    )
+    assert 29 < least < 30
 
 
 def test_page_on_images_says_which_upsampling_comes_out_best():
