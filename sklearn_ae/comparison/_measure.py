@@ -27,6 +27,15 @@ MAX_UMAP_INVERSE_VALUES = 32000
 MAX_UMAP_INVERSE_COMPONENTS = 3
 MAX_MAP_POINTS = 3000
 MAX_SHOWN_ROWS = 500
+# What a reducer's method raises where it cannot do what is asked.
+FAILURES = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    AttributeError,
+    LookupError,
+)
 # Images along a side of a grid of codes, along the path of a component, and paths.
 GRID_STEPS, PATH_STEPS, MAX_PATHS = 8, 9, 5
 QUANTILE_RANGE = (0.05, 0.95)
@@ -98,7 +107,7 @@ def warm_up(estimator, X_train, X_test):
                     copy.fit_transform(rows)
                 else:
                     copy.fit(rows).transform(others)
-        except (ValueError, TypeError, ArithmeticError, RuntimeError, AttributeError) as error:
+        except FAILURES as error:
             reason = str(error).strip().split("\n")[0]
             return f"not warmed up on {len(rows)} rows ({reason}): times include compilation"
     return None
@@ -248,7 +257,7 @@ def _decoded(model, codes):
         paths = np.sort(np.argsort(-codes.var(axis=0), kind="stable")[:MAX_PATHS])
         images, *_ = decoded_paths(model, spanned, None, paths, PATH_STEPS, QUANTILE_RANGE)
         return [], {"decoded": images.astype(np.float64)}
-    except Exception as error:  # a figure more or less: the measures stay
+    except FAILURES as error:  # a figure more or less: the measures stay
         return [f"codes between those of rows are not shown: {first_line(error)}"], {}
 
 
@@ -312,7 +321,7 @@ def _reconstruct(model, X, Z):
         if reconstruction.dtype.kind != "f":
             reconstruction = reconstruction.astype(np.float64)
         variance = metrics.explained_variance(X, reconstruction)
-    except (ValueError, TypeError, ArithmeticError, RuntimeError, AttributeError) as error:
+    except FAILURES as error:
         reason = str(error).strip().split("\n")[0]
         return math.nan, None, [f"inverse_transform failed: {reason}"]
     return variance, reconstruction[:MAX_SHOWN_ROWS], notes
