@@ -458,6 +458,28 @@ def test_page_on_images_says_when_convolutions_are_better():
     )
 
 
+def test_page_on_anomalies_says_what_the_network_adds():
+    said = re.search(
+        r"curve is (\S+) on .*? and (\S+) where .*? network, is (\S+) and (\S+)\. Beside .*? with "
+        r"(\S+) and (\S+), and `IsolationForest` with (\S+) and (\S+) \(",
+        page_of("anomalies"),
+    ).groups()
+    groups = {}
+    for line in results_of("adbench"):
+        key = line["data"], line["settings"]["protocol"], line["seed"]
+        groups.setdefault(key, {}).update(line["figures"]["detectors"])
+    ours = "AutoencoderDetector"
+    both = {key: found for key, found in groups.items() if {ours, "k-NN distance"} <= found.keys()}
+    assert len(both) == 2 * 13
+    names = (ours, f"{ours}, on rows", "k-NN distance", "IsolationForest")
+    means = [
+        100 * np.mean([found[name]["auroc"] for key, found in both.items() if key[1] == protocol])
+        for name in names
+        for protocol in ("one-class", "contaminated")
+    ]
+    assert said == tuple(f"{mean:.1f}" for mean in means)
+
+
 def test_page_on_images_says_where_jpeg_wins():
     page = page_of("images_and_noise")
     said = re.search(
