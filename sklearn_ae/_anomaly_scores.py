@@ -359,23 +359,7 @@ def not_far_apart(distances):
         Which rows.
     """
     weights = down_weights(distances)
-    return all_rows(distances) if weights is None else weights > SMALLEST_WEIGHT
-
-
-def all_rows(distances):
-    """All of the rows.
-
-    Parameters
-    ----------
-    distances : ndarray of shape (n_samples,)
-        Distance of each row to a neighbour.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), bool
-        True for each.
-    """
-    return np.ones(len(distances), dtype=bool)
+    return np.full(len(distances), True) if weights is None else weights > SMALLEST_WEIGHT
 
 
 class AnomalyScores:
@@ -397,9 +381,9 @@ class AnomalyScores:
         Columns of errors and outputs, side by side, that are moved to fences of their own.
     feature_spread : ndarray of shape (n_features,)
         Standard deviation of each feature.
-    choose_core : callable
-        Gets the distances to a neighbour and says which rows are the core: `closest`,
-        `not_far_apart` or `all_rows`.
+    choose_core : callable or None
+        Gets the distances to a neighbour and says which rows are the core: `closest` or
+        `not_far_apart`; None takes all rows.
     n_neighbors : int
         Which neighbour the distance is taken to.
     seed : int
@@ -415,7 +399,7 @@ class AnomalyScores:
         joined = np.hstack(decomposed[:2])
         self.near = Neighbors(joined, n_neighbors, seed)
         apart = self.near.distances(joined)
-        self.core = choose_core(apart)
+        self.core = choose_core(apart) if choose_core else np.full(len(apart), True)
         errors, outputs, codes = (part[self.core] for part in held)
         kept = np.hstack([errors, outputs])
         kept[:, fenced] = within_fences(kept[:, fenced])

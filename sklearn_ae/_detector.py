@@ -17,7 +17,6 @@ from sklearn_ae._anomaly_scores import (
     ROUNDING,
     AnomalyScores,
     Neighbors,
-    all_rows,
     closest,
     down_weights,
     fenced_features,
@@ -610,7 +609,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         scaled = self._scaled(rows)
         decomposed = self.estimator_._decomposed(scaled)
         held, of_held, fenced = scaled, decomposed, np.zeros(scaled.shape[1], dtype=bool)
-        choose_core = all_rows
+        choose_core = None
         if self.robust_:
             held, fenced = within_fences(scaled), fenced_features(scaled)
             of_held = self.estimator_._decomposed(held)

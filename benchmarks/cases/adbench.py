@@ -33,7 +33,6 @@ from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
 from sklearn_ae._anomaly_scores import (
-    CORE_FRACTION,
     AnomalyScores,
     closest,
     fenced_features,
@@ -97,7 +96,7 @@ def without_errors(rows, seed, pca, of_codes):
         (nothing, held, held),
         fenced=np.zeros(held.shape[1], dtype=bool) if of_codes else fenced_features(rows),
         feature_spread=nothing.std(axis=0),
-        choose_core=closest if CORE_FRACTION * len(rows) > rows.shape[1] else not_far_apart,
+        choose_core=closest if pca._trims else not_far_apart,
         n_neighbors=pca.n_neighbors,
         seed=seed,
     )

@@ -24,7 +24,7 @@ from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._prepare import prepare
 from sklearn_ae.comparison._progress import progress
-from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, resolve
+from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_from, resolve
 from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._runner import Job
 
@@ -389,8 +389,7 @@ def _is_pca(reducer):
 def _is_ours(reducer):
     if isinstance(reducer, str):
         return reducer in ("autoencoder", "vae")
-    last = reducer.steps[-1][1] if hasattr(reducer, "steps") else reducer
-    return type(last).__module__.partition(".")[0] == "sklearn_ae"
+    return is_from(reducer, "sklearn_ae")
 
 
 def _describe(reducer):

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from sklearn_ae import metrics
 from sklearn_ae.comparison._data import first_line
-from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, seeded
+from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, is_from, seeded
 from sklearn_ae.display._estimators import final_estimator, is_variational
 from sklearn_ae.display._latent_manifold import decoded_grid
 from sklearn_ae.display._latent_traversal import decoded_paths
@@ -95,7 +95,7 @@ def warm_up(estimator, X_train, X_test):
     """Compile what `estimator` compiles, on few rows; the reason where that fails."""
     rows, others = X_train[:N_WARM_UP_ROWS], X_test[:N_WARM_UP_ROWS]
     copies = [seeded(estimator, 0)]
-    if _is_umap(estimator) and len(X_train) >= UMAP_EXACT_ROWS:
+    if is_from(estimator, "umap") and len(X_train) >= UMAP_EXACT_ROWS:
         copies.append(seeded(estimator, 0).set_params(force_approximation_algorithm=True))
     for copy in copies:
         try:
@@ -111,10 +111,6 @@ def warm_up(estimator, X_train, X_test):
             reason = str(error).strip().split("\n")[0]
             return f"not warmed up on {len(rows)} rows ({reason}): times include compilation"
     return None
-
-
-def _is_umap(estimator):
-    return type(final_estimator(estimator)).__module__.partition(".")[0] == "umap"
 
 
 def _fit_perplexity(estimator, n_rows):
@@ -245,7 +241,7 @@ def _measure_in_sample(model, X_test, labels, seed, meter):
 
 def _decoded(model, codes):
     """Notes, and what codes between those of the test rows decode to."""
-    if _is_umap(model):  # its inverse knows nothing outside the hull of its codes
+    if is_from(model, "umap"):  # its inverse knows nothing outside the hull of its codes
         return [], {}
     codes = codes.astype(np.float64)
     n_components = codes.shape[1]
@@ -264,8 +260,7 @@ def _decoded(model, codes):
 def _course(model):
     """Objective after each pass of a fit of this package."""
     fitted = final_estimator(model)
-    is_ours = type(fitted).__module__.partition(".")[0] == "sklearn_ae"
-    if not (is_ours and len(getattr(fitted, "loss_curve_", ()))):
+    if not (is_from(fitted, "sklearn_ae") and len(getattr(fitted, "loss_curve_", ()))):
         return {}
     found = {"loss_curve": fitted.loss_curve_, "validation_scores": fitted.validation_scores_}
     if fitted.start_kept_:
@@ -304,7 +299,7 @@ def _reconstruct(model, X, Z):
     if not hasattr(model, "inverse_transform"):
         return math.nan, None, []
     notes = []
-    if _is_umap(model):
+    if is_from(model, "umap"):
         if Z.shape[1] > MAX_UMAP_INVERSE_COMPONENTS:
             return (
                 math.nan,

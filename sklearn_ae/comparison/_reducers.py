@@ -2,6 +2,8 @@
 
 from types import MappingProxyType
 
+from sklearn_ae.display._estimators import final_estimator
+
 DEFAULT_REDUCERS = MappingProxyType(
     {
         "PCA": "pca",
@@ -96,6 +98,11 @@ def make(key, n_components):
     if key == "autoencoder":
         return sklearn_ae.Autoencoder(n_components=n_components)
     return sklearn_ae.VariationalAutoencoder(n_components=n_components)
+
+
+def is_from(estimator, package):
+    """Whether a reducer, whatever holds it, comes from a package."""
+    return type(final_estimator(estimator)).__module__.partition(".")[0] == package
 
 
 def seeded(estimator, seed):
