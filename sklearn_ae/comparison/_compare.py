@@ -225,8 +225,14 @@ def _load(X, y, name, image_shape):
     if y is not None:
         data = replace(data, y=check_target(y, len(data.X)), target_names=None)
     if image_shape is not None:
-        image_shape = tuple(int(side) for side in image_shape)
-        if len(image_shape) != 2 or np.prod(image_shape) != data.X.shape[1]:
+        sides = image_shape if np.ndim(image_shape) == 1 else ()
+        if len(sides) != 2 or not all(isinstance(side, Integral) for side in sides):
+            raise ValueError(
+                "The 'image_shape' parameter of compare must be two ints (height, width). "
+                f"Got {image_shape!r} instead."
+            )
+        image_shape = tuple(map(_as_int, sides))
+        if math.prod(image_shape) != data.X.shape[1]:
             raise ValueError(f"image_shape={image_shape} does not fit {data.X.shape[1]} features")
     return replace(data, name=name or data.name, image_shape=image_shape or data.image_shape)
 
