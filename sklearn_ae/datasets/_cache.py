@@ -7,6 +7,8 @@ import pandas as pd
 import pooch
 from sklearn.utils import Bunch
 
+from sklearn_ae.utils._sklearn import in_one_line
+
 
 def cache_folder(data_home=None):
     """Folder of the data: `data_home`, else SKLEARN_AE_DATA, else the user's cache folder."""
@@ -23,9 +25,14 @@ def fetch_file(folder, name, *, base_url, sha256, data_home, download_if_missing
     if not download_if_missing:
         problem = "has another sha256 than expected" if path.is_file() else "not found"
         raise OSError(f"{path} {problem} and `download_if_missing` is False.")
-    pooch.retrieve(
-        f"{base_url}/{name}", known_hash=f"sha256:{sha256}", fname=name, path=path.parent
-    )
+    url = f"{base_url}/{name}"
+    try:
+        pooch.retrieve(url, known_hash=f"sha256:{sha256}", fname=name, path=path.parent)
+    except OSError as error:
+        raise OSError(
+            f"{url} could not be downloaded to {path}: {in_one_line(error)}. Try again, or put "
+            "the file there by other means."
+        ) from error
     return path
 
 

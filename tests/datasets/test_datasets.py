@@ -128,6 +128,19 @@ def test_damaged_file_is_not_read(tiny):
         fetch(data_home=folder.parent, download_if_missing=False)
 
 
+def test_failed_download_is_one_line_with_address_and_place(tmp_path):
+    with pytest.raises(OSError, match=r"^http://127.0.0.1:9/one.npz could not be .* by") as caught:
+        _cache.fetch_file(
+            "folder",
+            "one.npz",
+            base_url="http://127.0.0.1:9",
+            sha256="0" * 64,
+            data_home=tmp_path,
+            download_if_missing=True,
+        )
+    assert "\n" not in str(caught.value) and str(tmp_path / "folder") in str(caught.value)
+
+
 def test_environment_variable_names_the_cache(tiny, monkeypatch):
     fetch, folder, _ = tiny
     monkeypatch.setenv("SKLEARN_AE_DATA", str(folder.parent))
