@@ -110,7 +110,7 @@ def serve():
     for request in sys.stdin:
         try:
             target, value = answer(target, json.loads(request))
-        except (ImportError, RuntimeError, ValueError, TypeError) as error:
+        except Exception as error:
             print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=answers)
         else:
             print(json.dumps({"value": value}), file=answers)

@@ -18,9 +18,9 @@ SMALLEST_VARIANCE = 1e-10
 SMALLEST_SPREAD = 1e-6
 # Share of the rows that are closest to their neighbours: what most rows are like.
 CORE_FRACTION = 0.75
-# Times the distance of the core's last row to a neighbour from which a row has less weight in
-# training, and the least that it has.
-FAR_APART, SMALLEST_WEIGHT = 1.5, 0.05
+# Deviations above the median from which a row lies far from its neighbours, and the least weight
+# that such a row has in training.
+FAR_APART, SMALLEST_WEIGHT = 3.0, 0.05
 # Percentile of a feature, and how many times as far from the median its fence lies.
 FENCE_PERCENT, FENCE = 5, 5.0
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
@@ -158,7 +158,9 @@ class Neighbors:
             n_neighbors = max(share, min(n_neighbors, FEWEST_NEIGHBORS))
             rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]
         self.last = min(n_neighbors, len(rows)) - 1
-        self.rows = rows
+        # differences of numbers far from zero are little else than rounding
+        self.center = np.median(rows, axis=0)
+        self.rows = rows = rows - self.center
         # one more, as a row that is among the rows is no neighbour of its own
         self.index = NearestNeighbors(n_neighbors=min(n_neighbors + 1, len(rows))).fit(rows)
 
@@ -175,6 +177,7 @@ class Neighbors:
         ndarray of shape (n_samples,)
             The distances.
         """
+        rows = rows - self.center
         found, places = self.index.kneighbors(rows)
         # these come from differences of large products: to rounding only, which depends on how
         # many rows are asked for
@@ -268,22 +271,6 @@ def _fences(rows):
     return least, most
 
 
-def fenced_features(rows):
-    """Which features have a fence on both sides.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_samples, n_features)
-        The rows.
-
-    Returns
-    -------
-    ndarray of shape (n_features,), bool
-        Which ones.
-    """
-    return np.isfinite(_fences(rows)).all(axis=0)
-
-
 def within_fences(rows):
     """Rows with what lies far out in one feature moved to a fence.
 
@@ -303,11 +290,28 @@ def within_fences(rows):
     return np.clip(rows, *_fences(rows))
 
 
-def down_weights(distances):
-    """Weight of each row in training, one but for rows that lie far apart.
+def usual_distance(distances):
+    """Distance from which a row lies far from its neighbours.
 
-    Beyond one and a half times the distance that three quarters of the rows keep, it falls with the
-    square of the distance: a loss that grows with it is then bounded.
+    Parameters
+    ----------
+    distances : ndarray of shape (n_samples,)
+        Distance of each row to a neighbour.
+
+    Returns
+    -------
+    float
+        Three deviations above the median, by the median absolute deviation.
+    """
+    median, spread = median_and_spread(distances)
+    return median + max(FAR_APART * spread, ROUNDING * median)
+
+
+def down_weights(distances):
+    """Weight of each row in training, one but for rows far from their neighbours.
+
+    Beyond the usual distance it falls with the square of the distance: a loss that grows with it
+    is then bounded.
 
     Parameters
     ----------
@@ -317,36 +321,33 @@ def down_weights(distances):
     Returns
     -------
     ndarray of shape (n_samples,) or None
-        The weights; None where all are one, or three quarters of the distances are zero.
+        The weights; None where all are one.
     """
-    usual = FAR_APART * np.quantile(distances, CORE_FRACTION)
-    if usual == 0 or distances.max() <= usual:
+    usual = usual_distance(distances)
+    if distances.max() <= usual:
         return None
     return np.maximum((usual / np.maximum(distances, usual)) ** 2, SMALLEST_WEIGHT)
 
 
-def closest(distances):
-    """Which three quarters of the rows have the smallest distances, ties by their order.
+def usual(distances):
+    """Which rows are not far from their neighbours.
 
     Parameters
     ----------
     distances : ndarray of shape (n_samples,)
-        Distance of each row to a neighbour: a group that has that many rows of its own stays,
-        however far from the others it lies.
+        Distance of each row to a neighbour: a group with enough rows of its own stays, however far
+        from the others it lies.
 
     Returns
     -------
     ndarray of shape (n_samples,), bool
         Which rows.
     """
-    n_core = min(len(distances), max(2, int(np.ceil(CORE_FRACTION * len(distances)))))
-    core = np.zeros(len(distances), dtype=bool)
-    core[np.argsort(distances, kind="stable")[:n_core]] = True
-    return core
+    return distances <= usual_distance(distances)
 
 
-def not_far_apart(distances):
-    """Which rows have more than the least weight of `down_weights`.
+def closest(distances):
+    """Which three quarters of the rows have the smallest distances, more where there are ties.
 
     Parameters
     ----------
@@ -358,8 +359,8 @@ def not_far_apart(distances):
     ndarray of shape (n_samples,), bool
         Which rows.
     """
-    weights = down_weights(distances)
-    return np.full(len(distances), True) if weights is None else weights > SMALLEST_WEIGHT
+    last = np.quantile(distances, CORE_FRACTION, method="higher")
+    return distances <= last * (1 + ROUNDING)
 
 
 class AnomalyScores:
@@ -374,16 +375,9 @@ class AnomalyScores:
         Of the training rows: what the autoencoder leaves over, the errors, of shape (n_samples,
         n_features); what it does not leave over, the outputs, which are the rows less the errors;
         the codes, of shape (n_samples, n_components).
-    held : tuple of ndarray
-        The same that spreads and covariances are taken from: of rows whose far values were moved
-        to the fences, or of the rows as they are.
-    fenced : ndarray of bool
-        Columns of errors and outputs, side by side, that are moved to fences of their own.
-    feature_spread : ndarray of shape (n_features,)
-        Standard deviation of each feature.
     choose_core : callable or None
-        Gets the distances to a neighbour and says which rows are the core: `closest` or
-        `not_far_apart`; None takes all rows.
+        Gets the distances to a neighbour and says which rows are the core: `usual` or `closest`;
+        None takes all rows.
     n_neighbors : int
         Which neighbour the distance is taken to.
     seed : int
@@ -395,22 +389,15 @@ class AnomalyScores:
         The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, decomposed, held, fenced, feature_spread, choose_core, n_neighbors, seed):
+    def __init__(self, decomposed, choose_core, n_neighbors, seed):
         joined = np.hstack(decomposed[:2])
         self.near = Neighbors(joined, n_neighbors, seed)
         apart = self.near.distances(joined)
         self.core = choose_core(apart) if choose_core else np.full(len(apart), True)
-        errors, outputs, codes = (part[self.core] for part in held)
-        kept = np.hstack([errors, outputs])
-        kept[:, fenced] = within_fences(kept[:, fenced])
-        varying = feature_spread > 0
-        usual = np.median(feature_spread[varying]) if varying.any() else 1.0
-        # some features are never reconstructed wrongly, such as one that is constant
-        least = SMALLEST_SPREAD * np.where(varying, feature_spread, usual)
-        mean_squares = np.mean(kept[:, : errors.shape[1]] ** 2, axis=0)
-        self.spread = np.maximum(np.sqrt(mean_squares), least)
+        errors, outputs, codes = (part[self.core] for part in decomposed)
+        self.spread = _spread_of_errors(errors, outputs)
         self.code_covariance = ShrunkCovariance(codes, seed)
-        self.covariance = ShrunkCovariance(kept, seed)
+        self.covariance = ShrunkCovariance(joined[self.core], seed)
         self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(apart)
 
     def reconstruction(self, errors, outputs, codes):
@@ -442,3 +429,13 @@ class AnomalyScores:
         scaled = [scale(values) for scale, values in zip(self.scales, distances, strict=True)]
         # a row near the centre of a ring is not the more normal for that
         return np.logaddexp(0.0, scaled).mean(axis=0)
+
+
+def _spread_of_errors(errors, outputs):
+    """Root mean square of each feature's error, which is not taken to be less than rounding."""
+    feature_spread = (errors + outputs[:, : errors.shape[1]]).std(axis=0)
+    varying = feature_spread > 0
+    typical = np.median(feature_spread[varying]) if varying.any() else 1.0
+    # some features are never reconstructed wrongly, such as one that is constant
+    least = SMALLEST_SPREAD * np.where(varying, feature_spread, typical)
+    return np.maximum(np.sqrt(np.mean(errors**2, axis=0)), least)

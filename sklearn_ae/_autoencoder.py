@@ -338,7 +338,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
                 f"code_activation={in_one_line(self.code_activation)} sets to zero would stay; use "
                 "whiten=False."
             )
-        bounded = self.loss == "log_loss"
+        bounded = self._takes_unit_interval()
         if bounded:
             check_unit_interval(X, "loss='log_loss'")
         return {
@@ -350,6 +350,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
             "unit_norm": getattr(self.penalty, "unit_norm_decoder", False),
             "whiten": self.whiten,
         }
+
+    def _takes_unit_interval(self):
+        return self.loss == "log_loss"
 
     def _make_task(self, config, moments):
         n_components = config["n_components"]

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -12,16 +13,14 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._anomaly_scores import (
-    CORE_FRACTION,
     CURVATURE_DRAWS,
     ROUNDING,
     AnomalyScores,
     Neighbors,
     closest,
     down_weights,
-    fenced_features,
     median_and_spread,
-    not_far_apart,
+    usual,
     within_fences,
 )
 from sklearn_ae._autoencoder import Autoencoder
@@ -51,8 +50,6 @@ FEWEST_ROWS_TO_HOLD_OUT = 50
 FOLDS = 5
 # Deviations below the median where the threshold "auto" lies.
 THRESHOLD_DEVIATIONS = 3.0
-# With fewer rows there are no quarters to leave out.
-FEWEST_ROWS_TO_TRIM = 8
 # Standard deviations beyond which a value counts as being that far.
 FARTHEST = 1e100
 SCORES = (
@@ -64,6 +61,10 @@ SCORES = (
     "likelihood",
     "neighbors",
 )
+# Rows that tell whether the autoencoder leaves anything over.
+ROWS_TO_WARN = 100
+# Sums of one term for each feature.
+ADDITIVE_SCORES = ("reconstruction", "standardized")
 
 
 class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
@@ -293,8 +294,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         seed = draw_seed(self.random_state)
         rows = self._rows(X, estimator, reset=True)
         train, held_out, calibration = self._split(len(rows), seed)
-        self.robust_ = _chosen(self.robust, auto=train.sum() >= FEWEST_ROWS_TO_TRIM)
-        self._trims = self._has_enough(rows[train], folds=not (held_out | calibration).any())
+        self.robust_ = _chosen(self.robust, auto=True)
         self._train(estimator, rows[train], seed)
         self._learn_scores(rows[train], seed)
         self.__dict__.pop("calibration_scores_", None)
@@ -306,6 +306,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             scores = self._score_rows(rows, self._score)
             quantile = np.percentile(scores, 100 * self.contamination)
             self.offset_ = float(quantile - _rounding(quantile, scores))
+        self._warn_of_rounding(rows[:ROWS_TO_WARN])
         return self
 
     def score_samples(self, X, anomaly_score=None):
@@ -393,7 +394,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         score = self._checked_score(anomaly_score, self.estimator_)
         rows = self._scaled(self._rows(X, self.estimator_))
-        if score in ("reconstruction", "standardized"):
+        if score in ADDITIVE_SCORES:
             errors, *_ = self.estimator_._decomposed(rows)
             spread = self._scores.spread if score == "standardized" else 1.0
             return container_like(X, (errors / spread) ** 2)
@@ -539,8 +540,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """The name of a score that the estimator has; that of the threshold for None."""
         if score is None:
             return self._score
-        if score not in SCORES:
-            raise ValueError(f"anomaly_score must be one of {list(SCORES)}; got {score!r}.")
+        if not isinstance(score, str) or score not in SCORES:
+            raise ValueError(
+                f"anomaly_score must be one of {list(SCORES)}; got {in_one_line(score)}."
+            )
         if score == "likelihood" and not isinstance(estimator, VariationalAutoencoder):
             raise ValueError(
                 "anomaly_score='likelihood' needs a VariationalAutoencoder as estimator; got "
@@ -570,15 +573,6 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         parts[0] = ~(parts[1] | parts[2])
         return parts
 
-    def _has_enough(self, rows, folds):
-        """Whether a quarter of the rows can be left out, in all fits for a threshold alike."""
-        n_rows = len(rows)
-        if folds and self.contamination == "auto":
-            n_rows -= -(-n_rows // min(FOLDS, n_rows))
-        # a covariance of no more rows than features is near those rows, whichever are left out
-        n_varying = np.count_nonzero(np.ptp(rows, axis=0))
-        return _chosen(self.robust, auto=CORE_FRACTION * n_rows > n_varying)
-
     def _train(self, estimator, rows, seed):
         """Learn scale and autoencoder."""
         kept = every_row = within_fences(rows) if self.robust_ else rows
@@ -595,6 +589,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         n_features = kept.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if _chosen(self.standardize, auto=self.estimator is None):
+            estimator._validate_params()
+            if estimator._takes_unit_interval():
+                raise ValueError(
+                    "standardize=True takes features out of [0, 1], which the loss or likelihood "
+                    f"of {in_one_line(estimator)} needs; use standardize=False."
+                )
             self.mean_, scale = _mean_and_scale(kept)
             # constant in these rows only: what leaves the constant is rare, not huge
             constant = np.ptp(kept, axis=0) == 0
@@ -607,23 +607,34 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _learn_scores(self, rows, seed):
         """Learn what errors and outputs of normal rows look like."""
         scaled = self._scaled(rows)
-        decomposed = self.estimator_._decomposed(scaled)
-        held, of_held, fenced = scaled, decomposed, np.zeros(scaled.shape[1], dtype=bool)
-        choose_core = None
-        if self.robust_:
-            held, fenced = within_fences(scaled), fenced_features(scaled)
-            of_held = self.estimator_._decomposed(held)
-            choose_core = closest if self._trims else not_far_apart
         self._scores = AnomalyScores(
-            decomposed,
-            of_held,
-            fenced=np.tile(fenced, 2),
-            feature_spread=held.std(axis=0),
-            choose_core=choose_core,
+            self.estimator_._decomposed(scaled),
+            choose_core=self._choose_core(),
             n_neighbors=self.n_neighbors,
             seed=seed_for("neighbors", seed),
         )
-        self._curvature = self._learn_curvature(held[self._scores.core], seed)
+        self._curvature = self._learn_curvature(scaled[self._scores.core], seed)
+
+    def _warn_of_rounding(self, rows):
+        """Warn where the score is that of errors and the autoencoder leaves nothing over."""
+        if self._score not in ADDITIVE_SCORES:
+            return
+        scaled = self._scaled(rows)
+        errors, _, codes = self.estimator_._decomposed(scaled)
+        if (np.abs(errors) <= ROUNDING * np.abs(scaled).max(axis=1, keepdims=True)).all():
+            warnings.warn(
+                f"anomaly_score='{self._score}' judges by rounding: a code of {codes.shape[1]} "
+                f"values for {errors.shape[1]} features leaves nothing of these rows over; use "
+                "'auto', or fewer components.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _choose_core(self):
+        """Function from distances to the rows that spreads and covariances are taken from."""
+        if not self.robust_:
+            return None
+        return closest if _chosen(self.robust, auto=False) else usual
 
     def _auto_offset(self, rows, held_out, seed):
         """Three deviations below the median of scores of rows that were left out."""
@@ -643,9 +654,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=seed % 2**32)
         parameters = {"contamination": 0.5, "verbose": 0, "random_state": seed % 2**31}
         scores = np.empty(len(rows))
-        for rest, left_out in folds.split(rows):
-            other = clone(self).set_params(**parameters)
-            scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
+        with warnings.catch_warnings():
+            # the fit of all rows has warned of whatever there is
+            warnings.simplefilter("ignore", UserWarning)
+            for rest, left_out in folds.split(rows):
+                other = clone(self).set_params(**parameters)
+                scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
         return scores
 
     def _learn_curvature(self, rows, seed):

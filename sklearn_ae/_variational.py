@@ -322,21 +322,24 @@ class VariationalAutoencoder(
         self.random_state = random_state
         self.verbose = verbose
 
+    def _takes_unit_interval(self):
+        return make_likelihood(self.likelihood).bounded
+
     def _start_obstacle(self):
-        if make_likelihood(self.likelihood).bounded:
+        if self._takes_unit_interval():
             return f"likelihood={self.likelihood!r}"
         return None
 
     def _auto_hidden_layer_sizes(self, n_features, n_components):
         sizes = super()._auto_hidden_layer_sizes(n_features, n_components)
-        if make_likelihood(self.likelihood).bounded and len(sizes) == 2:
+        if self._takes_unit_interval() and len(sizes) == 2:
             return (2 * sizes[0], 2 * sizes[0])
         return sizes
 
     def _largest_learning_rate(self):
         if self.learning_rate_init != "auto":
             return self.learning_rate_init
-        discrete = make_likelihood(self.likelihood).bounded
+        discrete = self._takes_unit_interval()
         return DISCRETE_LEARNING_RATE if discrete else LEARNING_RATE
 
     def _data_config(self, X):

@@ -15,8 +15,8 @@ All get rows standardised by the training rows. Rows of ours beside the default:
 
 A method that fails, takes longer than 10 minutes (a limit that C code may overstep) or gives NaN
 has its error in its line, the last rank, an area of one half and the share of anomalies as its
-average precision. One that has not run on all tables yet is in no table here. Scores of training
-rows that a method has from its fit take no time.
+average precision. Only tables are shown that all groups of methods which have begun have run.
+Scores of training rows that a method has from its fit take no time.
 """
 
 import signal
@@ -32,13 +32,7 @@ from benchmarks.data import ADBENCH, labelled_table
 from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
-from sklearn_ae._anomaly_scores import (
-    AnomalyScores,
-    closest,
-    fenced_features,
-    not_far_apart,
-    within_fences,
-)
+from sklearn_ae._anomaly_scores import AnomalyScores
 
 # of a cell, which holds all methods of a package
 LIMIT_S = 7200
@@ -89,14 +83,11 @@ def without_errors(rows, seed, pca, of_codes):
         scaled = pca._scaled(new)
         return pca.estimator_.transform(scaled) if of_codes else scaled
 
-    learnt, held = values(rows), values(within_fences(rows))
+    learnt = values(rows)
     nothing = learnt[:, :0]
     scores = AnomalyScores(
         (nothing, learnt, learnt),
-        (nothing, held, held),
-        fenced=np.zeros(held.shape[1], dtype=bool) if of_codes else fenced_features(rows),
-        feature_spread=nothing.std(axis=0),
-        choose_core=closest if pca._trims else not_far_apart,
+        choose_core=pca._choose_core(),
         n_neighbors=pca.n_neighbors,
         seed=seed,
     )
@@ -208,11 +199,12 @@ def run(cell, options):
 
 
 def complete(lines):
-    """Lines of the seeds that a table has in all groups that have begun with it."""
+    """Lines of the tables and seeds that all groups have which have begun at all."""
+    begun = {line["method"] for line in lines}
     seeds = {}
     for line in lines:
         key = line["data"], line["settings"]["protocol"]
-        seeds.setdefault(key, {}).setdefault(line["method"], set()).add(line["seed"])
+        seeds.setdefault(key, {name: set() for name in begun})[line["method"]].add(line["seed"])
     shared = {key: set.intersection(*of_groups.values()) for key, of_groups in seeds.items()}
     return [
         line for line in lines if line["seed"] in shared[line["data"], line["settings"]["protocol"]]
