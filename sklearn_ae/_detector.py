@@ -46,7 +46,7 @@ THRESHOLD_FRACTION = 0.1
 THRESHOLD_ROWS = 50
 LARGEST_THRESHOLD_FRACTION = 0.2
 # With fewer rows every row is left out once, in so many folds.
-FEWEST_ROWS_TO_HOLD_OUT = 50
+FEWEST_ROWS_TO_HOLD_OUT = 100
 FOLDS = 5
 # Deviations below the median where the threshold "auto" lies.
 THRESHOLD_DEVIATIONS = 3.0
@@ -109,19 +109,18 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Share of outliers in the training data; `offset_` is that quantile of the training
         rows' scores. "auto" puts it three deviations below the median of rows that are held
         out for that, ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more,
-        but at most a fifth. With fewer than 50 rows each is left out once, in at most five
+        but at most a fifth. With fewer than 100 rows each is left out once, in at most five
         folds, which takes as many more fits; of two rows it takes both. Scores equal to the
         median do not count in the MAD where half of them are. Not used where rows of `fit`
         calibrate, see ``calibration_fraction``.
 
     robust : "auto" or bool, default="auto"
-        Whether the training data may hold outliers. "auto", from 8 rows on: the autoencoder is
-        trained on all rows, with values far out in a feature moved to a fence, and with less weight
-        the farther a row lies from its neighbours; spreads and covariance come from the three
-        quarters of the rows that are closest to theirs or, where these are no more than there are
-        features, from all but rows very far from theirs. True trains it on such three quarters
-        only: for many outliers; rare but normal rows are then not learnt. False leaves everything
-        as it is, for training data known to be clean.
+        Whether the training data may hold outliers. "auto": the autoencoder is trained on all
+        rows, with values far out in a feature moved to a fence, and with less weight the farther
+        a row lies from its neighbours; spreads and covariance come from the rows that are not far
+        from theirs. True trains it on the three quarters of the rows that are closest to theirs,
+        and takes spreads and covariance from such: for many outliers; rare but normal rows are
+        then not learnt. False leaves everything as it is, for training data known to be clean.
 
     standardize : "auto" or bool, default="auto"
         Whether features are centred and divided by their standard deviation first. "auto" does
@@ -186,21 +185,18 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    With ``robust="auto"`` the weight of a row in training is :math:`\max(0.05, \min(1, (1.5\, q /
-    d)^2))`, for the distance d to its k-th neighbour by standardised features within fences, and
-    the third quartile q of these distances; where q is zero all weights are one.
+    A robust fit goes by the distance d of a row to its k-th neighbour, which is far where it
+    exceeds :math:`u = m + 3 \cdot 1.4826\, \mathrm{MAD}`, with the median m of the distances of
+    all training rows and the median absolute deviation from it. In training, a row has the weight
+    :math:`\max(0.05, \min(1, (u / d)^2))`, by standardised features within fences. Spreads and
+    covariance come from the rows whose distance is at most u, by error and output. So what stays
+    normal is what has neighbours about as near as most rows have: a small group of its own, such as
+    a rare category, if it has a few times as many rows as ``n_neighbors`` and is as dense as the
+    others. Of a much sparser group much is flagged, however large.
 
-    The fences of a robust fit hold features before training, and again before the errors, outputs
-    and codes that spreads and covariance are taken from. They lie five times as far from a
-    feature's median as its 5th and 95th percentile, and there is none where that percentile is the
-    median, as for rare indicators; errors and outputs of features with both fences have such fences
-    too. The rows that spreads and covariance come from are the three quarters with the smallest
-    distance to their k-th neighbour, by error and output (with ``robust=True``, before training, by
-    standardised features). With "auto" they are so only where they are more than the features that
-    vary; else they are those whose weight, by that distance, is more than the least. So what stays
-    normal is what has neighbours as near as most rows have: a small group of its own, such as a
-    rare category, if it has a few times as many rows as ``n_neighbors`` and is as dense as the
-    others. Of a sparser group much is flagged, however large.
+    The fences hold features in training only. They lie five times as far from a feature's median as
+    its 5th and 95th percentile, and there is none where that percentile is the median, as for rare
+    indicators.
 
     References
     ----------
@@ -287,7 +283,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         ------
         ValueError
             If ``X`` has missing or infinite values or fewer than two rows, if a score is asked
-            for that the estimator does not have, or if there are too few rows for calibration.
+            for that the estimator does not have, if there are too few rows for calibration, or
+            if ``standardize=True`` meets a loss or likelihood of values in [0, 1].
+
+        Warns
+        -----
+        UserWarning
+            If the score is that of errors, and the autoencoder leaves nothing over.
         """
         estimator = self._new_estimator()
         self._score = self._checked_score(self.anomaly_score, estimator)

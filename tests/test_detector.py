@@ -15,7 +15,7 @@ from scipy.stats import kstest
 from sklearn.base import clone
 from sklearn.covariance import LedoitWolf, ledoit_wolf
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -916,6 +916,7 @@ def _tables():
         "duplicates": np.repeat(normal[:4], 20, axis=0),
         "two columns alike": np.c_[normal, normal],
         "large offset": 1e8 + normal,
+        "sorted levels": np.repeat(np.eye(5), 30, axis=0),
     }
 
 
@@ -939,6 +940,14 @@ def test_difficult_tables_give_finite_scores_without_warnings(name, robust, stan
             assert np.isfinite(contributions).all()
         assert np.isfinite(detector.offset_)
         assert np.median(detector.score_samples(far)) < np.median(detector.score_samples(X))
+    if len(X) > 10:
+        assert np.mean(detector.predict(X) == -1) < (0.4 if name == "heavy tails" else 0.26)
+    if len(X) > 10 and name not in ("heavy tails", "wide"):
+        far = X[:1] + 12 * X.std(axis=0) + (X.std(axis=0) == 0)
+        for score in ("auto", "mahalanobis", "neighbors"):
+            detector.set_params(anomaly_score=score).fit(X)
+            assert detector.score_samples(far)[0] < detector.score_samples(X).min()
+            assert detector.predict(far)[0] == -1
 
 
 @pytest.mark.parametrize("standardize", [True, False])
@@ -1043,6 +1052,38 @@ def test_unknown_score_raises(X):
             method(X, "lof")
         with pytest.raises(ValueError, match="needs a VariationalAutoencoder"):
             method(X, "likelihood")
+        with pytest.raises(ValueError, match=r"anomaly_score must be one of .* got array\("):
+            method(X, np.zeros(len(X)))
+
+
+def test_standardized_rows_are_refused_where_values_in_the_unit_interval_are_needed(X):
+    rows = (X > np.median(X, axis=0)).astype(float)
+    for estimator in (
+        Autoencoder(2, loss="log_loss", **SMALL),
+        VariationalAutoencoder(2, likelihood="bernoulli", **SMALL),
+    ):
+        message = r"standardize=True takes features out of \[0, 1\], which the .*=False"
+        with pytest.raises(ValueError, match=message):
+            AutoencoderDetector(estimator, standardize=True).fit(rows)
+        AutoencoderDetector(estimator, contamination=0.1).fit(rows)
+    with pytest.raises(ValueError, match="The 'loss' parameter of Autoencoder"):
+        AutoencoderDetector(Autoencoder(loss="logloss"), standardize=True).fit(rows)
+
+
+def test_a_code_as_wide_as_the_table_leaves_nothing_to_judge_by():
+    X = np.random.default_rng(0).normal(size=(200, 2)) + 5
+    wide = AutoencoderDetector(Autoencoder(2, max_iter=0), anomaly_score="reconstruction")
+    with pytest.warns(UserWarning, match="by rounding: a code of 2 values for 2 features leaves"):
+        wide.fit(X)
+    wide.set_params(anomaly_score="auto").fit(X)
+    wide.set_params(anomaly_score="standardized", estimator__n_components=1).fit(X)
+
+
+def test_few_rows_warn_once():
+    estimator = VariationalAutoencoder(2, max_iter=20, beta=4.0, init="random")
+    with pytest.warns(ConvergenceWarning, match="The posterior collapsed") as found:
+        AutoencoderDetector(estimator, random_state=0).fit(np.full((48, 3), 2.5))
+    assert len(found) == 1
 
 
 def test_parameter_of_the_estimator_that_is_none_raises():

@@ -818,6 +818,17 @@ def test_features_of_a_row_are_drawn_with_their_names_and_values(detector):
     assert len(several.bars_) == 10 and "=" not in several.ax_.get_yticklabels()[0].get_text()
 
 
+def test_features_of_a_row_of_a_frame_are_drawn(detector):
+    fitted, frame = detector
+    contributions = fitted.score_features(frame).iloc[7]
+    values = frame.iloc[7].astype(object)
+    values["ash"] = "grey"
+    display = FeatureAnomalyDisplay(contributions, frame.columns.to_series(), values=values)
+    display.plot(max_features=13)
+    labels = {label.get_text() for label in display.ax_.get_yticklabels()}
+    assert labels >= {"ash = grey", f"alcohol = {frame['alcohol'].iloc[7]:.4g}"}
+
+
 def test_bad_input_of_anomaly_displays_raises_one_line(detector):
     _, frame = detector
     with pytest.raises(TypeError, match="should have score_features; IsolationForest has no"):
@@ -828,6 +839,8 @@ def test_bad_input_of_anomaly_displays_raises_one_line(detector):
         FeatureAnomalyDisplay([1.0, 2.0, 3.0], ["a", "b"]).plot()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         AnomalyScoreDisplay([1.0, 2.0], 0.0, labels=[1]).plot()
+    with pytest.raises(ValueError, match="labels has 1 missing values; each row needs one"):
+        AnomalyScoreDisplay([1.0, 2.0], 0.0, labels=["a", None]).plot()
     assert AnomalyScoreDisplay([1.0, 2.0], 0.0).plot(hist_kwargs={"color": "C2"}).ax_ is not None
     with pytest.raises(NotFittedError):
         AnomalyScoreDisplay.from_estimator(AutoencoderDetector(), frame)

@@ -1,6 +1,7 @@
 """Scores of an outlier detector, and its threshold."""
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklearn_ae.display._estimators import check_methods, final_estimator
@@ -75,8 +76,11 @@ class AnomalyScoreDisplay:
         from matplotlib.patches import Patch
 
         scores = column_or_1d(np.asarray(self.scores, dtype=float))
-        labels = np.zeros(len(scores)) if self.labels is None else np.asarray(self.labels)
+        labels = np.zeros(len(scores)) if self.labels is None else column_or_1d(self.labels)
         check_consistent_length(scores, labels)
+        missing = np.count_nonzero(pd.isna(labels))
+        if missing:
+            raise ValueError(f"labels has {missing} missing values; each row needs one.")
         ax = axes_or_new(ax)
         edges = np.histogram_bin_edges(scores, bins)
         kwargs = merged({"alpha": 0.6, "density": self.labels is not None}, hist_kwargs, Patch)

@@ -1,6 +1,6 @@
 """Which features make rows anomalous."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_array, check_scalar
@@ -79,7 +79,11 @@ class FeatureAnomalyDisplay:
         names = self.feature_names
         if names is None:
             names = [f"x{number}" for number in range(contributions.size)]
-        values = [None] * len(names) if self.values is None else self.values
+        # of a row of a data frame too, whose index is not that of the places
+        names = np.asarray(names, dtype=object)
+        values = np.full(len(names), None)
+        if self.values is not None:
+            values = np.asarray(self.values, dtype=object)
         if contributions.ndim != 1 or not len(contributions) == len(names) == len(values):
             raise ValueError(
                 "contributions, feature_names and values must have one entry for each feature; "
@@ -88,9 +92,7 @@ class FeatureAnomalyDisplay:
             )
         ax = axes_or_new(ax)
         shown = np.argsort(-contributions, kind="stable")[:max_features]
-        labels = [
-            str(names[i]) if values[i] is None else f"{names[i]} = {values[i]:.4g}" for i in shown
-        ]
+        labels = [f"{names[i]}{_equals(values[i])}" for i in shown]
         kwargs = merged({"color": "C3"}, bar_kwargs, Rectangle)
         places = np.arange(len(shown))
         self.bars_ = ax.barh(places, contributions[shown], **kwargs)
@@ -142,3 +144,10 @@ class FeatureAnomalyDisplay:
             values=rows[0] if len(rows) == 1 and rows.ndim == 2 else None,
         )
         return display.plot(ax=ax, max_features=max_features, bar_kwargs=bar_kwargs)
+
+
+def _equals(value):
+    """What a feature is equal to, as text: nothing where that is not known."""
+    if value is None:
+        return ""
+    return f" = {value:.4g}" if isinstance(value, Real) else f" = {value}"
