@@ -131,9 +131,12 @@ def _principal_directions(centred, seed):
         values, vectors = np.linalg.eigh(centred.T @ centred / n_rows)
         return np.maximum(values[::-1], 0.0), vectors.T[::-1]
     if n_rows <= MOST_DIRECTIONS:
-        _, values, directions = np.linalg.svd(centred, full_matrices=False)
-    else:
-        _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed)
+        # far faster than a singular value decomposition; directions of tiny variance are inexact
+        values, of_rows = np.linalg.eigh(centred @ centred.T / n_rows)
+        kept = values > SMALLEST_VARIANCE * max(values[-1], 0.0)
+        values, of_rows = values[kept][::-1], of_rows[:, kept].T[::-1]
+        return values, of_rows @ centred / np.sqrt(values * n_rows)[:, None]
+    _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed)
     return values**2 / n_rows, directions
 
 

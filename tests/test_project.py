@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 
 import sklearn_ae
@@ -458,26 +459,52 @@ def test_page_on_images_says_when_convolutions_are_better():
     )
 
 
-def test_page_on_anomalies_says_what_the_network_adds():
-    said = re.search(
-        r"curve is (\S+) on .*? and (\S+) where .*? network, is (\S+) and (\S+)\. Beside .*? with "
-        r"(\S+) and (\S+), and `IsolationForest` with (\S+) and (\S+) \(",
-        page_of("anomalies"),
-    ).groups()
+def areas_of_detectors(protocol):
+    """Areas under the curve of the tables and seeds that all groups have: array, names."""
     groups = {}
     for line in results_of("adbench"):
-        key = line["data"], line["settings"]["protocol"], line["seed"]
-        groups.setdefault(key, {}).update(line["figures"]["detectors"])
-    ours = "AutoencoderDetector"
-    both = {key: found for key, found in groups.items() if {ours, "k-NN distance"} <= found.keys()}
-    assert len(both) == 2 * 13
-    names = (ours, f"{ours}, on rows", "k-NN distance", "IsolationForest")
-    means = [
-        100 * np.mean([found[name]["auroc"] for key, found in both.items() if key[1] == protocol])
-        for name in names
-        for protocol in ("one-class", "contaminated")
+        if line["settings"]["protocol"] == protocol:
+            key = line["data"], line["seed"]
+            groups.setdefault(key, {})[line["method"]] = line["figures"]["detectors"]
+    whole = [group for key, group in sorted(groups.items()) if len(group) == 3 and key[1] == 0]
+    found = [
+        {name: figures for part in group.values() for name, figures in part.items()}
+        for group in whole
     ]
-    assert said == tuple(f"{mean:.1f}" for mean in means)
+    names = [name for name in found[0] if name != "peers"]
+    areas = [[one[name].get("auroc", np.nan) for name in names] for one in found]
+    return 100 * np.array(areas), names
+
+
+def test_page_on_anomalies_has_the_figures_of_the_benchmark():
+    page = page_of("anomalies")
+    said = re.findall(r"(\S[^=\n]*?)  +(\S+)( \(\S+\))?  +(\S+)( \(\S+\))? ", page)
+    said = {row[0].strip("`").replace("`", ""): row[1:] for row in said}
+    ours = "AutoencoderDetector"
+    rows = {
+        ours: ours,
+        "the same, PCA for the network": f"{ours}, PCA",
+        "the same score of the rows": f"{ours}, on rows",
+        "the same score of PCA's codes": f"{ours}, on PCA codes",
+        "distance to the 5th neighbour": "k-NN distance",
+        "LocalOutlierFactor": "LocalOutlierFactor",
+        "OneClassSVM": "OneClassSVM",
+        "IsolationForest": "IsolationForest",
+        "robust Mahalanobis distance": "robust Mahalanobis",
+        "PyOD's INNE": "PyOD INNE",
+        "PyOD's AutoEncoder": "PyOD AutoEncoder",
+    }
+    for place, protocol in enumerate(("one-class", "contaminated")):
+        areas, names = areas_of_detectors(protocol)
+        assert f"tables: {len(areas)}" in page
+        field = [i for i, name in enumerate(names) if not name.startswith(f"{ours},")]
+        ranks = rankdata(-np.nan_to_num(areas[:, field], nan=-1), axis=1).mean(axis=0)
+        for row, name in rows.items():
+            area = np.nan_to_num(areas[:, names.index(name)], nan=50).mean()
+            assert said[row][2 * place] == f"{area:.1f}"
+            if name in (names[i] for i in field):
+                rank = ranks[[names[i] for i in field].index(name)]
+                assert said[row][2 * place + 1] == f" ({rank:.1f})"
 
 
 def test_page_on_images_says_where_jpeg_wins():

@@ -1,11 +1,10 @@
 """One class of images is normal, all others are anomalies: MNIST and Fashion-MNIST.
 
 Fit on all training images of one class, test on all 10000 test images; area under the ROC curve.
-`AutoencoderDetector` gets pixels in [0, 1] as they are, with a dense autoencoder, which is the
-detector's own, `Autoencoder(0.9)`, and with a convolutional one, `Convolutional((28, 28))` with 32
-components in bfloat16. The others get those pixels too: PCA keeps nine tenths of the variance, and
-`OneClassSVM` gets its codes. Some rows are on standardised pixels, which is what
-`AutoencoderDetector()` makes of them.
+`AutoencoderDetector` gets pixels in [0, 1] as they are, with a dense autoencoder,
+`Autoencoder(0.9)`, and with a convolutional one, `Convolutional((28, 28))` with 32 components in
+bfloat16. The others get those pixels too: PCA keeps nine tenths of the variance, and `OneClassSVM`
+gets its codes. Some rows are on standardised pixels.
 """
 
 import numpy as np
