@@ -188,7 +188,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     -----
     A robust fit goes by the distance d of a row to its k-th neighbour, which is far where it
     exceeds :math:`u = m + 3 \cdot 1.4826\, \mathrm{MAD}`, with the median m of the distances of
-    all training rows and the median absolute deviation from it. In training, a row has the weight
+    all training rows and the median absolute deviation from it (where half of the distances are
+    equal, as in tables of categories, that of the others). In training, a row has the weight
     :math:`\max(0.05, \min(1, (u / d)^2))`, by standardised features within fences. Spreads and
     covariance come from the rows whose distance is at most u, by error and output. So what stays
     normal is what has neighbours about as near as most rows have: a small group of its own, such as
@@ -625,13 +626,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             return
         scaled = self._scaled(rows)
         errors, _, codes = self.estimator_._decomposed(scaled)
-        if (np.abs(errors) <= ROUNDING * np.abs(scaled).max(axis=1, keepdims=True)).all():
+        if (np.abs(errors) <= ROUNDING * np.abs(scaled).max(axis=0)).all():
             warnings.warn(
                 f"anomaly_score='{self._score}' judges by rounding: a code of {codes.shape[1]} "
                 f"values for {errors.shape[1]} features leaves nothing of these rows over; use "
                 "'auto', or fewer components.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _choose_core(self):

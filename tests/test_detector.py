@@ -1074,10 +1074,14 @@ def test_standardized_rows_are_refused_where_values_in_the_unit_interval_are_nee
 def test_a_code_as_wide_as_the_table_leaves_nothing_to_judge_by():
     X = np.random.default_rng(0).normal(size=(200, 2)) + 5
     wide = AutoencoderDetector(Autoencoder(2, max_iter=0), anomaly_score="reconstruction")
-    with pytest.warns(UserWarning, match="by rounding: a code of 2 values for 2 features leaves"):
+    message = "by rounding: a code of 2 values for 2 features leaves"
+    with pytest.warns(UserWarning, match=message) as found:
         wide.fit(X)
+    assert found[0].filename == __file__
     wide.set_params(anomaly_score="auto").fit(X)
     wide.set_params(anomaly_score="standardized", estimator__n_components=1).fit(X)
+    # a timestamp beside it
+    wide.fit(np.column_stack([1.7e12 + 1e8 * X[:, 0], X]))
 
 
 def test_few_rows_warn_once():

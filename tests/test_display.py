@@ -827,6 +827,8 @@ def test_features_of_a_row_of_a_frame_are_drawn(detector):
     display.plot(max_features=13)
     labels = {label.get_text() for label in display.ax_.get_yticklabels()}
     assert labels >= {"ash = grey", f"alcohol = {frame['alcohol'].iloc[7]:.4g}"}
+    display = FeatureAnomalyDisplay([1.0, 2.0], [("a", "x"), ("b", "y")]).plot()
+    assert display.ax_.get_yticklabels()[0].get_text() == "('b', 'y')"
 
 
 def test_bad_input_of_anomaly_displays_raises_one_line(detector):

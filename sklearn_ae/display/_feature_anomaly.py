@@ -80,10 +80,8 @@ class FeatureAnomalyDisplay:
         if names is None:
             names = [f"x{number}" for number in range(contributions.size)]
         # of a row of a data frame too, whose index is not that of the places
-        names = np.asarray(names, dtype=object)
-        values = np.full(len(names), None)
-        if self.values is not None:
-            values = np.asarray(self.values, dtype=object)
+        names = list(names)
+        values = [None] * len(names) if self.values is None else list(self.values)
         if contributions.ndim != 1 or not len(contributions) == len(names) == len(values):
             raise ValueError(
                 "contributions, feature_names and values must have one entry for each feature; "
