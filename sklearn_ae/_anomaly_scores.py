@@ -263,17 +263,6 @@ class LogScale:
         return (self._log(values) - self.center) / self.spread
 
 
-def _fences(rows):
-    """Least and greatest value of each feature, infinite where there is no fence."""
-    # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
-    lower = np.percentile(rows, FENCE_PERCENT, axis=0, method="higher")
-    upper = np.percentile(rows, 100 - FENCE_PERCENT, axis=0, method="lower")
-    median = np.median(rows, axis=0)
-    least = np.where(lower < median, median - FENCE * (median - lower), -np.inf)
-    most = np.where(upper > median, median + FENCE * (upper - median), np.inf)
-    return least, most
-
-
 def within_fences(rows):
     """Rows with what lies far out in one feature moved to a fence.
 
@@ -290,7 +279,13 @@ def within_fences(rows):
     ndarray of shape (n_samples, n_features)
         A copy.
     """
-    return np.clip(rows, *_fences(rows))
+    # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
+    lower = np.percentile(rows, FENCE_PERCENT, axis=0, method="higher")
+    upper = np.percentile(rows, 100 - FENCE_PERCENT, axis=0, method="lower")
+    median = np.median(rows, axis=0)
+    least = np.where(lower < median, median - FENCE * (median - lower), -np.inf)
+    most = np.where(upper > median, median + FENCE * (upper - median), np.inf)
+    return np.clip(rows, least, most)
 
 
 def usual_distance(distances):
@@ -326,10 +321,10 @@ def down_weights(distances):
     ndarray of shape (n_samples,) or None
         The weights; None where all are one.
     """
-    usual = usual_distance(distances)
-    if distances.max() <= usual:
+    limit = usual_distance(distances)
+    if distances.max() <= limit:
         return None
-    return np.maximum((usual / np.maximum(distances, usual)) ** 2, SMALLEST_WEIGHT)
+    return np.maximum((limit / np.maximum(distances, limit)) ** 2, SMALLEST_WEIGHT)
 
 
 def usual(distances):
@@ -436,6 +431,7 @@ class AnomalyScores:
 
 def _spread_of_errors(errors, outputs):
     """Root mean square of each feature's error, which is not taken to be less than rounding."""
+    # no errors where outputs are scored alone
     feature_spread = (errors + outputs[:, : errors.shape[1]]).std(axis=0)
     varying = feature_spread > 0
     typical = np.median(feature_spread[varying]) if varying.any() else 1.0

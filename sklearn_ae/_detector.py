@@ -587,7 +587,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             standardised = (every_row - mean) / scale
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
             apart = near.distances(standardised)
-            if _chosen(self.robust, auto=False):
+            if self._choose_core() is closest:
                 kept = within_fences(rows[closest(apart)])
             else:
                 weight = down_weights(apart)

@@ -369,15 +369,13 @@ def image_anomaly_areas():
         for how in ("", ", standardised")
     ]
     methods.append("IsolationForest")
-    ours = {f"AutoencoderDetector, {kind}" for kind in ("convolutional", "dense")}
-    whole = {key: areas for key, areas in found.items() if {*methods, *ours} <= areas.keys()}
+    detectors = [f"AutoencoderDetector, {kind}" for kind in ("convolutional", "dense")]
+    needed = {*methods, *detectors}
+    whole = {key: areas for key, areas in found.items() if needed <= areas.keys()}
     shown = []
     for data in ("mnist", "fashion_mnist"):
         of_data = [areas for key, areas in whole.items() if key[0] == data]
-        ours = [
-            np.mean([areas[f"AutoencoderDetector, {kind}"] for areas in of_data])
-            for kind in ("convolutional", "dense")
-        ]
+        ours = [np.mean([areas[name] for areas in of_data]) for name in detectors]
         best = max(np.mean([areas[method] for areas in of_data]) for method in methods)
         assert best < ours[0]
         shown.append(f"{ours[0]:.1f}, {ours[1]:.1f}, {best:.1f} ({len(of_data)} classes)")
