@@ -546,9 +546,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         if score is None:
             return self._score
         if not isinstance(score, str) or score not in SCORES:
-            raise ValueError(
-                f"anomaly_score must be one of {list(SCORES)}; got {in_one_line(score)}."
-            )
+            got = repr(score) if isinstance(score, str) else f"a {type(score).__name__}"
+            raise ValueError(f"anomaly_score must be one of {list(SCORES)}; got {got}.")
         if score == "likelihood" and not isinstance(estimator, VariationalAutoencoder):
             raise ValueError(
                 "anomaly_score='likelihood' needs a VariationalAutoencoder as estimator; got "
