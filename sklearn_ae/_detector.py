@@ -42,13 +42,12 @@ from sklearn_ae.utils._sklearn import (
 # Share of the variance that the default autoencoder's code has at the start, and its epochs: what
 # more of them take off its errors changes no area under the curve.
 CODE_VARIANCE, EPOCHS = 0.9, 20
-# Rows that the threshold "auto" is taken from: a share, or this many up to a larger share.
+# Rows that the threshold "auto" is taken from: a share, or this many if that is more.
 THRESHOLD_FRACTION = 0.1
 THRESHOLD_ROWS = 50
-LARGEST_THRESHOLD_FRACTION = 0.2
-# With fewer rows every row is left out once, in so many folds.
-FEWEST_ROWS_TO_HOLD_OUT = 100
+# With fewer rows, of which these were more than a fifth, each is left out once, in so many folds.
 FOLDS = 5
+FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
 # Deviations below the median where the threshold "auto" lies.
 THRESHOLD_DEVIATIONS = 3.0
 # Standard deviations beyond which a value counts as being that far.
@@ -109,11 +108,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     contamination : "auto" or float, default="auto"
         Share of outliers in the training data; `offset_` is that quantile of the training
         rows' scores. "auto" puts it three deviations below the median of rows that are held
-        out for that, ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more,
-        but at most a fifth. With fewer than 100 rows each is left out once, in at most five
-        folds, which takes as many more fits; of two rows it takes both. Scores equal to the
-        median do not count in the MAD where half of them are. Not used where rows of `fit`
-        calibrate, see ``calibration_fraction``.
+        out for that, ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more.
+        With fewer than 250 rows each is left out once, in at most five folds, which takes as many
+        more fits; of two rows it takes both. Scores equal to the median do not count in the MAD
+        where half of them are. Not used where rows of `fit` calibrate, see
+        ``calibration_fraction``.
 
     robust : "auto" or bool, default="auto"
         Whether the training data may hold outliers. "auto": the autoencoder is trained on all
@@ -563,8 +562,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         if self.calibration_fraction:
             self._calibration_rank(n_calibration)
         elif self.contamination == "auto" and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
-            most = LARGEST_THRESHOLD_FRACTION * n_rows
-            n_held_out = round(max(THRESHOLD_FRACTION * n_rows, min(THRESHOLD_ROWS, most)))
+            n_held_out = round(max(THRESHOLD_FRACTION * n_rows, THRESHOLD_ROWS))
         n_left = n_rows - n_calibration
         if n_left < 2:
             raise ValueError(
