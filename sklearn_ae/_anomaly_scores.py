@@ -1,7 +1,9 @@
 """How far a row lies from the others, by its error, its output and its code."""
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
+import torch
+from scipy.spatial import cKDTree
+from sklearn.neighbors import KDTree, NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
 from sklearn_ae._training import in_chunks
@@ -10,6 +12,9 @@ from sklearn_ae._training import in_chunks
 MOST_NEIGHBORS = 10_000
 # Nearest neighbour that the distance is taken to in a part of the rows: nearer ones are noise.
 FEWEST_NEIGHBORS = 5
+# A tree finds neighbours sooner than a comparison with all rows if it has to look at less than this
+# share of them, which some rows tell; with more columns than these it never does.
+TREE_SHARE, TREE_COLUMNS, TREE_ROWS = 0.15, 64, 50
 # Directions whose variances are kept one by one; the others share one.
 MOST_DIRECTIONS = 2000
 # Of the mean variance: the least that a direction may have.
@@ -165,7 +170,39 @@ class Neighbors:
         self.center = np.median(rows, axis=0)
         self.rows = rows = rows - self.center
         # one more, as a row that is among the rows is no neighbour of its own
-        self.index = NearestNeighbors(n_neighbors=min(n_neighbors + 1, len(rows))).fit(rows)
+        self.n_found = min(n_neighbors + 1, len(rows))
+        self.axes = self._axes_of_tree() if rows.shape[1] <= TREE_COLUMNS else None
+        self._build_index()
+
+    def _axes_of_tree(self):
+        """Principal axes, which a tree splits along; None where it is no help."""
+        axes = np.linalg.eigh(self.rows.T @ self.rows)[1][:, ::-1]
+        rows = self.rows @ axes
+        tree = KDTree(rows)
+        some = rows[:: -(-len(rows) // TREE_ROWS)]
+        tree.query(some, self.n_found)
+        return axes if tree.get_n_calls() < TREE_SHARE * len(some) * len(rows) else None
+
+    def _build_index(self):
+        if self.axes is None:
+            self.index = NearestNeighbors(algorithm="brute").fit(self.rows)
+        else:
+            self.index = cKDTree(self.rows @ self.axes)
+
+    def _nearest(self, rows):
+        """Distances and places of the nearest rows, one more than the neighbours asked for."""
+        if self.axes is None:
+            return self.index.kneighbors(rows, self.n_found)
+        ranks = np.arange(1, self.n_found + 1)
+        return self.index.query(rows @ self.axes, ranks, workers=torch.get_num_threads())
+
+    def __getstate__(self):
+        # a tree is built sooner than read
+        return {name: value for name, value in vars(self).items() if name != "index"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._build_index()
 
     def distances(self, rows):
         """Distance of each row; one row at its own place does not count as a neighbour.
@@ -181,7 +218,7 @@ class Neighbors:
             The distances.
         """
         rows = rows - self.center
-        found, places = self.index.kneighbors(rows)
+        found, places = self._nearest(rows)
         # these come from differences of large products: to rounding only, which depends on how
         # many rows are asked for
         rounding = 1e-7 * np.sqrt((rows**2).sum(axis=1))
