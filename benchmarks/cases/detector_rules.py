@@ -1,0 +1,157 @@
+"""The rules of `AutoencoderDetector` against others, on tables that are not ADBench's.
+
+Each class of at least 50 rows is normal in turn, all other rows are anomalies. "one-class": fit on
+a random half of the normal rows, test on the other half and on all anomalies. "contaminated": fit
+and test on all normal rows and a tenth as many anomalies. Rows are standardised by the training
+rows. One parameter is changed at a time, all others stay at their defaults; "max_iter" is that of
+``Autoencoder(0.9)`` on standardised rows. A figure is the mean over classes and seeds.
+
+Images are averaged to 7 x 7 pixels; texts are 50 components of tf-idf; movements of `libras` are
+three groups of five; categories of `adult` are indicators.
+"""
+
+import numpy as np
+import pandas as pd
+from sklearn import datasets as bundled
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.cases.adbench import DEFAULT, PROTOCOLS, paired
+from benchmarks.data import IMAGES, images
+from benchmarks.detectors import SKLEARN, timed
+from sklearn_ae import Autoencoder, AutoencoderDetector, datasets
+
+LIMIT_S = 3600
+# name -> the column with the classes
+UCI = {
+    "parkinsons": "status",
+    "raisin": "Class",
+    "climate": "20",
+    "credit": "15",
+    "libras": "90",
+}
+FEW = ("iris", *UCI)
+DATA = (*FEW, "digits", *IMAGES, "reuters_r8", "adult")
+SEEDS = (0, 1, 2)
+CHANGES = {
+    "n_neighbors=5": {"n_neighbors": 5},
+    "n_neighbors=60": {"n_neighbors": 60},
+    "robust=False": {"robust": False},
+    "robust=True": {"robust": True},
+    "max_iter=0, that is PCA": {"estimator": Autoencoder(0.9, max_iter=0)},
+    "max_iter=200": {"estimator": Autoencoder(0.9, max_iter=200)},
+}
+OTHER_SCORES = ("mahalanobis", "neighbors", "reconstruction")
+OTHERS = ("k-NN distance", "robust Mahalanobis", "IsolationForest", "LocalOutlierFactor")
+FEWEST_ROWS, MOST_ROWS = 50, 20000
+
+
+def cells():
+    """Cells of the case: three seeds of the small tables."""
+    return [
+        {"data": data, "seed": seed, "method": "all", "protocol": protocol}
+        for data in DATA
+        for seed in SEEDS
+        for protocol in PROTOCOLS
+        if seed == 0 or data in FEW
+    ]
+
+
+def labelled(name):
+    """Rows of a table and their classes."""
+    if name in IMAGES:
+        X, y = images(name, rows=MOST_ROWS)
+        return X.reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, 49), y
+    if name in UCI:
+        frame = datasets.load_local(f"uci_imputation/remasker_{name}").frame
+        y = frame.pop(UCI[name]).to_numpy()
+        return frame, (y - 1) // 5 if name == "libras" else y
+    if name == "reuters_r8":
+        bunch = datasets.load_local(name)
+        return TruncatedSVD(50, random_state=0).fit_transform(
+            TfidfVectorizer(sublinear_tf=True, min_df=3).fit_transform(bunch.data)
+        ), bunch.target
+    if name == "adult":
+        frame = datasets.load_local("uci_mixed/adult-train").frame[:MOST_ROWS]
+        y = frame.pop("income").to_numpy()
+        return pd.get_dummies(frame), y
+    return getattr(bundled, f"load_{name}")(return_X_y=True)
+
+
+def split(X, normal, protocol, seed):
+    """Standardised training and test rows, and which of the latter are anomalies."""
+    rng = np.random.default_rng(seed)
+    usual, others = (rng.permutation(np.flatnonzero(part)) for part in (normal, ~normal))
+    if protocol == "contaminated":
+        train = test = np.concatenate([usual, others[: len(usual) // 10]])
+    else:
+        train, rest = np.split(usual, [len(usual) // 2])
+        test = np.concatenate([rest, others])
+    scaler = StandardScaler().fit(X[train])
+    rows = scaler.transform(X[train])
+    return rows, rows if test is train else scaler.transform(X[test]), ~normal[test]
+
+
+def areas(train, test, anomalous, seed, options):
+    """Area under the ROC curve of each rule."""
+
+    def fitted(**parameters):
+        parameters = {"device": options.device, "standardize": True} | parameters
+        return AutoencoderDetector(random_state=seed, **parameters).fit(train)
+
+    def area(detector, score=None):
+        return roc_auc_score(anomalous, -detector.score_samples(test, anomaly_score=score))
+
+    estimator = {"estimator": Autoencoder(0.9, max_iter=1)} if options.smoke else {}
+    default = fitted(**estimator)
+    found = {DEFAULT: area(default)}
+    found |= {f"anomaly_score={score!r}": area(default, score) for score in OTHER_SCORES}
+    for name, change in CHANGES.items():
+        found[name] = area(fitted(**(change | estimator)))
+    for name in OTHERS:
+        found[name] = roc_auc_score(anomalous, timed(SKLEARN[name], train, test, seed)[0])
+    return found
+
+
+def run(cell, options):
+    """Mean areas over the classes."""
+    X, y = labelled(cell["data"])
+    X = np.asarray(X, dtype=np.float64)
+    classes = [value for value in np.unique(y) if np.sum(y == value) >= FEWEST_ROWS]
+    if options.smoke:
+        classes, X, y = classes[:1], X[-500:], y[-500:]
+    of_classes = [
+        areas(*split(X, y == value, cell["protocol"], cell["seed"]), cell["seed"], options)
+        for value in classes
+    ]
+    return {
+        "rows": len(X),
+        "features": X.shape[1],
+        "classes": len(classes),
+        "areas": pd.DataFrame(of_classes).mean().to_dict(),
+    }
+
+
+def tables(lines):
+    """Means over tables, and each rule less the default."""
+    shown = {}
+    for protocol in PROTOCOLS:
+        of_protocol = [line for line in lines if line["settings"]["protocol"] == protocol]
+        if not of_protocol:
+            continue
+        found = pd.DataFrame(
+            [{"data": line["data"], **line["figures"]["areas"]} for line in of_protocol]
+        )
+        found = 100 * found.groupby("data", sort=False).mean()
+        shown[f"{protocol}, {len(found)} tables: AUROC"] = [
+            {
+                "rule": name,
+                "mean": f"{found[name].mean():.1f}",
+                "less the default": paired((found[name] - found[DEFAULT]).to_numpy(), 1),
+                **{data: f"{value:.1f}" for data, value in found[name].items()},
+            }
+            for name in found
+        ]
+    return shown
