@@ -15,9 +15,9 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
-from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 
 import sklearn_ae
@@ -350,9 +350,9 @@ def detection_areas():
     for name in ("AutoencoderDetector", "k-NN distance", "IsolationForest"):
         pair = []
         for protocol in ("one-class", "contaminated"):
-            areas, names = areas_of_detectors(protocol)
+            areas = areas_of_detectors(protocol)
             assert len(areas) == 21
-            pair.append(f"{np.nan_to_num(areas[:, names.index(name)], nan=50).mean():.1f}")
+            pair.append(f"{areas[name].mean():.1f}")
         found.append(" and ".join(pair))
     return "; ".join(found)
 
@@ -517,21 +517,21 @@ def test_page_on_images_says_when_convolutions_are_better():
     )
 
 
-def areas_of_detectors(protocol):
-    """Areas under the curve of the tables and seeds that all groups have: array, names."""
+def areas_of_detectors(protocol, failed=50.0):
+    """Areas under the curve, means over the seeds that all groups have: by table and name."""
     groups = {}
     for line in results_of("adbench"):
         if line["settings"]["protocol"] == protocol:
             key = line["data"], line["seed"]
             groups.setdefault(key, {})[line["method"]] = line["figures"]["detectors"]
-    whole = [group for key, group in sorted(groups.items()) if len(group) == 3 and key[1] == 0]
-    found = [
-        {name: figures for part in group.values() for name, figures in part.items()}
-        for group in whole
-    ]
-    names = [name for name in found[0] if name != "peers"]
-    areas = [[one[name].get("auroc", np.nan) for name in names] for one in found]
-    return 100 * np.array(areas), names
+    found = {}
+    for (data, _), group in groups.items():
+        if len(group) == 3:
+            for name, figures in (pair for part in group.values() for pair in part.items()):
+                if name != "peers":
+                    area = 100 * figures.get("auroc", failed / 100)
+                    found.setdefault(name, {}).setdefault(data, []).append(area)
+    return pd.DataFrame(found).map(np.mean)
 
 
 def test_page_on_anomalies_has_the_figures_of_the_benchmark():
@@ -556,16 +556,14 @@ def test_page_on_anomalies_has_the_figures_of_the_benchmark():
         "PyOD's AutoEncoder": "PyOD AutoEncoder",
     }
     for place, protocol in enumerate(("one-class", "contaminated")):
-        areas, names = areas_of_detectors(protocol)
+        areas, ranked = (areas_of_detectors(protocol, failed) for failed in (50, -np.inf))
         assert f"tables: {len(areas)}" in page
-        field = [i for i, name in enumerate(names) if not name.startswith(f"{ours},")]
-        ranks = rankdata(-np.nan_to_num(areas[:, field], nan=-1), axis=1).mean(axis=0)
+        field = [name for name in areas if not name.startswith(f"{ours},")]
+        ranks = ranked[field].rank(axis=1, ascending=False).mean()
         for row, name in rows.items():
-            area = np.nan_to_num(areas[:, names.index(name)], nan=50).mean()
-            assert said[row][2 * place] == f"{area:.1f}"
-            if name in (names[i] for i in field):
-                rank = ranks[[names[i] for i in field].index(name)]
-                assert said[row][2 * place + 1] == f" ({rank:.1f})"
+            assert said[row][2 * place] == f"{areas[name].mean():.1f}"
+            if name in field:
+                assert said[row][2 * place + 1] == f" ({ranks[name]:.1f})"
 
 
 def test_page_on_anomalies_says_how_far_the_detector_is_from_the_first():
@@ -576,17 +574,14 @@ def test_page_on_anomalies_says_how_far_the_detector_is_from_the_first():
     ).groups()
     ours, found = "AutoencoderDetector", []
     for protocol, place in (("one-class", 1), ("contaminated", 0)):
-        areas, names = areas_of_detectors(protocol)
-        areas = np.nan_to_num(areas, nan=50)
-        field = [i for i, name in enumerate(names) if not name.startswith(f"{ours},")]
-        means = areas[:, field].mean(axis=0)
+        areas = areas_of_detectors(protocol)
+        means = areas[[name for name in areas if not name.startswith(f"{ours},")]].mean()
         # PyOD's distance to the fifth neighbour is the same as ours by scikit-learn
-        better = {round(mean, 6) for mean in means[means > means[field.index(names.index(ours))]]}
-        assert len(better) == place
+        assert means[means > means[ours]].round(6).nunique() == place
         rivals = ("k-NN distance", f"{ours}, PCA") if place else (f"{ours}, PCA",)
         for rival in rivals:
-            gains = areas[:, names.index(ours)] - areas[:, names.index(rival)]
-            error = gains.std(ddof=1) / np.sqrt(len(gains))
+            gains = areas[ours] - areas[rival]
+            error = gains.std() / np.sqrt(len(gains))
             found.append(f"{abs(gains.mean()) if place else gains.mean():.1f} ± {error:.1f}")
     assert said == tuple(found)
 
