@@ -79,6 +79,6 @@ for row, (name, inliers) in enumerate(datasets.items()):
 # %%
 # With two features there is little to compress: the default autoencoder keeps both, but for the two
 # blobs, where one component has nine tenths of the variance. So it is mostly the output that is
-# scored, by its distance to the centre together with that to a neighbour. The first draws one hull
-# around both blobs, the second pulls it in where there is a gap. Nobody can tell outliers from a
-# uniform square.
+# scored, by its distance to the centre together with that to the nearest rows. The first draws one
+# hull around both blobs, the second pulls it in where there is a gap. Nobody can tell outliers from
+# a uniform square.

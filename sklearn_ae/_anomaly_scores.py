@@ -10,7 +10,7 @@ from sklearn_ae._training import in_chunks
 
 # Rows that the others are compared with to find their neighbours.
 MOST_NEIGHBORS = 10_000
-# Nearest neighbour that the distance is taken to in a part of the rows: nearer ones are noise.
+# Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
 FEWEST_NEIGHBORS = 5
 # A tree finds neighbours sooner than a comparison with all rows if it has to look at less than this
 # share of them, which some rows tell; with more columns than these it never does.
@@ -146,15 +146,15 @@ def _principal_directions(centred, seed):
 
 
 class Neighbors:
-    """Distance to the k-th nearest of some rows.
+    """Distances to the nearest of some rows.
 
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_columns)
         The rows; of more than 10000, that many are drawn.
     n_neighbors : int
-        Which neighbour the distance is taken to, the last one where there are fewer; one that is
-        as many times nearer where rows are drawn, but the fifth at least.
+        How many of them, all where there are fewer; as many times fewer as there are rows for
+        each that is drawn, but five at least.
     seed : int
         Of the draw.
     """
@@ -165,7 +165,7 @@ class Neighbors:
             share = round(n_neighbors * MOST_NEIGHBORS / len(rows))
             n_neighbors = max(share, min(n_neighbors, FEWEST_NEIGHBORS))
             rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]
-        self.last = min(n_neighbors, len(rows)) - 1
+        self.n_neighbors = n_neighbors
         # differences of numbers far from zero are little else than rounding
         self.center = np.median(rows, axis=0)
         self.rows = rows = rows - self.center
@@ -205,7 +205,7 @@ class Neighbors:
         self._build_index()
 
     def distances(self, rows):
-        """Distance of each row; one row at its own place does not count as a neighbour.
+        """Mean and greatest distance to the nearest rows; one at a row's own place is none.
 
         Parameters
         ----------
@@ -214,24 +214,28 @@ class Neighbors:
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        mean, greatest : ndarray of shape (n_samples,)
             The distances.
         """
         rows = rows - self.center
         found, places = self._nearest(rows)
-        # these come from differences of large products: to rounding only, which depends on how
-        # many rows are asked for
-        rounding = 1e-7 * np.sqrt((rows**2).sum(axis=1))
-        at_own_place = found[:, 0] <= rounding
-        neighbors = np.where(at_own_place, places[:, -1], places[:, self.last])
-        distances = np.empty(len(rows))
+        lengths = np.sqrt((rows**2).sum(axis=1))[:, None]
+        # small ones are differences of large products: known to rounding only, which depends on
+        # how many rows are asked for
+        inexact = np.nonzero(found < 3e-3 * lengths)
 
         def chunk(start, stop):
-            difference = rows[start:stop] - self.rows[neighbors[start:stop]]
-            distances[start:stop] = np.sqrt((difference**2).sum(axis=1))
+            place, rank = (indices[start:stop] for indices in inexact)
+            difference = rows[place] - self.rows[places[place, rank]]
+            found[place, rank] = np.sqrt((difference**2).sum(axis=1))
 
-        in_chunks(chunk, len(rows), rows.shape[1])
-        return np.where(distances <= rounding, 0.0, distances)
+        in_chunks(chunk, len(inexact[0]), rows.shape[1])
+        found[found <= 1e-7 * lengths] = 0.0
+        nearest = found[:, : self.n_neighbors]
+        others = found[:, 1:] if self.n_found > 1 else found
+        at_own_place = found[:, 0] == 0
+        mean = np.where(at_own_place, others.mean(axis=1), nearest.mean(axis=1))
+        return mean, np.where(at_own_place, others[:, -1], nearest[:, -1])
 
 
 def median_and_spread(values):
@@ -331,7 +335,7 @@ def usual_distance(distances):
     Parameters
     ----------
     distances : ndarray of shape (n_samples,)
-        Distance of each row to a neighbour.
+        Distance of each row to its k-th neighbour.
 
     Returns
     -------
@@ -351,7 +355,7 @@ def down_weights(distances):
     Parameters
     ----------
     distances : ndarray of shape (n_samples,)
-        Distance of each row to a neighbour.
+        Distance of each row to its k-th neighbour.
 
     Returns
     -------
@@ -370,7 +374,7 @@ def usual(distances):
     Parameters
     ----------
     distances : ndarray of shape (n_samples,)
-        Distance of each row to a neighbour: a group with enough rows of its own stays, however far
+        Distance of each row to its k-th neighbour: a group with enough rows stays, however far
         from the others it lies.
 
     Returns
@@ -387,7 +391,7 @@ def closest(distances):
     Parameters
     ----------
     distances : ndarray of shape (n_samples,)
-        Distance of each row to a neighbour.
+        Distance of each row to its k-th neighbour.
 
     Returns
     -------
@@ -411,10 +415,11 @@ class AnomalyScores:
         n_features); what it does not leave over, the outputs, which are the rows less the errors;
         the codes, of shape (n_samples, n_components).
     choose_core : callable or None
-        Gets the distances to a neighbour and says which rows are the core: `usual` or `closest`;
+        Gets the distances to the last neighbour and says which rows are the core: `usual` or
+        `closest`;
         None takes all rows.
     n_neighbors : int
-        Which neighbour the distance is taken to.
+        Nearest rows that the distance is taken to.
     seed : int
         Of what is drawn for large tables.
 
@@ -427,8 +432,9 @@ class AnomalyScores:
     def __init__(self, decomposed, choose_core, n_neighbors, seed):
         joined = np.hstack(decomposed[:2])
         self.near = Neighbors(joined, n_neighbors, seed)
-        apart = self.near.distances(joined)
-        self.core = choose_core(apart) if choose_core else np.full(len(apart), True)
+        apart, farthest = self.near.distances(joined)
+        # a group of outliers that is smaller than the number of neighbours is in no core
+        self.core = choose_core(farthest) if choose_core else np.full(len(apart), True)
         errors, outputs, codes = (part[self.core] for part in decomposed)
         self.spread = _spread_of_errors(errors, outputs)
         self.code_covariance = ShrunkCovariance(codes, seed)
@@ -452,8 +458,8 @@ class AnomalyScores:
         return self.code_covariance.squared_distances(codes)
 
     def neighbors(self, errors, outputs, codes):
-        """Distance of error and output together to a neighbour."""
-        return self.near.distances(np.hstack([errors, outputs]))
+        """Mean distance of error and output together to the nearest rows."""
+        return self.near.distances(np.hstack([errors, outputs]))[0]
 
     def auto(self, errors, outputs, codes):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""

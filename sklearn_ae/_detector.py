@@ -79,10 +79,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         \quad \ell_i = \frac{\log d_i - m_i}{s_i},
 
     with :math:`d_1 = (v - \mu)^\top \Sigma^{-1} (v - \mu)` for centre and shrunk covariance [1]_
-    of the :math:`v` of training rows (which ones: see ``robust``), :math:`d_2` the distance to the
-    k-th nearest of all, and :math:`m_i, s_i` median and spread of :math:`\log d_i` over all. The
-    first finds what breaks the relations between features, the second what lies in a gap; what is
-    far by one of them is not made up for by the other.
+    of the :math:`v` of training rows (which ones: see ``robust``), :math:`d_2` the mean distance to
+    the k nearest of all [2]_, and :math:`m_i, s_i` median and spread of :math:`\log d_i` over all.
+    The first finds what breaks the relations between features, the second what lies in a gap; what
+    is far by one of them is not made up for by the other.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         - "latent": squared Mahalanobis distance of the code alone.
         - "likelihood": minus the importance-weighted bound on the log-likelihood; only for a
           `VariationalAutoencoder`.
-        - "neighbors": distance of error and output together to the k-th nearest training row.
+        - "neighbors": mean distance of error and output together to the k nearest training rows.
         - "auto": "mahalanobis" and "neighbors" together, as the formula says.
 
     contamination : "auto" or float, default="auto"
@@ -127,9 +127,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         so where ``estimator`` is None; one that is given gets the rows as they are.
 
     n_neighbors : int, default=20
-        Which neighbour the scores "neighbors" and "auto" take the distance to, and a robust fit.
-        Of more than 10000 training rows, that many are drawn to be neighbours, and the distance
-        is taken to a neighbour that is as many times nearer, but to the fifth at least.
+        Nearest rows that the scores "neighbors" and "auto" take the mean distance to; a robust fit
+        goes by the distance to the last of them. Of more than 10000 training rows, that many are
+        drawn to be neighbours, and as many times fewer of them are taken, but five at least.
 
     calibration_fraction : float, default=0.0
         Share of the rows given to `fit` that is used for nothing but calibration, see
@@ -137,7 +137,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     false_positive_rate : float, default=0.05
         Share of normal rows that `predict` flags at most, on average over calibrations, once
-        the detector is calibrated [2]_.
+        the detector is calibrated [3]_.
 
     device : str, default="auto"
         Device of the default estimator: "auto", "cpu", "cuda" or any name torch knows. One that
@@ -204,7 +204,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     .. [1] O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance
        matrices", Journal of Multivariate Analysis 88, 2004,
        :doi:`10.1016/S0047-259X(03)00096-4`.
-    .. [2] S. Bates, E. Candès, L. Lei, Y. Romano and M. Sesia, "Testing for outliers with
+    .. [2] F. Angiulli and C. Pizzuti, "Fast outlier detection in high dimensional spaces", PKDD
+       2002, :doi:`10.1007/3-540-45681-3_2`.
+    .. [3] S. Bates, E. Candès, L. Lei, Y. Romano and M. Sesia, "Testing for outliers with
        conformal p-values", 2021, :arxiv:`2104.08279`.
 
     Examples
@@ -583,11 +585,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             mean, scale = _mean_and_scale(every_row)
             standardised = (every_row - mean) / scale
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
-            apart = near.distances(standardised)
+            _, farthest = near.distances(standardised)
             if self._choose_core() is closest:
-                kept = within_fences(rows[closest(apart)])
+                kept = within_fences(rows[closest(farthest)])
             else:
-                weight = down_weights(apart)
+                weight = down_weights(farthest)
         n_features = kept.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if _chosen(self.standardize, auto=self.estimator is None):

@@ -122,14 +122,23 @@ def test_covariance_of_a_wide_table_shares_the_last_variance(n_rows, monkeypatch
     assert_allclose(covariance.squared_distances(rows), by_product, rtol=1e-8)
 
 
+def by_sort(rows, n_neighbors, new=None):
+    """Mean and greatest distance to the nearest rows, a row being none of its own."""
+    found = NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors(new)[0]
+    return found.mean(axis=1), found[:, -1]
+
+
 def test_a_row_is_no_neighbour_of_its_own():
     rows = np.random.default_rng(0).normal(size=(30, 4)) + 3
     neighbors = Neighbors(rows, 5, 0)
-    expected = NearestNeighbors(n_neighbors=5).fit(rows).kneighbors()[0][:, -1]
-    assert_allclose(neighbors.distances(rows), expected, rtol=1e-6)
+    assert_allclose(neighbors.distances(rows), by_sort(rows, 5), rtol=1e-6)
     new = rows + 0.5
-    expected = NearestNeighbors(n_neighbors=5).fit(rows).kneighbors(new)[0][:, -1]
-    assert_allclose(neighbors.distances(new), expected, rtol=1e-6)
+    assert_allclose(neighbors.distances(new), by_sort(rows, 5, new), rtol=1e-6)
+    # of equal rows one is left out, and more than there are cannot be found
+    assert_array_equal(Neighbors(np.repeat(rows[:2], 2, axis=0), 1, 0).distances(rows[:2]), 0)
+    length = np.sqrt(np.sum((rows[0] - rows[1]) ** 2))
+    assert_allclose(Neighbors(rows[:2], 9, 0).distances(rows[:2]), length)
+    assert_allclose(Neighbors(rows[:2], 9, 0).distances(rows[2:]), by_sort(rows[:2], 2, rows[2:]))
 
 
 def test_distances_are_those_of_rows_far_from_the_origin():
@@ -164,12 +173,9 @@ def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch):
     assert len(first.rows) == 1000
     assert_array_equal(first.distances(rows), second.distances(rows))
     # the tenth of a quarter of the rows is as far as the fortieth of all
-    assert np.median(first.distances(rows) / whole) == pytest.approx(1.0, abs=0.05)
-    few = (
-        NearestNeighbors(n_neighbors=5)
-        .fit(first.rows + first.center)
-        .kneighbors(rows + 9)[0][:, -1]
-    )
+    ratios = np.median(np.divide(first.distances(rows), whole), axis=1)
+    assert_allclose(ratios, 1, atol=0.05)
+    few = by_sort(first.rows + first.center, 5, rows + 9)
     assert_allclose(Neighbors(rows, 8, 0).distances(rows + 9), few)
 
 
@@ -220,7 +226,7 @@ def test_scores_are_what_the_formulas_say(X, standardize):
     assert_allclose(-detector.score_samples(X, "mahalanobis"), mahalanobis, rtol=1e-6)
     latent = LedoitWolf().fit(codes).mahalanobis(codes)
     assert_allclose(-detector.score_samples(X, "latent"), latent, rtol=1e-6)
-    apart = NearestNeighbors(n_neighbors=3).fit(joined).kneighbors()[0][:, -1]
+    apart, _ = by_sort(joined, 3)
     assert_allclose(-detector.score_samples(X, "neighbors"), apart, rtol=1e-6)
     auto = 0
     for distances in (mahalanobis, apart):
@@ -495,7 +501,7 @@ def test_robust_auto_trains_on_all_rows_and_true_on_three_quarters(X):
     }
     codes = {robust: one.estimator_.transform(X) for robust, one in fitted.items()}
     standardised = StandardScaler().fit_transform(within_fences(rows))
-    apart = NearestNeighbors(n_neighbors=20).fit(standardised).kneighbors()[0][:, -1]
+    _, apart = by_sort(standardised, 20)
     median = np.median(apart)
     usual = median + 3 * 1.4826 * np.median(np.abs(apart - median))
     weight = np.clip((usual / apart) ** 2, 0.05, 1)
@@ -553,7 +559,7 @@ def test_core_is_what_lies_at_a_usual_distance():
     ).fit(X)
     errors, outputs, codes = decomposed(detector, X)
     joined = np.hstack([errors, outputs])
-    apart = NearestNeighbors(n_neighbors=20).fit(joined).kneighbors()[0][:, -1]
+    _, apart = by_sort(joined, 20)
     median = np.median(apart)
     core = apart <= median + 3 * 1.4826 * np.median(np.abs(apart - median))
     assert 0.9 < core.mean() < 1 and not core[:8].any()
