@@ -13,8 +13,10 @@ MOST_NEIGHBORS = 10_000
 # Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
 FEWEST_NEIGHBORS = 5
 # A tree finds neighbours sooner than a comparison with all rows if it has to look at less than this
-# share of them, which some rows tell; with more columns than these it never does.
+# share of them, which some rows tell; with more columns than these it is not tried.
 TREE_SHARE, TREE_COLUMNS, TREE_ROWS = 0.15, 64, 50
+# Of a row's length: nearer rows have distances that are known to a few digits only.
+INEXACT = 3e-2
 # Directions whose variances are kept one by one; the others share one.
 MOST_DIRECTIONS = 2000
 # Of the mean variance: the least that a direction may have.
@@ -151,10 +153,10 @@ class Neighbors:
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_columns)
-        The rows; of more than 10000, that many are drawn.
+        The rows, two at least; of more than 10000, that many are drawn.
     n_neighbors : int
-        How many of them, all where there are fewer; as many times fewer as there are rows for
-        each that is drawn, but five at least.
+        How many of them, all where there are fewer; where rows are drawn, as many times fewer as
+        there are rows for each of these, down to five.
     seed : int
         Of the draw.
     """
@@ -176,8 +178,9 @@ class Neighbors:
 
     def _axes_of_tree(self):
         """Principal axes, which a tree splits along; None where it is no help."""
-        axes = np.linalg.eigh(self.rows.T @ self.rows)[1][:, ::-1]
+        axes = np.ascontiguousarray(np.linalg.eigh(self.rows.T @ self.rows)[1][:, ::-1])
         rows = self.rows @ axes
+        # scipy's is faster, but does not count
         tree = KDTree(rows)
         some = rows[:: -(-len(rows) // TREE_ROWS)]
         tree.query(some, self.n_found)
@@ -222,7 +225,7 @@ class Neighbors:
         lengths = np.sqrt((rows**2).sum(axis=1))[:, None]
         # small ones are differences of large products: known to rounding only, which depends on
         # how many rows are asked for
-        inexact = np.nonzero(found < 3e-3 * lengths)
+        inexact = np.nonzero(found < INEXACT * lengths)
 
         def chunk(start, stop):
             place, rank = (indices[start:stop] for indices in inexact)
@@ -231,8 +234,8 @@ class Neighbors:
 
         in_chunks(chunk, len(inexact[0]), rows.shape[1])
         found[found <= 1e-7 * lengths] = 0.0
-        nearest = found[:, : self.n_neighbors]
-        others = found[:, 1:] if self.n_found > 1 else found
+        found.sort(axis=1)
+        nearest, others = found[:, : self.n_neighbors], found[:, 1:]
         at_own_place = found[:, 0] == 0
         mean = np.where(at_own_place, others.mean(axis=1), nearest.mean(axis=1))
         return mean, np.where(at_own_place, others[:, -1], nearest[:, -1])
@@ -432,14 +435,14 @@ class AnomalyScores:
     def __init__(self, decomposed, choose_core, n_neighbors, seed):
         joined = np.hstack(decomposed[:2])
         self.near = Neighbors(joined, n_neighbors, seed)
-        apart, farthest = self.near.distances(joined)
-        # a group of outliers that is smaller than the number of neighbours is in no core
-        self.core = choose_core(farthest) if choose_core else np.full(len(apart), True)
+        mean, greatest = self.near.distances(joined)
+        # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
+        self.core = choose_core(greatest) if choose_core else np.full(len(joined), True)
         errors, outputs, codes = (part[self.core] for part in decomposed)
         self.spread = _spread_of_errors(errors, outputs)
         self.code_covariance = ShrunkCovariance(codes, seed)
         self.covariance = ShrunkCovariance(joined[self.core], seed)
-        self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(apart)
+        self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(mean)
 
     def reconstruction(self, errors, outputs, codes):
         """Squared error, the sum over features."""

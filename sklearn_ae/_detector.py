@@ -50,8 +50,8 @@ FOLDS = 5
 FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
 # Deviations below the median where the threshold "auto" lies.
 THRESHOLD_DEVIATIONS = 3.0
-# Standard deviations beyond which a value counts as being that far.
-FARTHEST = 1e100
+# Standard deviations beyond which a value counts as being that far, and the largest value.
+FARTHEST, LARGEST = 1e100, 1e150
 SCORES = (
     "auto",
     "reconstruction",
@@ -129,7 +129,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     n_neighbors : int, default=20
         Nearest rows that the scores "neighbors" and "auto" take the mean distance to; a robust fit
         goes by the distance to the last of them. Of more than 10000 training rows, that many are
-        drawn to be neighbours, and as many times fewer of them are taken, but five at least.
+        drawn to be neighbours, and as many times fewer of them are taken, down to five.
 
     calibration_fraction : float, default=0.0
         Share of the rows given to `fit` that is used for nothing but calibration, see
@@ -585,11 +585,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             mean, scale = _mean_and_scale(every_row)
             standardised = (every_row - mean) / scale
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
-            _, farthest = near.distances(standardised)
+            _, greatest = near.distances(standardised)
             if self._choose_core() is closest:
-                kept = within_fences(rows[closest(farthest)])
+                kept = within_fences(rows[closest(greatest)])
             else:
-                weight = down_weights(farthest)
+                weight = down_weights(greatest)
         n_features = kept.shape[1]
         self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
         if _chosen(self.standardize, auto=self.estimator is None):
@@ -605,7 +605,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             self.scale_ = np.where(constant, _mean_and_scale(every_row)[1], scale)
         self._farthest = np.inf
         spread = _mean_and_scale(self._scaled(kept))[1].max()
-        self._farthest = FARTHEST * min(spread, FARTHEST)
+        self._farthest = FARTHEST * min(spread, LARGEST / FARTHEST)
         self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), weight, seed)
 
     def _learn_scores(self, rows, seed):

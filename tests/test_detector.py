@@ -12,6 +12,7 @@ import pytest
 import skops.io
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 from scipy.stats import kstest
 from sklearn.base import clone
 from sklearn.covariance import LedoitWolf, ledoit_wolf
@@ -175,8 +176,29 @@ def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch):
     # the tenth of a quarter of the rows is as far as the fortieth of all
     ratios = np.median(np.divide(first.distances(rows), whole), axis=1)
     assert_allclose(ratios, 1, atol=0.05)
-    few = by_sort(first.rows + first.center, 5, rows + 9)
-    assert_allclose(Neighbors(rows, 8, 0).distances(rows + 9), few)
+    for asked, taken in ((8, 5), (3, 3)):
+        few = by_sort(first.rows + first.center, taken, rows + 9)
+        assert_allclose(Neighbors(rows, asked, 0).distances(rows + 9), few)
+
+
+def test_distances_in_tight_groups_are_exact_alone_and_in_a_batch():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4, 100))[rng.integers(4, size=400)] + rng.normal(
+        scale=1e-4, size=(400, 100)
+    )
+    neighbors = Neighbors(rows[:300], 10, 0)
+    assert not isinstance(neighbors.index, cKDTree)
+    exact = np.sort(cdist(rows[300:], rows[:300]), axis=1)[:, :10]
+    found = neighbors.distances(rows[300:])
+    assert_allclose(found, (exact.mean(axis=1), exact[:, -1]), rtol=1e-9)
+    alone = [neighbors.distances(row[None]) for row in rows[300:]]
+    assert_allclose(np.hstack(alone), found, rtol=1e-11)
+    # that much nearer, only rounding tells which is nearest
+    tight = Neighbors(
+        rows[:300] * 1e-3 + rng.normal(size=(4, 100))[rng.integers(4, size=300)], 10, 0
+    )
+    mean, greatest = tight.distances(tight.rows + tight.center)
+    assert (mean <= greatest * (1 + 1e-12)).all()
 
 
 @pytest.mark.parametrize(
@@ -1005,6 +1027,19 @@ def test_farthest_row_is_the_least_normal(feature, far, standardize, X):
             scores = detector.score_samples(rows, score)
             assert np.isfinite(scores).all() and scores.argmin() == 1
         assert detector.score_features(rows)[1].argmax() == feature
+
+
+@pytest.mark.parametrize("unit", [1e-60, 1e60, 1e140])
+def test_farthest_row_of_huge_data_is_the_least_normal(unit):
+    rows = np.random.default_rng(0).normal(size=(100, 3))
+    detector = linear(anomaly_score="neighbors").fit(unit * rows)
+    far = unit * np.vstack([rows[:2], np.full((1, 3), 1e9)])
+    far[1] = 1e300
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_array_equal(detector.predict(far)[1:], -1)
+        scores = detector.score_samples(far)
+    assert np.isfinite(scores).all() and scores[1] <= scores[2] < scores[0]
 
 
 def test_units_of_the_features_do_not_matter(X):

@@ -531,7 +531,9 @@ def areas_of_detectors(protocol, failed=50.0):
                 if name != "peers":
                     area = 100 * figures.get("auroc", failed / 100)
                     found.setdefault(name, {}).setdefault(data, []).append(area)
-    return pd.DataFrame(found).map(np.mean)
+    areas = pd.DataFrame({name: pd.Series(of_name) for name, of_name in found.items()})
+    assert areas.notna().all(axis=None)
+    return areas.map(np.mean)
 
 
 def test_page_on_anomalies_has_the_figures_of_the_benchmark():
