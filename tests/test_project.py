@@ -531,9 +531,13 @@ def areas_of_detectors(protocol, failed=50.0):
                 if name != "peers":
                     area = 100 * figures.get("auroc", failed / 100)
                     found.setdefault(name, {}).setdefault(data, []).append(area)
-    areas = pd.DataFrame({name: pd.Series(of_name) for name, of_name in found.items()})
+    means = {
+        name: {data: np.mean(areas) for data, areas in of_name.items()}
+        for name, of_name in found.items()
+    }
+    areas = pd.DataFrame(means)
     assert areas.notna().all(axis=None)
-    return areas.map(np.mean)
+    return areas
 
 
 def test_page_on_anomalies_has_the_figures_of_the_benchmark():
