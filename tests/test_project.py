@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -517,20 +518,28 @@ def test_page_on_images_says_when_convolutions_are_better():
     )
 
 
-def areas_of_detectors(protocol, failed=50.0):
-    """Areas under the curve, means over the seeds that all groups have: by table and name."""
+def detectors_of_all_groups(protocol):
+    """Figures of each detector, by the tables and seeds that all groups of these have."""
     groups = {}
     for line in results_of("adbench"):
         if line["settings"]["protocol"] == protocol:
             key = line["data"], line["seed"]
             groups.setdefault(key, {})[line["method"]] = line["figures"]["detectors"]
+    return {
+        key: {name: of_name for part in group.values() for name, of_name in part.items()}
+        for key, group in groups.items()
+        if len(group) == 3
+    }
+
+
+def areas_of_detectors(protocol, failed=50.0):
+    """Areas under the curve, means over seeds, by table and name."""
     found = {}
-    for (data, _), group in groups.items():
-        if len(group) == 3:
-            for name, figures in (pair for part in group.values() for pair in part.items()):
-                if name != "peers":
-                    area = 100 * figures.get("auroc", failed / 100)
-                    found.setdefault(name, {}).setdefault(data, []).append(area)
+    for (data, _), detectors in detectors_of_all_groups(protocol).items():
+        for name, figures in detectors.items():
+            if name != "peers":
+                area = 100 * figures.get("auroc", failed / 100)
+                found.setdefault(name, {}).setdefault(data, []).append(area)
     means = {
         name: {data: np.mean(areas) for data, areas in of_name.items()}
         for name, of_name in found.items()
@@ -564,6 +573,9 @@ def test_page_on_anomalies_has_the_figures_of_the_benchmark():
     for place, protocol in enumerate(("one-class", "contaminated")):
         areas, ranked = (areas_of_detectors(protocol, failed) for failed in (50, -np.inf))
         assert f"tables: {len(areas)}" in page
+        seeds = Counter(data for data, _ in detectors_of_all_groups(protocol)).values()
+        seeds = f"{min(seeds)}" if min(seeds) == max(seeds) else f"{min(seeds)} or {max(seeds)}"
+        assert f"{seeds} seeds" in page
         field = [name for name in areas if not name.startswith(f"{ours},")]
         ranks = ranked[field].rank(axis=1, ascending=False).mean()
         for row, name in rows.items():
@@ -590,6 +602,23 @@ def test_page_on_anomalies_says_how_far_the_detector_is_from_the_first():
             error = gains.std() / np.sqrt(len(gains))
             found.append(f"{abs(gains.mean()) if place else gains.mean():.1f} ± {error:.1f}")
     assert said == tuple(found)
+
+
+def test_page_on_anomalies_says_how_far_the_detector_is_behind_by_rank():
+    said = re.search(
+        r"second in both, by (\S+ ± \S+) to that distance and by (\S+ ± \S+) to the robust",
+        page_of("anomalies"),
+    ).groups()
+    rivals = {"one-class": "k-NN distance", "contaminated": "robust Mahalanobis"}
+    for shown, (protocol, rival) in zip(said, rivals.items(), strict=True):
+        areas = areas_of_detectors(protocol, failed=-np.inf)
+        field = [name for name in areas if not name.startswith("AutoencoderDetector,")]
+        ranks = areas[field].rank(axis=1, ascending=False)
+        # PyOD's distance to the fifth neighbour is the same as ours by scikit-learn
+        first = ranks.drop(columns="PyOD KNN").mean().sort_values().index[:2]
+        assert list(first) == [rival, "AutoencoderDetector"]
+        lags = ranks["AutoencoderDetector"] - ranks[rival]
+        assert shown == f"{lags.mean():.1f} ± {lags.std() / np.sqrt(len(lags)):.1f}"
 
 
 def test_page_on_images_says_where_jpeg_wins():
