@@ -243,7 +243,8 @@ def by_method(lines, protocol, measure, failed=np.nan):
     tables = sorted({data for of_method in found.values() for data in of_method})
     names = [name for name, of_method in found.items() if set(of_method) == set(tables)]
     values = [[np.mean(found[name][data]) for name in names] for data in tables]
-    return np.array(values), tables, names
+    # methods that are the same have equal means, and ranks, but for the order of their sums
+    return np.round(values, 9), tables, names
 
 
 def in_field(names):
