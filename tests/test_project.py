@@ -622,6 +622,34 @@ def test_page_on_anomalies_says_how_far_the_detector_is_behind_by_rank():
         assert shown == f"{lags.mean():.1f} ± {lags.std() / np.sqrt(len(lags)):.1f}"
 
 
+def test_page_on_anomalies_says_how_the_detector_does_on_other_tables():
+    said = re.search(
+        r"it has (\S+ and \S+), the distance to the 5th neighbour (\S+ and \S+), the robust "
+        r"Mahalanobis distance (\S+ and \S+), `IsolationForest` (\S+ and \S+)\. No .*? by more "
+        r"than (\S+) there; `robust=False` is by (\S+) where",
+        page_of("anomalies"),
+    ).groups()
+    means = {}
+    for protocol in ("one-class", "contaminated"):
+        found = pd.DataFrame(
+            {"data": line["data"], **line["figures"]["areas"]}
+            for line in results_of("detector_rules")
+            if line["settings"]["protocol"] == protocol
+        )
+        means[protocol] = 100 * found.groupby("data").mean().mean()
+    means = pd.DataFrame(means)
+    ours = "AutoencoderDetector"
+    for shown, name in zip(
+        said, (ours, "k-NN distance", "robust Mahalanobis", "IsolationForest"), strict=False
+    ):
+        assert shown == " and ".join(f"{mean:.1f}" for mean in means.loc[name])
+    gains = means - means.loc[ours]
+    flat = [name for name in gains.index if name.startswith(("n_neighbors", "max_iter"))]
+    assert len(flat) == 4
+    assert f"{gains.loc[flat].max(axis=None):.1f}" == said[4]
+    assert f"{gains.loc['robust=False', 'one-class']:.1f}" == said[5]
+
+
 def test_page_on_images_says_where_jpeg_wins():
     page = page_of("images_and_noise")
     said = re.search(
