@@ -418,9 +418,8 @@ class AnomalyScores:
         n_features); what it does not leave over, the outputs, which are the rows less the errors;
         the codes, of shape (n_samples, n_components).
     choose_core : callable or None
-        Gets the distances to the last neighbour and says which rows are the core: `usual` or
-        `closest`;
-        None takes all rows.
+        Gets the distances to the k-th neighbour and says which rows are the core: `usual` or
+        `closest`; None takes all rows.
     n_neighbors : int
         Nearest rows that the distance is taken to.
     seed : int

@@ -19,9 +19,8 @@ from sklearn import datasets as bundled
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import roc_auc_score
-from sklearn.preprocessing import StandardScaler
 
-from benchmarks.cases.adbench import DEFAULT, PROTOCOLS, paired
+from benchmarks.cases.adbench import DEFAULT, PROTOCOLS, by_protocol, paired
 from benchmarks.data import IMAGES, images
 from benchmarks.detectors import SKLEARN, timed
 from sklearn_ae import Autoencoder, AutoencoderDetector, datasets
@@ -84,18 +83,14 @@ def labelled(name):
     return getattr(bundled, f"load_{name}")(return_X_y=True)
 
 
-def split(X, normal, protocol, seed):
-    """Standardised training and test rows, and which of the latter are anomalies."""
-    rng = np.random.default_rng(seed)
-    usual, others = (rng.permutation(np.flatnonzero(part)) for part in (normal, ~normal))
+def split(X, y, protocol, seed):
+    """Training and test rows, and labels of the latter; contaminated by a tenth of anomalies."""
     if protocol == "contaminated":
-        train = test = np.concatenate([usual, others[: len(usual) // 10]])
-    else:
-        train, rest = np.split(usual, [len(usual) // 2])
-        test = np.concatenate([rest, others])
-    scaler = StandardScaler().fit(X[train])
-    rows = scaler.transform(X[train])
-    return rows, rows if test is train else scaler.transform(X[test]), ~normal[test]
+        rng = np.random.default_rng(seed)
+        usual, others = (rng.permutation(np.flatnonzero(y == label)) for label in (0, 1))
+        drawn = np.concatenate([usual, others[: len(usual) // 10]])
+        X, y = X[drawn], y[drawn]
+    return by_protocol(X, y, protocol, seed)
 
 
 def areas(train, test, anomalous, seed, options):
@@ -143,7 +138,11 @@ def run(cell, options):
     if options.smoke:
         classes, X, y = classes[:1], X[-500:], y[-500:]
     of_classes = [
-        areas(*split(X, y == value, cell["protocol"], cell["seed"]), cell["seed"], options)
+        areas(
+            *split(X, (y != value).astype(int), cell["protocol"], cell["seed"]),
+            cell["seed"],
+            options,
+        )
         for value in classes
     ]
     return {
