@@ -1,22 +1,10 @@
 """How far a row lies from the others, by its error, its output and its code."""
 
 import numpy as np
-import torch
-from scipy.spatial import cKDTree
-from sklearn.neighbors import KDTree, NearestNeighbors
 from sklearn.utils.extmath import randomized_svd
 
-from sklearn_ae._training import in_chunks
+from sklearn_ae._neighbors import Neighbors
 
-# Rows that the others are compared with to find their neighbours.
-MOST_NEIGHBORS = 10_000
-# Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
-FEWEST_NEIGHBORS = 5
-# A tree finds neighbours sooner than a comparison with all rows if it has to look at less than this
-# share of them, which some rows tell; with more columns than these it is not tried.
-TREE_SHARE, TREE_COLUMNS, TREE_ROWS = 0.15, 64, 50
-# Of a row's length: nearer rows have distances that are known to a few digits only.
-INEXACT = 3e-2
 # Directions whose variances are kept one by one; the others share one.
 MOST_DIRECTIONS = 2000
 # Of the mean variance: the least that a direction may have.
@@ -145,100 +133,6 @@ def _principal_directions(centred, seed):
         return values, of_rows @ centred / np.sqrt(values * n_rows)[:, None]
     _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed)
     return values**2 / n_rows, directions
-
-
-class Neighbors:
-    """Distances to the nearest of some rows.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_samples, n_columns)
-        The rows, two at least; of more than 10000, that many are drawn.
-    n_neighbors : int
-        How many of them, all where there are fewer; where rows are drawn, as many times fewer as
-        there are rows for each of these, down to five.
-    seed : int
-        Of the draw.
-    """
-
-    def __init__(self, rows, n_neighbors, seed):
-        if len(rows) > MOST_NEIGHBORS:
-            # of fewer rows a nearer one is as far away
-            share = round(n_neighbors * MOST_NEIGHBORS / len(rows))
-            n_neighbors = max(share, min(n_neighbors, FEWEST_NEIGHBORS))
-            rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]
-        self.n_neighbors = n_neighbors
-        # differences of numbers far from zero are little else than rounding
-        self.center = np.median(rows, axis=0)
-        self.rows = rows = rows - self.center
-        # one more, as a row that is among the rows is no neighbour of its own
-        self.n_found = min(n_neighbors + 1, len(rows))
-        self.axes = self._axes_of_tree() if rows.shape[1] <= TREE_COLUMNS else None
-        self._build_index()
-
-    def _axes_of_tree(self):
-        """Principal axes, which a tree splits along; None where it is no help."""
-        axes = np.ascontiguousarray(np.linalg.eigh(self.rows.T @ self.rows)[1][:, ::-1])
-        rows = self.rows @ axes
-        # scipy's is faster, but does not count
-        tree = KDTree(rows)
-        some = rows[:: -(-len(rows) // TREE_ROWS)]
-        tree.query(some, self.n_found)
-        return axes if tree.get_n_calls() < TREE_SHARE * len(some) * len(rows) else None
-
-    def _build_index(self):
-        if self.axes is None:
-            self.index = NearestNeighbors(algorithm="brute").fit(self.rows)
-        else:
-            self.index = cKDTree(self.rows @ self.axes)
-
-    def _nearest(self, rows):
-        """Distances and places of the nearest rows, one more than the neighbours asked for."""
-        if self.axes is None:
-            return self.index.kneighbors(rows, self.n_found)
-        ranks = np.arange(1, self.n_found + 1)
-        return self.index.query(rows @ self.axes, ranks, workers=torch.get_num_threads())
-
-    def __getstate__(self):
-        # a tree is built sooner than read
-        return {name: value for name, value in vars(self).items() if name != "index"}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self._build_index()
-
-    def distances(self, rows):
-        """Mean and greatest distance to the nearest rows; one at a row's own place is none.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples, n_columns)
-            The rows.
-
-        Returns
-        -------
-        mean, greatest : ndarray of shape (n_samples,)
-            The distances.
-        """
-        rows = rows - self.center
-        found, places = self._nearest(rows)
-        lengths = np.sqrt((rows**2).sum(axis=1))[:, None]
-        # small ones are differences of large products: known to rounding only, which depends on
-        # how many rows are asked for
-        inexact = np.nonzero(found < INEXACT * lengths)
-
-        def chunk(start, stop):
-            place, rank = (indices[start:stop] for indices in inexact)
-            difference = rows[place] - self.rows[places[place, rank]]
-            found[place, rank] = np.sqrt((difference**2).sum(axis=1))
-
-        in_chunks(chunk, len(inexact[0]), rows.shape[1])
-        found[found <= 1e-7 * lengths] = 0.0
-        found.sort(axis=1)
-        nearest, others = found[:, : self.n_neighbors], found[:, 1:]
-        at_own_place = found[:, 0] == 0
-        mean = np.where(at_own_place, others.mean(axis=1), nearest.mean(axis=1))
-        return mean, np.where(at_own_place, others[:, -1], nearest[:, -1])
 
 
 def median_and_spread(values):
@@ -424,24 +318,41 @@ class AnomalyScores:
         Nearest rows that the distance is taken to.
     seed : int
         Of what is drawn for large tables.
+    left_out : ndarray of shape (n_samples,), bool, or None, default=None
+        Rows that spreads and covariances are not learnt from, see `learn`.
 
     Attributes
     ----------
     core : ndarray of shape (n_samples,), bool
-        The rows that spreads and covariances are taken from.
+        The rows that spreads and covariances are taken from, but for those left out.
     """
 
-    def __init__(self, decomposed, choose_core, n_neighbors, seed):
+    def __init__(self, decomposed, choose_core, n_neighbors, seed, left_out=None):
         joined = np.hstack(decomposed[:2])
+        self.seed = seed
         self.near = Neighbors(joined, n_neighbors, seed)
         mean, greatest = self.near.distances(joined)
         # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
         self.core = choose_core(greatest) if choose_core else np.full(len(joined), True)
-        errors, outputs, codes = (part[self.core] for part in decomposed)
+        self.near_scale = LogScale(mean)
+        self.learn(decomposed, left_out)
+
+    def learn(self, decomposed, left_out=None):
+        """Learn spreads and covariances of the core anew, with or without some rows.
+
+        Parameters
+        ----------
+        decomposed : tuple of ndarray
+            The training rows again.
+        left_out : ndarray of shape (n_samples,), bool, or None
+            Rows not to learn from. Their distances to others know nothing of themselves as it is.
+        """
+        core = self.core if left_out is None else self.core & ~left_out
+        errors, outputs, codes = (part[core] for part in decomposed)
         self.spread = _spread_of_errors(errors, outputs)
-        self.code_covariance = ShrunkCovariance(codes, seed)
-        self.covariance = ShrunkCovariance(joined[self.core], seed)
-        self.scales = LogScale(self.covariance.squared_distances(joined)), LogScale(mean)
+        self.code_covariance = ShrunkCovariance(codes, self.seed)
+        self.covariance = ShrunkCovariance(np.hstack([errors, outputs]), self.seed)
+        self.scale = LogScale(self.mahalanobis(*decomposed))
 
     def reconstruction(self, errors, outputs, codes):
         """Squared error, the sum over features."""
@@ -465,11 +376,10 @@ class AnomalyScores:
 
     def auto(self, errors, outputs, codes):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""
-        distances = (
-            self.mahalanobis(errors, outputs, codes),
-            self.neighbors(errors, outputs, codes),
+        scaled = (
+            self.scale(self.mahalanobis(errors, outputs, codes)),
+            self.near_scale(self.neighbors(errors, outputs, codes)),
         )
-        scaled = [scale(values) for scale, values in zip(self.scales, distances, strict=True)]
         # a row near the centre of a ring is not the more normal for that
         return np.logaddexp(0.0, scaled).mean(axis=0)
 

@@ -16,7 +16,6 @@ from sklearn_ae._anomaly_scores import (
     CURVATURE_DRAWS,
     ROUNDING,
     AnomalyScores,
-    Neighbors,
     closest,
     down_weights,
     median_and_spread,
@@ -25,6 +24,7 @@ from sklearn_ae._anomaly_scores import (
 )
 from sklearn_ae._autoencoder import Autoencoder
 from sklearn_ae._mixins import PackageMixin
+from sklearn_ae._neighbors import Neighbors
 from sklearn_ae._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae._state import restore_on_failure
 from sklearn_ae._training import in_chunks
@@ -41,7 +41,7 @@ from sklearn_ae.utils._sklearn import (
 
 # Share of the variance that the default autoencoder's code has at the start, and its epochs: what
 # more of them take off its errors changes no area under the curve.
-CODE_VARIANCE, EPOCHS = 0.9, 20
+CODE_VARIANCE, EPOCHS = 0.9, 10
 # Rows that the threshold "auto" is taken from: a share, or this many if that is more.
 THRESHOLD_FRACTION = 0.1
 THRESHOLD_ROWS = 50
@@ -88,7 +88,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     ----------
     estimator : Autoencoder, VariationalAutoencoder, FrozenEstimator or None, default=None
         What gives reconstructions and codes; a copy is fitted, dense or convolutional. None is
-        ``Autoencoder(n_components=0.9, max_iter=20)``: as many components as hold nine tenths of
+        ``Autoencoder(n_components=0.9, max_iter=10)``: as many components as hold nine tenths of
         the variance. ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
         neighbours and threshold are learnt.
 
@@ -301,12 +301,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         train, held_out, calibration = self._split(len(rows), seed)
         self.robust_ = _chosen(self.robust, auto=True)
         self._train(estimator, rows[train], seed)
-        self._learn_scores(rows[train], seed)
+        scores_held_out = self._learn_scores(rows[~calibration], held_out[~calibration], seed)
         self.__dict__.pop("calibration_scores_", None)
         if calibration.any():
             self._calibrate(rows[calibration])
         elif self.contamination == "auto":
-            self.offset_ = self._auto_offset(rows, held_out, seed)
+            self.offset_ = self._auto_offset(rows, scores_held_out, seed)
         else:
             scores = self._score_rows(rows, self._score)
             quantile = np.percentile(scores, 100 * self.contamination)
@@ -608,16 +608,23 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self._farthest = FARTHEST * min(spread, LARGEST / FARTHEST)
         self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), weight, seed)
 
-    def _learn_scores(self, rows, seed):
-        """Learn what errors and outputs of normal rows look like."""
+    def _learn_scores(self, rows, held_out, seed):
+        """Learn what errors and outputs of normal rows look like; scores of rows held out."""
         scaled = self._scaled(rows)
+        decomposed = self.estimator_._decomposed(scaled)
         self._scores = AnomalyScores(
-            self.estimator_._decomposed(scaled),
+            decomposed,
             choose_core=self._choose_core(),
             n_neighbors=self.n_neighbors,
             seed=seed_for("neighbors", seed),
+            left_out=held_out,
         )
+        scores = self._score_rows(rows[held_out], self._score)
+        if held_out.any():
+            # scores of the rows given to `fit` are to be comparable with each other
+            self._scores.learn(decomposed)
         self._curvature = self._learn_curvature(scaled[self._scores.core], seed)
+        return scores
 
     def _warn_of_rounding(self, rows):
         """Warn where the score is that of errors and the autoencoder leaves nothing over."""
@@ -640,16 +647,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             return None
         return closest if _chosen(self.robust, auto=False) else usual
 
-    def _auto_offset(self, rows, held_out, seed):
+    def _auto_offset(self, rows, scores, seed):
         """Three deviations below the median of scores of rows that were left out."""
-        if held_out.any():
-            scores = self._score_rows(rows[held_out], self._score)
-            # scores of the rows given to `fit` are to be comparable with each other
-            self._learn_scores(rows, seed)
-        elif len(rows) > 2:
-            scores = self._left_out_scores(rows, seed)
-        else:
-            scores = self._score_rows(rows, self._score)
+        if not len(scores):
+            few = len(rows) <= 2
+            scores = (
+                self._score_rows(rows, self._score) if few else self._left_out_scores(rows, seed)
+            )
         median, spread = median_and_spread(scores)
         return median - max(THRESHOLD_DEVIATIONS * spread, ROUNDING * abs(median))
 

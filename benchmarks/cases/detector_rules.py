@@ -25,6 +25,7 @@ from benchmarks.data import IMAGES, images
 from benchmarks.detectors import SKLEARN, timed
 from sklearn_ae import Autoencoder, AutoencoderDetector, datasets
 from sklearn_ae._anomaly_scores import LogScale
+from sklearn_ae._detector import EPOCHS
 
 LIMIT_S = 3600
 # name -> the column with the classes
@@ -96,7 +97,7 @@ def split(X, y, protocol, seed):
 def areas(train, test, anomalous, seed, options):
     """Area under the ROC curve of each rule."""
 
-    def fitted(max_iter=20, **parameters):
+    def fitted(max_iter=EPOCHS, **parameters):
         estimator = Autoencoder(0.9, max_iter=options.epochs(max_iter), device=options.device)
         detector = AutoencoderDetector(
             estimator, standardize=True, random_state=seed, device=options.device, **parameters
