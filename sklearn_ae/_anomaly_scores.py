@@ -131,7 +131,7 @@ def _principal_directions(centred, seed):
         kept = values > SMALLEST_VARIANCE * max(values[-1], 0.0)
         values, of_rows = values[kept][::-1], of_rows[:, kept].T[::-1]
         return values, of_rows @ centred / np.sqrt(values * n_rows)[:, None]
-    _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed)
+    _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed % 2**32)
     return values**2 / n_rows, directions
 
 
@@ -338,17 +338,18 @@ class AnomalyScores:
         self.learn(decomposed, left_out)
 
     def learn(self, decomposed, left_out=None):
-        """Learn spreads and covariances of the core anew, with or without some rows.
+        """Learn spreads, covariances and their scale anew, with or without some of the rows.
 
         Parameters
         ----------
         decomposed : tuple of ndarray
             The training rows again.
-        left_out : ndarray of shape (n_samples,), bool, or None
-            Rows not to learn from. Their distances to others know nothing of themselves as it is.
+        left_out : ndarray of shape (n_samples,), bool, or None, default=None
+            Rows not to learn from. To their nearest rows nothing changes: no row is its own.
         """
-        core = self.core if left_out is None else self.core & ~left_out
-        errors, outputs, codes = (part[core] for part in decomposed)
+        kept = np.full(len(self.core), True) if left_out is None else ~left_out
+        decomposed = [part[kept] for part in decomposed]
+        errors, outputs, codes = (part[self.core[kept]] for part in decomposed)
         self.spread = _spread_of_errors(errors, outputs)
         self.code_covariance = ShrunkCovariance(codes, self.seed)
         self.covariance = ShrunkCovariance(np.hstack([errors, outputs]), self.seed)

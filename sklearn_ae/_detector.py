@@ -107,8 +107,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     contamination : "auto" or float, default="auto"
         Share of outliers in the training data; `offset_` is that quantile of the training
-        rows' scores. "auto" puts it three deviations below the median of rows that are held
-        out for that, ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more.
+        rows' scores. "auto" puts it three deviations below the median of rows that the autoencoder
+        does not learn from, and spreads and covariance only afterwards,
+        ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more.
         With fewer than 250 rows each is left out once, in at most five folds, which takes as many
         more fits; of two rows it takes both. Scores equal to the median do not count in the MAD
         where half of them are. Not used where rows of `fit` calibrate, see
@@ -650,10 +651,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _auto_offset(self, rows, scores, seed):
         """Three deviations below the median of scores of rows that were left out."""
         if not len(scores):
-            few = len(rows) <= 2
-            scores = (
-                self._score_rows(rows, self._score) if few else self._left_out_scores(rows, seed)
-            )
+            if len(rows) > 2:
+                scores = self._left_out_scores(rows, seed)
+            else:
+                scores = self._score_rows(rows, self._score)
         median, spread = median_and_spread(scores)
         return median - max(THRESHOLD_DEVIATIONS * spread, ROUNDING * abs(median))
 

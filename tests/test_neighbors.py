@@ -1,15 +1,16 @@
-"""Distances to the nearest rows: by a tree, by cells and by a comparison with all."""
+"""Distances to the nearest rows, by a tree and by a comparison with all."""
 
 import pickle
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from sklearn_ae import _neighbors as module
-from sklearn_ae._neighbors import AllRows, Cells, Neighbors, Tree
+from sklearn_ae._neighbors import Neighbors
 
 
 def by_sort(rows, n_neighbors, new=None):
@@ -44,15 +45,14 @@ def test_a_tree_and_a_comparison_with_all_rows_find_the_same(n_directions, tree,
     # equal rows, and some at one place
     rows[::5], rows[:40] = rows[1::5], rows[0]
     new = np.vstack([rows[:500], rng.normal(size=(100, 20)) * 9])
-    monkeypatch.setattr(module, "FEWEST_ROWS", 1e9)
     chosen = Neighbors(rows, 20, 0)
-    assert isinstance(chosen.index, Tree) == tree
+    assert isinstance(chosen.index, cKDTree) == tree
     monkeypatch.setattr(module, "TREE_SHARE", 0 if tree else 2)
     other = Neighbors(rows, 20, 0)
-    assert isinstance(other.index, Tree) != tree
+    assert isinstance(other.index, cKDTree) != tree
     assert_allclose(chosen.distances(new), other.distances(new), rtol=1e-9)
     loaded = pickle.loads(pickle.dumps(chosen))
-    assert isinstance(loaded.index, Tree) == tree
+    assert isinstance(loaded.index, cKDTree) == tree
     assert_array_equal(loaded.distances(new), chosen.distances(new))
 
 
@@ -61,13 +61,13 @@ def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch):
     whole = Neighbors(rows, 40, 0).distances(rows)
     monkeypatch.setattr(module, "MOST_NEIGHBORS", 1000)
     first, second = Neighbors(rows, 40, 0), Neighbors(rows, 40, 0)
-    assert len(first.index.rows) == 1000
+    assert len(first.rows) == 1000
     assert_array_equal(first.distances(rows), second.distances(rows))
     # the tenth of a quarter of the rows is as far as the fortieth of all
     ratios = np.median(np.divide(first.distances(rows), whole), axis=1)
     assert_allclose(ratios, 1, atol=0.05)
     for asked, taken in ((8, 5), (3, 3)):
-        few = by_sort(first.index.rows + first.center, taken, rows + 9)
+        few = by_sort(first.rows + first.center, taken, rows + 9)
         assert_allclose(Neighbors(rows, asked, 0).distances(rows + 9), few)
 
 
@@ -77,7 +77,7 @@ def test_distances_in_tight_groups_are_exact_alone_and_in_a_batch():
         scale=1e-4, size=(400, 100)
     )
     neighbors = Neighbors(rows[:300], 10, 0)
-    assert isinstance(neighbors.index, AllRows)
+    assert not isinstance(neighbors.index, cKDTree)
     exact = np.sort(cdist(rows[300:], rows[:300]), axis=1)[:, :10]
     found = neighbors.distances(rows[300:])
     assert_allclose(found, (exact.mean(axis=1), exact[:, -1]), rtol=1e-9)
@@ -87,84 +87,5 @@ def test_distances_in_tight_groups_are_exact_alone_and_in_a_batch():
     tight = Neighbors(
         rows[:300] * 1e-3 + rng.normal(size=(4, 100))[rng.integers(4, size=300)], 10, 0
     )
-    mean, greatest = tight.distances(tight.index.rows + tight.center)
+    mean, greatest = tight.distances(tight.rows + tight.center)
     assert (mean <= greatest * (1 + 1e-12)).all()
-
-
-@pytest.fixture(scope="module")
-def groups():
-    """Rows in forty groups of unequal size and spread, some equal, and new ones, some far off."""
-    rng = np.random.default_rng(0)
-    centers = rng.normal(size=(40, 30)) * 5
-    spreads = rng.uniform(0.2, 2.0, size=40)
-    of_rows = rng.choice(40, size=3600, p=rng.dirichlet(np.ones(40)))
-    rows = centers[of_rows] + rng.normal(size=(3600, 30)) * spreads[of_rows, None]
-    rows[:300] = rows[0]
-    rows[1000:1010] = rows[1000]
-    return rows[:3000], np.vstack([rows[3000:], rng.normal(size=(100, 30)) * 30])
-
-
-def test_cells_find_nearly_the_nearest(groups):
-    rows, new = groups
-    neighbors = Neighbors(rows, 20, 0)
-    assert isinstance(neighbors.index, Cells)
-    for asked, expected in ((rows, by_sort(rows, 20)), (new, by_sort(rows, 20, new))):
-        found, expected = np.array([neighbors.distances(asked), expected])
-        assert_array_equal(found == 0, expected < 1e-6)
-        ratios = found[found > 0] / expected[found > 0]
-        assert ratios.min() > 1 - 1e-6
-        assert ratios.mean() < 1.02 and np.quantile(ratios, 0.99) < 1.3
-
-
-def test_cells_are_exact_where_the_triangle_inequality_says_so(groups):
-    rows, new = groups
-    cells = Cells(rows, 0)
-    of_rows, apart = cells._cells(new)
-    exact = np.sort(cdist(new, rows), axis=1)[:, :20]
-    found = np.sort(cells.nearest(new, 20)[0], axis=1)
-    # nothing beyond the radius is nearer than this
-    certain = exact[:, -1] < cells.radii[of_rows] - apart
-    compared_with_all = apart >= cells.radii[of_rows]
-    assert certain.mean() > 0.1 and compared_with_all.mean() > 0.1
-    which = certain | compared_with_all
-    assert_allclose(found[which], exact[which], rtol=1e-6)
-    distances, places = cells.nearest(new, 20)
-    by_place = np.sqrt(((new[:, None] - rows[places]) ** 2).sum(axis=2))
-    assert_allclose(distances, by_place, rtol=1e-6)
-
-
-def test_cells_give_a_row_the_same_distances_alone_in_a_batch_and_after_loading(groups):
-    rows, new = groups
-    neighbors = Neighbors(rows, 20, 0)
-    found = neighbors.distances(np.vstack([new, rows[::10]]))
-    alone = [neighbors.distances(row[None]) for row in (*new, *rows[::10])]
-    assert_allclose(np.hstack(alone), found, rtol=1e-11)
-    again = Neighbors(rows, 20, 0).distances(new)
-    assert_array_equal(again, neighbors.distances(new))
-    loaded = pickle.loads(pickle.dumps(neighbors))
-    assert isinstance(loaded.index, Cells)
-    assert_array_equal(loaded.distances(new), again)
-
-
-@pytest.mark.parametrize("n_different", [1, 2, 50])
-def test_cells_of_few_different_rows(n_different):
-    different = np.random.default_rng(0).normal(size=(n_different, 8))
-    rows = different[np.arange(4000) % n_different]
-    cells = Cells(rows - np.median(rows, axis=0), 0)
-    distances, places = cells.nearest(cells.rows[:100], 20)
-    assert_allclose(distances, 0, atol=1e-6)
-    assert_array_equal(rows[places], np.repeat(rows[:100, None], 20, axis=1))
-
-
-@pytest.mark.parametrize(
-    ("n_rows", "n_columns", "n_neighbors", "kind"),
-    [
-        (2500, 70, 20, Cells),
-        (1900, 70, 20, AllRows),
-        (2500, 70, 30, AllRows),
-        (2500, 600, 20, AllRows),
-    ],
-)
-def test_cells_need_many_rows_and_not_too_many_columns(n_rows, n_columns, n_neighbors, kind):
-    rows = np.random.default_rng(0).normal(size=(n_rows, n_columns))
-    assert type(Neighbors(rows, n_neighbors, 0).index) is kind

@@ -650,6 +650,36 @@ def test_page_on_anomalies_says_how_the_detector_does_on_other_tables():
     assert f"{gains.loc['robust=False', 'one-class']:.1f}" == said[5]
 
 
+def test_page_on_anomalies_says_what_the_detector_costs():
+    said = re.search(
+        r"a fit took (\S+) to (\S+) of .*? tables of (\d+) to (\d+) features, and (\S+) times as "
+        r"long with (\d+); scores (\S+) to (\S+) and (\S+) times as long",
+        page_of("anomalies"),
+    ).groups()
+    ratios = pd.DataFrame(
+        {
+            "features": line["figures"]["n_features"],
+            **{
+                what: times["AutoencoderDetector"][what] / times["PyOD AutoEncoder"][what]
+                for what in ("fit_s", "score_s")
+            },
+        }
+        for line in results_of("detector_cost")
+        for times in [line["figures"]["times"]]
+    )
+    (wide,) = ratios[ratios["features"] > 1000].to_dict("records")
+    others = ratios[ratios["features"] < 1000]
+    fit, score = ((others[what].min(), others[what].max()) for what in ("fit_s", "score_s"))
+    found = (
+        *(f"{ratio:.1f}" for ratio in fit),
+        *(f"{others['features'].min()}", f"{others['features'].max()}"),
+        *(f"{wide['fit_s']:.1f}", f"{wide['features']}"),
+        *(f"{ratio:.1f}" for ratio in score),
+        f"{wide['score_s']:.1f}",
+    )
+    assert said == found
+
+
 def test_page_on_images_says_where_jpeg_wins():
     page = page_of("images_and_noise")
     said = re.search(
