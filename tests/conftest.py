@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.neighbors import NearestNeighbors
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -31,6 +32,17 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "gpu" in item.keywords:
             item.add_marker(no_device)
+
+
+@pytest.fixture
+def by_sort():
+    """Mean and greatest distance to the nearest rows by scikit-learn; a row is none of its own."""
+
+    def distances(rows, n_neighbors, new=None):
+        found = NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors(new)[0]
+        return found.mean(axis=1), found[:, -1]
+
+    return distances
 
 
 @pytest.fixture

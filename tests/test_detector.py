@@ -19,7 +19,6 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -121,12 +120,6 @@ def test_covariance_of_a_wide_table_shares_the_last_variance(n_rows, seed, monke
     assert_allclose(covariance.squared_distances(rows), by_product, rtol=1e-8)
 
 
-def by_sort(rows, n_neighbors, new=None):
-    """Mean and greatest distance to the nearest rows, a row being none of its own."""
-    found = NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors(new)[0]
-    return found.mean(axis=1), found[:, -1]
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -161,7 +154,7 @@ def test_log_scale_of_equal_values_is_finite(values):
 
 
 @pytest.mark.parametrize("standardize", [True, False])
-def test_scores_are_what_the_formulas_say(X, standardize):
+def test_scores_are_what_the_formulas_say(X, standardize, by_sort):
     detector = linear(standardize=standardize, n_neighbors=3).fit(X)
     errors, outputs, codes = decomposed(detector, X)
     joined = np.hstack([errors, outputs])
@@ -256,7 +249,7 @@ def test_rows_are_held_out_where_a_fifth_is_enough(n_rows, n_held_out):
     assert linear(contamination="auto")._split(n_rows, 0)[1].sum() == n_held_out
 
 
-def test_auto_threshold_is_three_deviations_below_the_median_of_rows_left_out():
+def test_auto_threshold_is_three_deviations_below_the_median_of_rows_left_out(by_sort):
     X = load_breast_cancer().data
     detector = linear(contamination="auto").fit(X)
     train, held_out, calibration = detector._split(len(X), _seed(0))
@@ -449,7 +442,7 @@ def test_robust_auto_learns_less_of_outliers_and_loses_little_on_clean_rows():
     assert means["clean", "auto"] > -0.01
 
 
-def test_robust_auto_trains_on_all_rows_and_true_on_three_quarters(X):
+def test_robust_auto_trains_on_all_rows_and_true_on_three_quarters(X, by_sort):
     rows = np.vstack([X, 50 * X[:9]])
     fitted = {
         robust: AutoencoderDetector(
@@ -508,7 +501,7 @@ def test_order_of_the_rows_does_not_matter(robust):
         assert np.mean(detector.fit_predict(X[order]) == -1) < 0.02
 
 
-def test_core_is_what_lies_at_a_usual_distance():
+def test_core_is_what_lies_at_a_usual_distance(by_sort):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 6))
     X[:8] *= 9

@@ -7,19 +7,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
-from sklearn.neighbors import NearestNeighbors
 
 from sklearn_ae import _neighbors as module
 from sklearn_ae._neighbors import Neighbors
 
 
-def by_sort(rows, n_neighbors, new=None):
-    """Mean and greatest distance to the nearest rows, a row being none of its own."""
-    found = NearestNeighbors(n_neighbors=n_neighbors).fit(rows).kneighbors(new)[0]
-    return found.mean(axis=1), found[:, -1]
-
-
-def test_a_row_is_no_neighbour_of_its_own():
+def test_a_row_is_no_neighbour_of_its_own(by_sort):
     rows = np.random.default_rng(0).normal(size=(30, 4)) + 3
     neighbors = Neighbors(rows, 5, 0)
     assert_allclose(neighbors.distances(rows), by_sort(rows, 5), rtol=1e-6)
@@ -56,7 +49,7 @@ def test_a_tree_and_a_comparison_with_all_rows_find_the_same(n_directions, tree,
     assert_array_equal(loaded.distances(new), chosen.distances(new))
 
 
-def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch):
+def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch, by_sort):
     rows = np.random.default_rng(0).normal(size=(4000, 3))
     whole = Neighbors(rows, 40, 0).distances(rows)
     monkeypatch.setattr(module, "MOST_NEIGHBORS", 1000)
