@@ -15,7 +15,6 @@ from sklearn_ae._parameters import (
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
 )
-from sklearn_ae._training import ReconstructionTask
 from sklearn_ae.architectures import build_branches, draw_branches
 from sklearn_ae.code_activations import CODE_ACTIVATIONS, USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows
@@ -24,13 +23,9 @@ from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
 from sklearn_ae.objectives import ERROR_POWERS, hoyer, make_loss
 from sklearn_ae.penalties import make_penalty
-from sklearn_ae.utils._sklearn import (
-    HasMethods,
-    StrOptions,
-    check_instance,
-    check_parameters,
-    in_one_line,
-)
+from sklearn_ae.tasks import ReconstructionTask
+from sklearn_ae.utils._parts import check_instance, check_parameters, in_one_line
+from sklearn_ae.utils._sklearn import HasMethods, StrOptions
 
 # Codes whose variance is below this share of the largest are not divided by it in whitening.
 SMALLEST_CODE_SHARE = 1e-10

@@ -10,6 +10,13 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from sklearn_ae._compute import (
+    WeightedRows,
+    make_generator,
+    resolve_device,
+    rows_at_once,
+    supports_float64,
+)
 from sklearn_ae._mixins import FittedNetworkMixin, PackageMixin
 from sklearn_ae._parameters import PARTS, check_sizes
 from sklearn_ae._state import (
@@ -22,18 +29,7 @@ from sklearn_ae._state import (
     runtime_of,
     to_numpy,
 )
-from sklearn_ae._training import (
-    Settings,
-    WeightedRows,
-    auto_batch_size,
-    auto_max_iter,
-    check_callbacks,
-    make_generator,
-    resolve_device,
-    rows_at_once,
-    supports_float64,
-    train,
-)
+from sklearn_ae._training import Settings, auto_batch_size, auto_max_iter, check_callbacks, train
 from sklearn_ae.architectures import (
     auto_hidden_layer_sizes,
     check_architecture,
@@ -41,10 +37,10 @@ from sklearn_ae.architectures import (
     make_architecture,
     numbers_per_row,
 )
-from sklearn_ae.corruptions import is_foreign
 from sklearn_ae.networks import LinearPath, OutputLimits
 from sklearn_ae.utils._fit_tasks import FitTasks
 from sklearn_ae.utils._images import flatten_images
+from sklearn_ae.utils._parts import in_one_line, is_foreign
 from sklearn_ae.utils._pca_start import (
     principal_directions,
     table_limits,
@@ -55,7 +51,6 @@ from sklearn_ae.utils._sklearn import (
     CallbackSupportMixin,
     check_sample_weight,
     fit_context,
-    in_one_line,
     with_callbacks,
 )
 

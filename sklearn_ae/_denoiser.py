@@ -15,34 +15,27 @@ from sklearn_ae._base import (
     FEWEST_ROWS_TO_TRAIN,
     BaseTorchEstimator,
 )
+from sklearn_ae._compute import global_state_guard, make_generator
 from sklearn_ae._parameters import (
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
 )
 from sklearn_ae._state import restore_on_failure
-from sklearn_ae._training import (
-    DenoisingTask,
-    auto_max_iter,
-    global_state_guard,
-    make_generator,
-)
+from sklearn_ae._training import auto_max_iter
 from sklearn_ae.architectures import (
     build_branches,
     draw_branches,
     image_shape_of,
 )
-from sklearn_ae.corruptions import (
-    CORRUPTIONS,
-    corruption_of_rows,
-    is_foreign,
-    make_corruption,
-)
+from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows, make_corruption
 from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
 from sklearn_ae.networks import DenoisingNetwork
 from sklearn_ae.objectives import ERROR_POWERS, make_loss
+from sklearn_ae.tasks import DenoisingTask
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._linear_filter import linear_filter
+from sklearn_ae.utils._parts import in_one_line, is_foreign
 from sklearn_ae.utils._pca_start import principal_directions, scale_rows
 from sklearn_ae.utils._seeds import draw_seed, seed_for
 from sklearn_ae.utils._sklearn import (
@@ -52,7 +45,6 @@ from sklearn_ae.utils._sklearn import (
     container_like,
     fit_context,
     get_output_config,
-    in_one_line,
     with_callbacks,
 )
 

@@ -23,21 +23,16 @@ from sklearn_ae._anomaly_scores import (
     within_fences,
 )
 from sklearn_ae._autoencoder import Autoencoder
+from sklearn_ae._compute import in_chunks
 from sklearn_ae._mixins import PackageMixin
 from sklearn_ae._neighbors import Neighbors
 from sklearn_ae._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae._state import restore_on_failure
-from sklearn_ae._training import in_chunks
 from sklearn_ae._variational import VariationalAutoencoder
 from sklearn_ae.utils._images import flatten_images
+from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed, seed_for
-from sklearn_ae.utils._sklearn import (
-    Interval,
-    StrOptions,
-    container_like,
-    fit_context,
-    in_one_line,
-)
+from sklearn_ae.utils._sklearn import Interval, StrOptions, container_like, fit_context
 
 # Share of the variance that the default autoencoder's code has at the start, and its epochs: what
 # more of them take off its errors changes no area under the curve.

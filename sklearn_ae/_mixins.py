@@ -10,6 +10,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ae._compute import in_chunks, make_generator, resolve_device, supports_float64
 from sklearn_ae._state import (
     Frame,
     add_format,
@@ -18,12 +19,12 @@ from sklearn_ae._state import (
     load_arrays,
     runtime_of,
 )
-from sklearn_ae._training import in_chunks, make_generator, resolve_device, supports_float64
 from sklearn_ae.architectures import has_positions, image_shape_of, numbers_per_row
 from sklearn_ae.utils._images import flatten_images
+from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._pca_start import scale_rows
 from sklearn_ae.utils._seeds import draw_seed
-from sklearn_ae.utils._sklearn import check_sample_weight, in_one_line
+from sklearn_ae.utils._sklearn import check_sample_weight
 
 
 class PackageMixin:

@@ -5,7 +5,7 @@ import torch
 from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree, NearestNeighbors
 
-from sklearn_ae._training import in_chunks
+from sklearn_ae._compute import in_chunks
 
 # Rows that the others are compared with to find their neighbours.
 MOST_NEIGHBORS = 10_000

@@ -20,12 +20,12 @@ from sklearn_ae._parameters import (
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
 )
-from sklearn_ae._training import SAMPLES_AT_ONCE, EvidenceBoundTask
 from sklearn_ae.architectures import build_branches, draw_branches, has_positions
 from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
 from sklearn_ae.networks import VariationalNetwork
 from sklearn_ae.objectives import gaussian_kl
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
+from sklearn_ae.tasks import SAMPLES_AT_ONCE, EvidenceBoundTask
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
 

@@ -14,7 +14,7 @@ from numbers import Integral
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from sklearn_ae._training import global_state_guard
+from sklearn_ae._compute import global_state_guard
 from sklearn_ae.networks import (
     ConvolutionalDecoder,
     ConvolutionalEncoder,
@@ -25,15 +25,8 @@ from sklearn_ae.networks import (
 from sklearn_ae.networks.autoencoder import ZeroStart
 from sklearn_ae.networks.k_sparse import KeepLargest, tie_to_decoder
 from sklearn_ae.utils._images import IMAGE_SHAPE, full_shape
-from sklearn_ae.utils._sklearn import (
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-    check_instance,
-    check_integers,
-    check_parameters,
-    in_one_line,
-)
+from sklearn_ae.utils._parts import check_instance, check_integers, check_parameters, in_one_line
+from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOptions
 
 # Features per component from which a third hidden layer pays.
 STEEP = 32

@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from sklearn_ae.networks.k_sparse import KeepLargest
-from sklearn_ae.utils._sklearn import Interval, check_instance, check_parameters, in_one_line
+from sklearn_ae.utils._parts import check_instance, check_parameters, in_one_line
+from sklearn_ae.utils._sklearn import Interval
 
 CODE_ACTIVATIONS = {
     "identity": None,

@@ -16,18 +16,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from torch import nn
 
-from sklearn_ae._training import global_state_guard, make_generator, supports_float64
+from sklearn_ae._compute import global_state_guard, make_generator, supports_float64
 from sklearn_ae.utils._images import IMAGE_SHAPE, flatten_images, full_shape
-from sklearn_ae.utils._seeds import draw_seed, seed_for
-from sklearn_ae.utils._sklearn import (
-    Interval,
-    StrOptions,
+from sklearn_ae.utils._parts import (
     check_instance,
     check_integers,
     check_parameters,
     in_one_line,
+    is_foreign,
     is_ours,
 )
+from sklearn_ae.utils._seeds import draw_seed, seed_for
+from sklearn_ae.utils._sklearn import Interval, StrOptions
 
 # Centre in units of the scale from which rows are corrupted in float64.
 FAR_FROM_ZERO = 100
@@ -405,6 +405,11 @@ class Compose(Corruption):
         self.corruptions = corruptions
 
     @property
+    def _members(self):
+        """What `is_foreign` looks into."""
+        return self.corruptions
+
+    @property
     def _image_shape(self):
         shapes = [getattr(corruption, "_image_shape", None) for corruption in self.corruptions]
         return next((shape for shape in shapes if shape is not None), None)
@@ -541,26 +546,6 @@ def make_corruption(corruption):
     return (
         function if is_ours(corruption) else functools.partial(_call_users, copy.deepcopy(function))
     )
-
-
-def is_foreign(part):
-    """Whether a part is a user's, or one of ours that holds a user's.
-
-    Parameters
-    ----------
-    part : object
-        The parameter of an estimator.
-
-    Returns
-    -------
-    bool
-        Whether it may draw from a global state.
-    """
-    if part is None or isinstance(part, str):
-        return False
-    if isinstance(part, Compose):
-        return any(is_foreign(member) for member in part.corruptions)
-    return not is_ours(part)
 
 
 def _call_users(function, x, generator):

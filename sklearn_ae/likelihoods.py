@@ -11,7 +11,8 @@ from sklearn_ae.objectives.likelihoods import (
     CategoricalLikelihood,
     GaussianLikelihood,
 )
-from sklearn_ae.utils._sklearn import Interval, StrOptions, check_parameters
+from sklearn_ae.utils._parts import check_parameters
+from sklearn_ae.utils._sklearn import Interval, StrOptions
 
 
 class Gaussian(BaseEstimator):

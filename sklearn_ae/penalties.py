@@ -17,12 +17,8 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import nn
 
-from sklearn_ae.utils._sklearn import (
-    Interval,
-    check_instance,
-    check_parameters,
-    in_one_line,
-)
+from sklearn_ae.utils._parts import check_instance, check_parameters, in_one_line
+from sklearn_ae.utils._sklearn import Interval
 
 # Derivative of each code activation from its value, which is there already.
 DERIVATIVES = {

@@ -538,7 +538,7 @@ def test_rows_pass_through_in_parts_of_bounded_size(cls, monkeypatch):
     whole = clone(estimator).fit(X)
     monkeypatch.setattr(ConvolutionalEncoder, "forward", watched)
     # 3 channels of 8 x 8 are the most that a row takes
-    monkeypatch.setattr("sklearn_ae._training.device.CHUNK_NUMBERS", 3 * 64 * 15 + 100)
+    monkeypatch.setattr("sklearn_ae._compute.chunks.CHUNK_NUMBERS", 3 * 64 * 15 + 100)
     fitted = clone(estimator).fit(X)
     assert numbers_per_row(fitted._config) == 3 * 64
     assert max(n for training, n in seen if training) == 64

@@ -290,7 +290,7 @@ SPARSE = [
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("parameters", SPARSE, ids=str)
 def test_sparsity_is_hoyers_of_the_codes(parameters, weighted, monkeypatch):
-    monkeypatch.setattr("sklearn_ae._training.device.MOST_ROWS", 17)
+    monkeypatch.setattr("sklearn_ae._compute.chunks.MOST_ROWS", 17)
     X = rows(60).numpy()
     weight = np.tile([0.0, 0.5, 3.0], 20) if weighted else None
     estimator = Autoencoder(

@@ -34,14 +34,16 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 MAKE_TARGETS = set(re.findall(r"^([a-z-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
-TORCH_LAYERS = {"networks", "objectives"}
+TORCH_LAYERS = {"networks", "objectives", "tasks"}
 OUTSIDE_TORCH_LAYERS = {"numpy", "pandas", "scipy", "sklearn", "skorch"}
 # What each inner layer may import of the package; a layer that is not named may import all but
 # the ones above it.
 ALLOWED = {
     "networks": {"networks"},
     "objectives": {"objectives"},
-    "_training": {"_training", "networks", "objectives"},
+    "_compute": {"_compute"},
+    "tasks": {"tasks", "networks", "objectives", "_compute"},
+    "_training": {"_training", "tasks", "networks", "objectives", "_compute"},
     "utils": {"utils"},
 }
 # These see estimators through public methods only.

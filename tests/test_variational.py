@@ -305,12 +305,10 @@ def test_more_samples_tighten_score_samples():
 
 @pytest.mark.parametrize("n_samples", [3, 1000])
 def test_score_samples_does_not_depend_on_the_chunks(n_samples, monkeypatch):
-    from sklearn_ae._training import device
-
     X = nonlinear(100)
     estimator = small().fit(X)
     expected = estimator.score_samples(X, n_samples=n_samples)
-    monkeypatch.setattr(device, "CHUNK_NUMBERS", 5000)
+    monkeypatch.setattr("sklearn_ae._compute.chunks.CHUNK_NUMBERS", 5000)
     assert_allclose(estimator.score_samples(X, n_samples=n_samples), expected, rtol=1e-10)
     rows = [estimator.score_samples(X[i : i + 1], n_samples=n_samples) for i in range(10)]
     assert_allclose(np.concatenate(rows), expected[:10], rtol=1e-10)

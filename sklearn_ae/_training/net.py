@@ -8,10 +8,10 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from torch import nn
 
+from sklearn_ae._compute import make_generator
 from sklearn_ae._training.batches import IndexBatches, Part
 from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.schedule import one_cycle
-from sklearn_ae._training.seeds import make_generator
 
 # Learning rate from which `weight_decay` acts in full.
 FULL_DECAY_RATE = 1e-3

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from skorch.callbacks import Callback, LRScheduler
 
+from sklearn_ae._compute import global_state_guard, make_generator
+from sklearn_ae._compute.chunks import MOST_ROWS
 from sklearn_ae._training.batches import IndexBatches, Part
-from sklearn_ae._training.device import MOST_ROWS
 from sklearn_ae._training.net import StopTraining, TrainingNet
 from sklearn_ae._training.optimizer import DecayedAdam
-from sklearn_ae._training.seeds import global_state_guard, make_generator
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pandas as pd
 import pooch
 from sklearn.utils import Bunch
 
-from sklearn_ae.utils._sklearn import in_one_line
+from sklearn_ae.utils._parts import in_one_line
 
 
 def cache_folder(data_home=None):

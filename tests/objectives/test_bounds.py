@@ -8,11 +8,11 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
-from sklearn_ae._training import EvidenceBoundTask
-from sklearn_ae._training.tasks import log_importance_weights
 from sklearn_ae.networks import LinearPath, VariationalNetwork
 from sklearn_ae.objectives import importance_weighted_bound
 from sklearn_ae.objectives.likelihoods import GaussianLikelihood
+from sklearn_ae.tasks import EvidenceBoundTask
+from sklearn_ae.tasks.evidence_bound import log_importance_weights
 
 NOISE = 0.5  # standard deviation of the noise
 WEIGHTS = np.array([[1.5, 0.0], [0.3, -0.8], [-0.6, 0.4]])

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_ae._training import (
-    auto_batch_size,
-    auto_max_iter,
+from sklearn_ae._compute import (
+    chunks,
     global_state_guard,
     in_chunks,
     make_generator,
     resolve_device,
 )
-from sklearn_ae._training import device as device_module
+from sklearn_ae._training import auto_batch_size, auto_max_iter
 from sklearn_ae._training.batches import IndexBatches, Part
 from sklearn_ae._training.schedule import one_cycle
 
@@ -90,7 +89,7 @@ def test_chunks_cover_all_rows_in_order(n_rows, width):
     spans = in_chunks(lambda start, stop: (start, stop), n_rows, width)
     covered = [row for start, stop in spans for row in range(start, stop)]
     assert covered == list(range(n_rows))
-    limit = max(1, device_module.CHUNK_NUMBERS // width)
+    limit = max(1, chunks.CHUNK_NUMBERS // width)
     assert all(stop - start <= limit for start, stop in spans)
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_ae._training import DenoisingTask, ReconstructionTask
 from sklearn_ae.networks import AutoencoderNetwork, DenoisingNetwork
+from sklearn_ae.tasks import DenoisingTask, ReconstructionTask
 
 
 class Split(nn.Module):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sklearn_ae._training import WeightedRows, in_chunks, rows_at_once
-from sklearn_ae._training.device import CHUNK_NUMBERS, MOST_ROWS
+from sklearn_ae._compute import WeightedRows, in_chunks, rows_at_once
+from sklearn_ae._compute.chunks import CHUNK_NUMBERS, MOST_ROWS
 
 
 @pytest.mark.parametrize("width", [0, 1, 64, 1025, 50_000, CHUNK_NUMBERS, 10 * CHUNK_NUMBERS])
@@ -17,7 +17,7 @@ def test_rows_at_once_are_of_bounded_size(width):
 
 
 def test_chunks_cover_every_row_once(monkeypatch):
-    monkeypatch.setattr("sklearn_ae._training.device.CHUNK_NUMBERS", 100)
+    monkeypatch.setattr("sklearn_ae._compute.chunks.CHUNK_NUMBERS", 100)
     chunks = in_chunks(lambda start, stop: list(range(start, stop)), 23, 12)
     assert [len(chunk) for chunk in chunks] == [8, 8, 7]
     assert [row for chunk in chunks for row in chunk] == list(range(23))

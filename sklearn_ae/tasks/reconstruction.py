@@ -1,0 +1,90 @@
+"""Reconstruct a batch."""
+
+import torch
+from torch import nn
+
+
+class ReconstructionTask(nn.Module):
+    """Reconstruct a batch, perhaps from a corrupted copy, perhaps with a penalty on the code.
+
+    Parameters
+    ----------
+    network : AutoencoderNetwork
+        The network.
+    loss : callable
+        ``loss(output, target)`` of shape (n,).
+    corruption : callable or None
+        ``corruption(x, generator)``, of the shape of ``x``.
+    penalty : callable or None
+        ``penalty(x, code, encode, generator)`` of shape (n,).
+    logits : bool
+        Whether outputs are logits of values in [0, 1].
+    """
+
+    def __init__(self, network, loss, corruption=None, penalty=None, logits=False):
+        super().__init__()
+        self.logits = logits
+        self.network = network
+        self.loss = loss
+        self.corruption = corruption
+        self.penalty = penalty
+
+    def begin_epoch(self, epoch):
+        """Nothing changes from epoch to epoch."""
+
+    def row_error(self, output, x):
+        """Loss of each row."""
+        return self.loss(output, x)
+
+    def expected(self, output):
+        """Data that an output of the decoder stands for."""
+        return torch.sigmoid(output) if self.logits else output
+
+    def predict(self, x):
+        """What the network makes of a batch."""
+        return self.network(x)
+
+    def forward(self, x, generator):
+        """Terms of the objective.
+
+        Parameters
+        ----------
+        x : tensor of shape (n, n_features)
+            A batch.
+        generator : torch.Generator
+            Source of the corruption.
+
+        Returns
+        -------
+        dict of str to tensor of shape (n,)
+            The terms; their sum is minimised.
+        """
+        inputs = x if self.corruption is None else self.corruption(x, generator)
+        code, state = self.network.encode(inputs)
+        terms = {"reconstruction": self.loss(self._decode(code, state), x)}
+        if self.penalty is not None:
+            # a penalty may differentiate the encoder, in validation too
+            with torch.enable_grad():
+                penalty = self.penalty(inputs, code.to(inputs.dtype), self._encode, generator)
+            penalty = penalty if self.training else penalty.detach()
+            if penalty.shape != terms["reconstruction"].shape:
+                raise ValueError(
+                    f"The penalty must give one number per row, of shape ({len(x)},); got shape "
+                    f"{tuple(penalty.shape)}."
+                )
+            terms["penalty"] = penalty
+        return terms
+
+    def _decode(self, code, state):
+        """Decode: in training, half of the rows with what the encoder gave beside the code.
+
+        Scores have the code alone, so the decoder must do without; `reconstruct` may have both.
+        Rows are in random order, and with both kinds in each step no step is of one kind.
+        """
+        if state is None or not self.training:
+            return self.network.decode(code)
+        half = len(code) // 2
+        return self.network.decode(code, [entry[:half] for entry in state])
+
+    def _encode(self, x):
+        return self.network.encode(x)[0].to(x.dtype)
