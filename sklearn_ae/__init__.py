@@ -14,14 +14,15 @@ _SUBMODULES = (
     "datasets",
     "display",
     "likelihoods",
+    "losses",
     "metrics",
     "penalties",
 )
 _HOMES = {
-    "Autoencoder": "sklearn_ae._autoencoder",
-    "AutoencoderDetector": "sklearn_ae._detector",
-    "Denoiser": "sklearn_ae._denoiser",
-    "VariationalAutoencoder": "sklearn_ae._variational",
+    "Autoencoder": "sklearn_ae.estimators._autoencoder",
+    "AutoencoderDetector": "sklearn_ae.estimators._detector",
+    "Denoiser": "sklearn_ae.estimators._denoiser",
+    "VariationalAutoencoder": "sklearn_ae.estimators._variational",
     "compare": "sklearn_ae.comparison",
 }
 

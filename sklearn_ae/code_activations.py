@@ -109,25 +109,11 @@ class KSparse(BaseEstimator):
         return KeepLargest(int(self.k))
 
 
-def make_code_activation(code_activation):
-    """Turn the parameter of an estimator into a torch module.
+def make_code_activation(code_activation, n_components=None):
+    """The parameter of an estimator as a torch module, for a code of that width.
 
-    Parameters
-    ----------
-    code_activation : str, part or torch.nn.Module
-        The parameter. A module is copied, so that training does not change it.
-
-    Returns
-    -------
-    torch.nn.Module or None
-        The module; None for the identity.
-
-    Raises
-    ------
-    ValueError
-        If a string is unknown, or a parameter of a part is not valid.
-    TypeError
-        If it is something else, or a class instead of an instance.
+    None stands for the identity. A module of the user's is copied, so that training does not
+    change it.
     """
     if isinstance(code_activation, str):
         if code_activation not in CODE_ACTIVATIONS:
@@ -138,6 +124,8 @@ def make_code_activation(code_activation):
         made = CODE_ACTIVATIONS[code_activation]
         return None if made is None else made()
     check_instance("code_activation", code_activation)
+    if n_components is not None and hasattr(code_activation, "check"):
+        code_activation.check(n_components)
     if isinstance(code_activation, nn.Module):
         return copy.deepcopy(code_activation)
     if not hasattr(code_activation, "module"):

@@ -1,4 +1,4 @@
-"""Corruptions: how rows are spoilt in training, in the units of the data.
+"""Corruptions: how rows are corrupted in training, in the units of the data.
 
 A corruption is a part with a method ``make()`` that gives a function ``(x, generator) -> x`` of
 tensors of shape (n, n_features), or is such a function itself. The functions stand first. They
@@ -8,6 +8,7 @@ never change ``x``, and draw from ``generator`` only, on the device of ``x``.
 import contextlib
 import copy
 import functools
+import itertools
 from numbers import Integral, Real
 
 import numpy as np
@@ -130,7 +131,7 @@ class Corruption(BaseEstimator):
         return functools.partial(self._function, **self.get_params(deep=False))
 
     def corrupt(self, X, random_state=None):
-        """Spoil test data.
+        """Corrupt test data.
 
         Parameters
         ----------
@@ -160,7 +161,8 @@ class Corruption(BaseEstimator):
         array([[0., 0., 0.],
                [0., 0., 0.]])
         """
-        function = make_corruption(self)
+        # not the stream of an estimator with the same random_state
+        corrupt = corrupting(self, seed_for("corrupt", draw_seed(random_state)))
         X, row_shape = flatten_images(X, self._image_shape)
         X = check_array(X, dtype=[np.float64, np.float32], order="C", allow_nd=True, input_name="X")
         if X.ndim > 4:
@@ -168,13 +170,8 @@ class Corruption(BaseEstimator):
                 f"Found array with dim {X.ndim}, while dim <= 4 is required: X must be a table or "
                 "a stack of images."
             )
-        rows = torch.tensor(X.reshape(len(X), -1))
-        # not the stream of an estimator with the same random_state
-        seed = seed_for("corrupt", draw_seed(random_state))
-        # a user's function may draw from a global state
-        with global_state_guard(seed) if is_foreign(self) else contextlib.nullcontext():
-            spoilt = function(rows, make_generator(seed))
-        return spoilt.numpy().reshape(len(X), *(row_shape or X.shape[1:]))
+        corrupted = corrupt(X.reshape(len(X), -1))
+        return corrupted.reshape(len(X), *(row_shape or X.shape[1:]))
 
 
 class GaussianNoise(Corruption):
@@ -556,48 +553,65 @@ def _call_users(function, x, generator):
             weight = next(function.parameters(), given)
             given = given.to(weight.dtype)
             function.to(x.device)
-        spoilt = function(given, generator)
-    if not isinstance(spoilt, torch.Tensor):
-        raise TypeError(f"A corruption must return a tensor; got {type(spoilt).__name__}.")
-    if spoilt.shape != x.shape:
+        corrupted = function(given, generator)
+    if not isinstance(corrupted, torch.Tensor):
+        raise TypeError(f"A corruption must return a tensor; got {type(corrupted).__name__}.")
+    if corrupted.shape != x.shape:
         raise ValueError(
             f"A corruption must return a tensor of the shape that it is given, {tuple(x.shape)}; "
-            f"got {tuple(spoilt.shape)}."
+            f"got {tuple(corrupted.shape)}."
         )
-    return spoilt.to(x.dtype)
+    return corrupted.to(x.dtype)
 
 
-def corruption_of_rows(corruption, moments):
+def corrupting(corruption, seed):
+    """A function that corrupts arrays of rows in the units of the data, with draws of its own."""
+    corrupt = make_corruption(corruption)
+    generator = make_generator(seed)
+    # a user's function may draw from a global state, anew for each part of the rows
+    foreign, seeds = is_foreign(corruption), itertools.count(seed)
+
+    def corrupt_rows(rows):
+        with global_state_guard(next(seeds)) if foreign else contextlib.nullcontext():
+            return corrupt(torch.tensor(rows), generator).numpy()
+
+    return corrupt_rows
+
+
+class ScaledCorruption:
     """A corruption, which is in the units of the data, as it acts on a batch of a task.
 
     Parameters
     ----------
-    corruption : None, str, part or callable
-        The parameter of an estimator.
-    moments : Moments or None
-        Centre and scale of the batches; None where they are in the units of the data.
-
-    Returns
-    -------
-    callable or None
-        ``(x, generator) -> x``.
+    corrupt : callable
+        ``(x, generator) -> x`` in the units of the data.
+    scaling : Scaling
+        Centre and scale of the batches.
     """
-    corrupt = make_corruption(corruption)
-    if corrupt is None or moments is None:
-        return corrupt
-    mean, scale = torch.from_numpy(moments.mean), float(moments.scale)
-    # float32 would round small differences of large values away, and ends at 1e38
-    is_far = bool((mean.abs() > FAR_FROM_ZERO * scale).any())
-    is_far = is_far or not SMALLEST_SCALE < scale < 1.0 / SMALLEST_SCALE
-    on_device = {}
 
-    def corrupt_scaled(x, generator):
+    def __init__(self, corrupt, scaling):
+        self.corrupt = corrupt
+        self.mean, self.scale = torch.from_numpy(scaling.mean), float(scaling.scale)
+        # float32 would round small differences of large values away, and ends at 1e38
+        self.is_far = bool((self.mean.abs() > FAR_FROM_ZERO * self.scale).any())
+        self.is_far |= not SMALLEST_SCALE < self.scale < 1.0 / SMALLEST_SCALE
+        self.centres = {}
+
+    def __call__(self, x, generator):
+        """Corrupt centred and scaled rows."""
+        centre = self._centre(x.device)
+        rows = x.to(centre.dtype) * self.scale + centre
+        return ((self.corrupt(rows, generator) - centre) / self.scale).to(x.dtype)
+
+    def _centre(self, device):
         # moved once: a copy at each step would make the device wait
-        if x.device not in on_device:
-            exact = is_far and supports_float64(x.device)
-            on_device[x.device] = mean.to(x.device, torch.float64 if exact else torch.float32)
-        centre = on_device[x.device]
-        rows = x.to(centre.dtype) * scale + centre
-        return ((corrupt(rows, generator) - centre) / scale).to(x.dtype)
+        if device not in self.centres:
+            exact = self.is_far and supports_float64(device)
+            self.centres[device] = self.mean.to(device, torch.float64 if exact else torch.float32)
+        return self.centres[device]
 
-    return corrupt_scaled
+
+def corruption_of_batches(corruption, scaling):
+    """The parameter of an estimator as a function on batches of a task; None for None."""
+    corrupt = make_corruption(corruption)
+    return ScaledCorruption(corrupt, scaling) if corrupt and scaling.applied else corrupt

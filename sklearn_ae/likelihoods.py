@@ -1,7 +1,23 @@
-"""Likelihoods: the distribution of the data given the code, for variational autoencoders."""
+"""Likelihoods: the distribution of the data given the code, for variational autoencoders.
 
+A likelihood is a part with
+
+- ``link``: how outputs relate to data, "identity", "logit", "log" or a link;
+- ``check(X)``, which raises where it does not suit the data;
+- ``module(variance)``, which makes a torch module with ``log_density(output, x)`` of shape (n,),
+  ``mean(output)`` and ``sample(output, generator)``. ``variance`` is a tensor of shape
+  (n_features,), where the variance of each feature starts in units of ``scale_ ** 2``: the noise
+  variance of probabilistic PCA, where training starts there.
+
+With the identity link ``x`` and outputs are centred and divided by ``scale_``, densities are
+reported in the units of the data, and training starts at probabilistic PCA. With another link
+``x`` is in the units of the data, and training starts from random weights. `Likelihood` is a base
+class with what most have in common.
+"""
+
+import copy
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -10,45 +26,39 @@ from sklearn_ae.objectives.likelihoods import (
     BernoulliLikelihood,
     CategoricalLikelihood,
     GaussianLikelihood,
+    LaplaceLikelihood,
+    PoissonLikelihood,
 )
-from sklearn_ae.utils._parts import check_parameters
+from sklearn_ae.objectives.links import SoftmaxLink, make_link
+from sklearn_ae.utils._parts import (
+    check_groups,
+    check_instance,
+    check_parameters,
+    check_range,
+    in_one_line,
+    is_ours,
+)
 from sklearn_ae.utils._sklearn import Interval, StrOptions
 
 
-class Gaussian(BaseEstimator):
-    """Normal distribution with a learnt variance, for data that take any value.
-
-    The estimator's ``noise_variance`` says whether features share one variance.
-
-    Examples
-    --------
-    >>> from sklearn_ae import VariationalAutoencoder
-    >>> from sklearn_ae.likelihoods import Gaussian
-    >>> VariationalAutoencoder(likelihood=Gaussian()).likelihood
-    Gaussian()
-    """
+class Likelihood(BaseEstimator):
+    """Base class of likelihoods: any data will do, and the link is the identity."""
 
     _parameter_constraints = {}  # noqa: RUF012
 
-    bounded = False
+    link = "identity"
 
     def check(self, X):
-        """Any real data will do.
+        """Raise ValueError where the data do not suit it.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            The data.
-
-        Returns
-        -------
-        dict
-            What the module needs to know: nothing.
+            The data, within the range of the link.
         """
-        return {}
 
     def check_density(self, X):
-        """Any real data have a density.
+        """Warn where rows have no density.
 
         Parameters
         ----------
@@ -56,12 +66,68 @@ class Gaussian(BaseEstimator):
             Data to be scored.
         """
 
+    def fixed_variance(self):
+        """The variance in the units of the data, where it is not learnt.
+
+        Returns
+        -------
+        float or None
+            None where there is none that is fixed.
+        """
+        return None
+
+
+class Gaussian(Likelihood):
+    r"""Normal distribution about the output, for data that take any value.
+
+    Parameters
+    ----------
+    noise_variance : {"scalar", "per_feature"} or float, default="scalar"
+        Whether all features share one variance or have one each. Either is learnt, and is at
+        least 1e-6 of the mean feature variance. A number fixes the variance of every feature, in
+        the units of the data: minus the bound is then
+        :math:`\lambda \lVert x - \hat x \rVert^2 + \mathrm{KL}` with
+        :math:`\lambda = 1 / (2 s^2)`, up to a constant.
+
+    See Also
+    --------
+    Laplace : Heavier tails.
+    sklearn_ae.losses.SquaredError : The same without a density.
+
+    Examples
+    --------
+    >>> from sklearn_ae import VariationalAutoencoder
+    >>> from sklearn_ae.likelihoods import Gaussian
+    >>> VariationalAutoencoder(likelihood=Gaussian("per_feature")).likelihood
+    Gaussian(noise_variance='per_feature')
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "noise_variance": [
+            StrOptions({"scalar", "per_feature"}),
+            Interval(Real, 0, None, closed="neither"),
+        ]
+    }
+
+    def __init__(self, noise_variance="scalar"):
+        self.noise_variance = noise_variance
+
+    def fixed_variance(self):
+        """The variance in the units of the data, where it is not learnt.
+
+        Returns
+        -------
+        float or None
+            None where it is learnt.
+        """
+        return _fixed(self.noise_variance)
+
     def module(self, variance):
         """The torch module.
 
         Parameters
         ----------
-        variance : tensor of shape () or (n_features,)
+        variance : tensor of shape (n_features,)
             Where the variance starts.
 
         Returns
@@ -69,17 +135,129 @@ class Gaussian(BaseEstimator):
         torch.nn.Module
             The likelihood.
         """
-        return GaussianLikelihood(variance)
+        return GaussianLikelihood(variance, **_noise(self.noise_variance))
 
 
-class Bernoulli(BaseEstimator):
-    """Independent binary features.
+class Laplace(Likelihood):
+    r"""Laplace distribution about the output, for data with some large errors.
+
+    The density of a feature is :math:`\exp(-|x - \hat x| / b) / (2 b)`.
+
+    Parameters
+    ----------
+    scale : {"scalar", "per_feature"} or float, default="scalar"
+        Whether all features share one scale :math:`b` or have one each, learnt. A number fixes
+        the scale of every feature, in the units of the data.
+
+    See Also
+    --------
+    Gaussian : Lighter tails.
+    sklearn_ae.losses.AbsoluteError : The same without a density.
+
+    Examples
+    --------
+    >>> from sklearn_ae import VariationalAutoencoder
+    >>> from sklearn_ae.likelihoods import Laplace
+    >>> VariationalAutoencoder(likelihood=Laplace(scale=0.5)).get_params()["likelihood__scale"]
+    0.5
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "scale": [
+            StrOptions({"scalar", "per_feature"}),
+            Interval(Real, 0, None, closed="neither"),
+        ]
+    }
+
+    def __init__(self, scale="scalar"):
+        self.scale = scale
+
+    def fixed_variance(self):
+        """The variance in the units of the data, where it is not learnt.
+
+        Returns
+        -------
+        float or None
+            Twice the square of the scale; None where it is learnt.
+        """
+        scale = _fixed(self.scale)
+        return None if scale is None else 2.0 * scale**2
+
+    def module(self, variance):
+        """The torch module.
+
+        Parameters
+        ----------
+        variance : tensor of shape (n_features,)
+            Where the variance starts.
+
+        Returns
+        -------
+        torch.nn.Module
+            The likelihood.
+        """
+        return LaplaceLikelihood(variance, **_noise(self.scale))
+
+
+def _fixed(noise):
+    """A parameter of noise where it is a number, else None."""
+    return None if isinstance(noise, str) else float(noise)
+
+
+def _noise(noise):
+    """Options of a module for a parameter of noise."""
+    return {"per_feature": noise == "per_feature", "learned": isinstance(noise, str)}
+
+
+class Poisson(Likelihood):
+    r"""Independent counts, the logarithms of whose rates are the output.
+
+    The probability of a count is :math:`e^{-\hat x} \hat x^x / x!`. Values are not negative; those
+    that are no whole numbers are scored by the same formula with the gamma function.
+
+    See Also
+    --------
+    Gaussian : For data that take any value.
+
+    Examples
+    --------
+    >>> from sklearn_ae import VariationalAutoencoder
+    >>> from sklearn_ae.likelihoods import Poisson
+    >>> VariationalAutoencoder(likelihood=Poisson()).likelihood
+    Poisson()
+    """
+
+    link = "log"
+
+    def module(self, variance):
+        """The torch module.
+
+        Parameters
+        ----------
+        variance : tensor of shape (n_features,)
+            Not used: the variance of a count is its rate.
+
+        Returns
+        -------
+        torch.nn.Module
+            The likelihood.
+        """
+        return PoissonLikelihood()
+
+
+class Bernoulli(Likelihood):
+    """Independent binary features, whose logits are the output.
 
     Parameters
     ----------
     binarize : None or "dynamic", default=None
         With "dynamic", values in [0, 1] are taken as probabilities, and each visit of a row
         draws a new binary row from them, as input and as target.
+
+    See Also
+    --------
+    Categorical : For groups of which one is set.
+    sklearn_ae.losses.LogLoss : The same without a density.
 
     Examples
     --------
@@ -91,32 +269,10 @@ class Bernoulli(BaseEstimator):
 
     _parameter_constraints = {"binarize": [None, StrOptions({"dynamic"})]}  # noqa: RUF012
 
-    bounded = True
+    link = "logit"
 
     def __init__(self, binarize=None):
         self.binarize = binarize
-
-    def check(self, X):
-        """Check that values lie in [0, 1].
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            The data.
-
-        Returns
-        -------
-        dict
-            What the module needs to know.
-
-        Raises
-        ------
-        ValueError
-            If a value lies outside.
-        """
-        check_parameters(self)
-        check_unit_interval(X, "likelihood='bernoulli'")
-        return {"binarize": self.binarize}
 
     def check_density(self, X):
         """Warn of values strictly between 0 and 1, which have no probability.
@@ -135,47 +291,35 @@ class Bernoulli(BaseEstimator):
                 stacklevel=4,
             )
 
-    def output_offset(self, moments):
-        """Where the logits start: those of the column means.
-
-        Parameters
-        ----------
-        moments : Moments
-            Means of the columns, and the weight behind them.
-
-        Returns
-        -------
-        ndarray of shape (n_features,)
-            The logits.
-        """
-        return smoothed_logit(moments)
-
-    def module(self, variance, binarize=None):
+    def module(self, variance):
         """The torch module.
 
         Parameters
         ----------
-        variance : tensor
+        variance : tensor of shape (n_features,)
             Not used: a binary feature's variance follows from its probability.
-        binarize : None or "dynamic", default=None
-            What `check` gave.
 
         Returns
         -------
         torch.nn.Module
             The likelihood.
         """
-        return BernoulliLikelihood(binarize)
+        return BernoulliLikelihood(self.binarize)
 
 
-class Categorical(BaseEstimator):
-    """One-hot groups of features.
+class Categorical(Likelihood):
+    """One-hot groups of features, whose logits are the output.
 
     Parameters
     ----------
     group_sizes : int, sequence of int or None, default=None
         Widths of the groups, in the order of the columns; an int for equal widths, None for
         one group of all columns.
+
+    See Also
+    --------
+    Bernoulli : For binary features each by itself.
+    sklearn_ae.losses.CrossEntropy : The same without a density.
 
     Examples
     --------
@@ -189,169 +333,82 @@ class Categorical(BaseEstimator):
         "group_sizes": [Interval(Integral, 1, None, closed="left"), "array-like", None]
     }
 
-    bounded = True
-
     def __init__(self, group_sizes=None):
         self.group_sizes = group_sizes
 
+    @property
+    def link(self):
+        """Softmax within each group."""
+        return SoftmaxLink(self.group_sizes)
+
     def check(self, X):
-        """Check that the groups cover the columns and add up to one.
+        """Raise ValueError where the groups do not cover the columns or add up to one.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            The data.
-
-        Returns
-        -------
-        dict
-            What the module needs to know.
-
-        Raises
-        ------
-        ValueError
-            If the widths do not add up, or a group of a row does not.
+            The data, in [0, 1].
         """
-        check_parameters(self)
-        n_features = X.shape[1]
-        sizes = self._sizes(n_features)
-        if sum(sizes) != n_features or min(sizes) < 1:
-            raise ValueError(
-                f"group_sizes={self.group_sizes!r} must be positive and add up to the number of "
-                f"features, but X has {n_features} features."
-            )
-        check_unit_interval(X, "likelihood='categorical'")
-        sums = np.add.reduceat(X, np.cumsum([0, *sizes[:-1]]), axis=1)
-        worst = np.abs(sums - 1).max(initial=0.0)
-        if worst > 1e-3:
-            raise ValueError(
-                "likelihood='categorical' needs one-hot groups that add up to one in every row, "
-                f"but a group is off by {worst:.3g}; check group_sizes={self.group_sizes!r}."
-            )
-        return {"group_sizes": tuple(int(size) for size in sizes)}
+        check_groups(X, self.group_sizes, "likelihood='categorical'")
 
-    def check_density(self, X):
-        """Accept proportions: they are scored by the same formula.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_features)
-            Data to be scored.
-        """
-
-    def _sizes(self, n_features):
-        if self.group_sizes is None:
-            return (n_features,)
-        if isinstance(self.group_sizes, Integral):
-            return (self.group_sizes,) * (n_features // self.group_sizes)
-        return tuple(self.group_sizes)
-
-    def output_offset(self, moments):
-        """Where the logits start: those of the shares of each group.
-
-        Parameters
-        ----------
-        moments : Moments
-            Means of the columns, and the weight behind them.
-
-        Returns
-        -------
-        ndarray of shape (n_features,)
-            The logits.
-        """
-        return np.log(smoothed_mean(moments))
-
-    def module(self, variance, group_sizes=()):
+    def module(self, variance):
         """The torch module.
 
         Parameters
         ----------
-        variance : tensor
+        variance : tensor of shape (n_features,)
             Not used: it follows from the probabilities.
-        group_sizes : sequence of int, default=()
-            What `check` gave.
 
         Returns
         -------
         torch.nn.Module
             The likelihood.
         """
-        return CategoricalLikelihood(group_sizes)
+        return CategoricalLikelihood(self.group_sizes)
 
 
-LIKELIHOODS = {"gaussian": Gaussian, "bernoulli": Bernoulli, "categorical": Categorical}
+LIKELIHOODS = {
+    "gaussian": Gaussian,
+    "laplace": Laplace,
+    "poisson": Poisson,
+    "bernoulli": Bernoulli,
+    "categorical": Categorical,
+}
 
 
 def make_likelihood(likelihood):
-    """Turn the parameter of an estimator into a part.
-
-    Parameters
-    ----------
-    likelihood : str or part
-        The parameter.
-
-    Returns
-    -------
-    Gaussian, Bernoulli or Categorical
-        The part.
-    """
-    return LIKELIHOODS[likelihood]() if isinstance(likelihood, str) else likelihood
-
-
-def check_unit_interval(X, reason, input_name="X"):
-    """Raise ValueError where a value of ``X`` lies outside [0, 1].
-
-    Parameters
-    ----------
-    X : ndarray
-        The data.
-    reason : str
-        The setting that asks for it, for the message.
-    input_name : str, default="X"
-        What ``X`` is called in the message.
-
-    Raises
-    ------
-    ValueError
-        If a value lies outside.
-    """
-    low, high = X.min(), X.max()
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"{reason} needs values of {input_name} in [0, 1], but they range from {low:.6g} to "
-            f"{high:.6g}; rescale the features, for example with MinMaxScaler(clip=True), or "
-            "pixels by dividing by 255."
+    """The parameter of an estimator as a checked part."""
+    if isinstance(likelihood, str):
+        return LIKELIHOODS[likelihood]()
+    check_instance("likelihood", likelihood)
+    missing = [name for name in ("link", "check", "module") if not hasattr(likelihood, name)]
+    if missing:
+        raise TypeError(
+            f"likelihood must be one of {sorted(LIKELIHOODS)} or a part with link, check(X) and "
+            f"module(variance); {in_one_line(likelihood)} has no {missing[0]}."
         )
+    if hasattr(likelihood, "_parameter_constraints"):
+        check_parameters(likelihood)
+    return likelihood
 
 
-def smoothed_mean(moments):
-    """Column means of data in [0, 1], kept inside by half a row of each kind.
+def make_likelihood_module(likelihood, variance):
+    """The torch module of a likelihood; a user's part may hand out the same one each time."""
+    module = likelihood.module(variance)
+    if is_ours(likelihood):
+        return module
+    for name in ("log_density", "mean", "sample"):
+        if not hasattr(module, name):
+            raise TypeError(
+                f"The module of likelihood={in_one_line(likelihood)} must have "
+                f"log_density(output, x), mean(output) and sample(output, generator); it has no "
+                f"{name}."
+            )
+    return copy.deepcopy(module)
 
-    Parameters
-    ----------
-    moments : Moments
-        Means of the columns, and the weight behind them.
 
-    Returns
-    -------
-    ndarray of shape (n_features,)
-        Means in (0, 1).
-    """
-    return (moments.mean * moments.n_rows + 0.5) / (moments.n_rows + 1.0)
-
-
-def smoothed_logit(moments):
-    """Logits of `smoothed_mean`.
-
-    Parameters
-    ----------
-    moments : Moments
-        Means of the columns, and the weight behind them.
-
-    Returns
-    -------
-    ndarray of shape (n_features,)
-        The logits.
-    """
-    mean = smoothed_mean(moments)
-    return np.log(mean) - np.log1p(-mean)
+def check_likelihood(likelihood, X):
+    """Raise ValueError where data do not suit the likelihood of an estimator."""
+    part = make_likelihood(likelihood)
+    check_range(X, make_link(part.link), f"likelihood={in_one_line(likelihood)}")
+    part.check(X)

@@ -277,31 +277,10 @@ def _without_draws(x, code, encode, generator, *, term):
     return term(x, code, encode)
 
 
-def make_penalty(penalty, network):
-    """Turn the parameter of an estimator into a function on tensors.
-
-    Parameters
-    ----------
-    penalty : part or None
-        The parameter: with ``bind(network)``, or with ``term(x, code, encode)``. It is copied, so
-        that training does not change it.
-    network : AutoencoderNetwork
-        The network that is trained.
-
-    Returns
-    -------
-    callable or None
-        ``(x, code, encode, generator)`` of shape (n,); None without a penalty.
-
-    Raises
-    ------
-    InvalidParameterError
-        If a parameter of the penalty is not valid.
-    TypeError
-        If it has neither method, or is a class instead of an instance.
-    """
+def check_penalty(penalty, code_activation):
+    """Raise where the penalty of an estimator is none, or needs another code activation."""
     if penalty is None:
-        return None
+        return
     check_instance("penalty", penalty)
     if not (hasattr(penalty, "bind") or hasattr(penalty, "term")):
         raise TypeError(
@@ -310,6 +289,21 @@ def make_penalty(penalty, network):
         )
     if hasattr(penalty, "_parameter_constraints"):
         check_parameters(penalty)
+    needed = getattr(penalty, "needs_code_activation", None)
+    if needed not in (None, code_activation):
+        raise ValueError(
+            f"penalty={in_one_line(penalty)} needs code_activation={needed!r}; got "
+            f"{in_one_line(code_activation)}."
+        )
+
+
+def make_penalty(penalty, network):
+    """A checked penalty as a function ``(x, code, encode, generator)`` of shape (n,).
+
+    None without a penalty. A user's part is copied, so that training does not change it.
+    """
+    if penalty is None:
+        return None
     penalty = copy.deepcopy(penalty)
     if hasattr(penalty, "bind"):
         return penalty.bind(network)

@@ -1,5 +1,7 @@
 """The table of small instances that the checks run over, of every estimator and kind of part."""
 
+import dataclasses
+
 import numpy as np
 from sklearn.utils import check_array
 
@@ -7,7 +9,8 @@ from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.code_activations import KSparse
 from sklearn_ae.corruptions import Compose, GaussianNoise, Masking, SaltAndPepper, SwapNoise
-from sklearn_ae.likelihoods import Bernoulli
+from sklearn_ae.likelihoods import Bernoulli, Gaussian
+from sklearn_ae.losses import Huber
 from sklearn_ae.penalties import L1, Contractive, KLSparsity
 
 
@@ -73,11 +76,10 @@ class StripMixin:
 
     _convolutional = {}  # noqa: RUF012
 
-    def _new_config(self, X, *args):
-        config = super()._new_config(X, *args)
-        image_shape = (1, X.shape[1])
-        config["architecture"] = Convolutional(image_shape, channels=(2,), **self._convolutional)
-        return config
+    def _blueprint(self, rows, seed):
+        image_shape = (1, rows.x.shape[1])
+        architecture = Convolutional(image_shape, channels=(2,), **self._convolutional)
+        return dataclasses.replace(super()._blueprint(rows, seed), architecture=architecture)
 
 
 class UnpoolingAutoencoder(StripMixin, Autoencoder):
@@ -118,7 +120,7 @@ UNTRAINED = [
 
 TRAINED = [
     small(loss="absolute_error"),
-    small(loss="huber", delta=0.5, max_iter=20),
+    small(loss=Huber(0.5), max_iter=20),
     small(init="random"),
     small(init="random", hidden_layer_sizes=(), code_activation="relu"),
     small(hidden_layer_sizes=(16, 8, 4), activation="tanh"),
@@ -144,7 +146,7 @@ TRAINED = [
     small(activation="identity", warm_start=True),
     UnitIntervalAutoencoder(loss="log_loss", hidden_layer_sizes=(16,), max_iter=5),
     small_vae(n_importance_samples=3),
-    small_vae(noise_variance="per_feature", beta=2.0),
+    small_vae(likelihood=Gaussian("per_feature"), beta=2.0),
     small_vae(init="random", kl_warm_up=2, max_iter=20),
     small_vae(n_components=5, learning_rate="constant", early_stopping=False),
     BinaryVariationalAutoencoder(likelihood="bernoulli", hidden_layer_sizes=(16,), max_iter=5),

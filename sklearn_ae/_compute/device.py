@@ -1,5 +1,7 @@
 """Devices: where tensors live."""
 
+import warnings
+
 import torch
 
 
@@ -35,6 +37,15 @@ def resolve_device(device):
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def inference_device(device):
+    """Where a fitted model computes: the CPU, with a warning, where its device is not there."""
+    try:
+        return resolve_device(device)
+    except ValueError as error:
+        warnings.warn(f"{error} Inference runs on the CPU.", UserWarning, stacklevel=4)
+        return torch.device("cpu")
 
 
 def supports_float64(device):

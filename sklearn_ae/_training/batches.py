@@ -4,67 +4,86 @@ import torch
 from skorch.dataset import Dataset
 from torch.utils.data import Subset
 
+FIELDS = ("x", "target", "weight", "mask", "group", "partners")
+
 
 class Batch(tuple):
-    """A pair (x, x) as skorch expects, with the weights of its rows beside it.
+    """Rows and what belongs to them, as tensors of any dtype and rank with rows first.
+
+    To skorch and its callbacks it is the pair (x, target), or (x, x) where there is no target.
 
     Parameters
     ----------
-    x : tensor of shape (n, n_features)
+    x : tensor of shape (n, ...)
         Rows.
-    weight : tensor of shape (n,) or None
-        Their weights.
+    target, weight, mask, group, partners : tensors of shape (n, ...) or None
+        What belongs to them; see `Rows`.
     """
 
-    def __new__(cls, x, weight=None):
-        batch = super().__new__(cls, (x, x))
-        batch.weight = weight
+    def __new__(cls, x, **fields):
+        target = fields.get("target")
+        batch = super().__new__(cls, (x, x if target is None else target))
+        batch.x = x
+        for name in FIELDS[1:]:
+            setattr(batch, name, fields.get(name))
         return batch
 
+    def __getnewargs_ex__(self):
+        return (self.x,), {name: getattr(self, name) for name in FIELDS[1:]}
 
-class Part(Subset):
-    """Some rows of a table on the device, as a skorch data set.
+    def map(self, function):
+        """A batch of what ``function`` makes of each tensor."""
+        fields = {name: getattr(self, name) for name in FIELDS}
+        return Batch(
+            **{name: None if field is None else function(field) for name, field in fields.items()}
+        )
+
+
+class RowsOnDevice(Subset):
+    """Some of the rows on the device, as a skorch data set.
 
     Parameters
     ----------
-    data : tensor of shape (n, n_features)
-        The whole table; it is not copied.
-    weight : tensor of shape (n,) or None
-        Weights of its rows.
+    everything : Batch
+        All rows; they are not copied.
     indices : tensor of int64
-        Rows of this part, on the device of ``data``.
+        The rows meant, on the device of ``everything``.
     """
 
-    def __init__(self, data, weight, indices):
+    def __init__(self, everything, indices):
         # skorch selects rows by a numpy array, batches by a tensor on the device
-        super().__init__(Dataset(data, data), indices.cpu().numpy())
+        super().__init__(Dataset(*everything), indices.cpu().numpy())
         self.rows = indices
-        self.data = data
-        self.weight = weight
+        self.everything = everything
+
+    @property
+    def weight(self):
+        """Weights of these rows; None where all are one."""
+        weight = self.everything.weight
+        return None if weight is None else weight.index_select(0, self.rows)
 
     def select(self, indices):
-        """The rows at ``indices``, positions in the whole table, as a batch."""
-        weight = None if self.weight is None else self.weight.index_select(0, indices)
-        return Batch(self.data.index_select(0, indices), weight)
+        """The rows at ``indices``, positions among all rows, as a batch."""
+        return self.everything.map(lambda field: field.index_select(0, indices))
 
 
 class IndexBatches:
-    """Batches of a part; a last batch of one row is merged with the one before.
+    """Batches of rows on the device; a last batch of one row is merged with the one before.
 
     Parameters
     ----------
-    part : Part
+    rows : RowsOnDevice
         The rows.
     batch_size : int
         Rows per batch.
     generator : torch.Generator or None
-        On the CPU; shuffles the rows at each pass. None keeps their order.
+        On the CPU; shuffles the rows in each epoch. None keeps their order.
     """
 
-    def __init__(self, part, batch_size, generator=None):
-        self.part = part
+    def __init__(self, rows, batch_size, generator=None):
+        self.rows = rows
         self.generator = generator
-        n_rows = len(part)
+        n_rows = len(rows)
         self.sizes = [batch_size] * (n_rows // batch_size)
         tail = n_rows % batch_size
         if tail == 1 and self.sizes:
@@ -76,8 +95,8 @@ class IndexBatches:
         return len(self.sizes)
 
     def order(self):
-        """Indices of this pass, in order of visit, on the device."""
-        indices = self.part.rows
+        """Indices of this epoch, in order of visit, on the device."""
+        indices = self.rows.rows
         if self.generator is None:
             return indices
         permutation = torch.randperm(len(indices), generator=self.generator)
@@ -85,4 +104,4 @@ class IndexBatches:
 
     def __iter__(self):
         for indices in self.order().split(self.sizes):
-            yield self.part.select(indices)
+            yield self.rows.select(indices)

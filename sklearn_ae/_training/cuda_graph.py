@@ -50,58 +50,41 @@ class CapturedSteps:
             captured = net.captured_steps = CapturedSteps(net, batches.sizes[0])
         return captured
 
-    def capture(self, part):
-        """Record one step on the static index buffer; give it up where torch refuses.
-
-        Parameters
-        ----------
-        part : Part
-            The training rows.
-        """
+    def capture(self, rows):
+        """Record one step on the static index buffer; give it up where torch refuses."""
         graph = torch.cuda.CUDAGraph()
         try:
             with _CAPTURE_LOCK:
                 graph.register_generator_state(self.net.noise)
                 with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                    self.net.plain_step(part.select(self.indices), self.total)
+                    self.net.plain_step(rows.select(self.indices), self.total)
             self.graph = graph
         except RuntimeError:
             self.capturable = False
 
     def run(self, batches):
-        """Pass once over the training rows.
-
-        Parameters
-        ----------
-        batches : IndexBatches
-            The rows.
-
-        Returns
-        -------
-        tensor of shape ()
-            Sum of the objective over the rows.
-        """
+        """One epoch over the training rows; the sum of the objective over them, of shape ()."""
         self.total.zero_()
         # the device of a tensor: no change where that is the CPU
         with torch.cuda.device_of(self.total):
             for indices in batches.order().split(batches.sizes):
                 self.net.set_learning_rate()
-                self._step(batches.part, indices)
+                self._step(batches.rows, indices)
         return self.total
 
-    def _step(self, part, indices):
+    def _step(self, rows, indices):
         if len(indices) != self.batch_size or not self.capturable:
-            self.net.plain_step(part.select(indices), self.total)
+            self.net.plain_step(rows.select(indices), self.total)
             return
         self.steps += 1
         if self.steps <= WARM_UP_STEPS:
-            self._side_step(part.select(indices))
+            self._side_step(rows.select(indices))
             return
         self.indices.copy_(indices)
         if self.graph is None:
-            self.capture(part)
+            self.capture(rows)
         if self.graph is None:
-            self.net.plain_step(part.select(indices), self.total)
+            self.net.plain_step(rows.select(indices), self.total)
         else:
             self.graph.replay()
 

@@ -9,7 +9,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from torch import nn
 
 from sklearn_ae._compute import make_generator
-from sklearn_ae._training.batches import IndexBatches, Part
+from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.schedule import one_cycle
 
@@ -52,6 +52,8 @@ class TrainingNet(NeuralNet):
         # steps made, in a list: skorch looks into every attribute that is set
         self.steps = [0]
         self.n_steps = 1
+        # players of the task, each with its optimiser
+        self.turns = []
 
     @property
     def _default_callbacks(self):
@@ -66,12 +68,26 @@ class TrainingNet(NeuralNet):
             for hook in BATCH_HOOKS
         )
 
+    def initialize_optimizer(self, triggered_directly=None):
+        """Make an optimiser for each player of the task; skorch knows that of the first."""
+        super().initialize_optimizer(triggered_directly)
+        first, *others = self.module_.players
+        self.turns[:] = [(first, self.optimizer_)]
+        for player in others:
+            args, kwargs = self._optimizer_params(player)
+            self.turns.append((player, self.optimizer(*args, **kwargs)))
+
     def get_params_for_optimizer(self, prefix, named_parameters):
-        """Decay and L2 for the weights of the network; none for biases and the linear path."""
+        """Parameters and options of the first player's optimiser, as skorch asks for them."""
+        return self._optimizer_params(self.module_.players[0], prefix)
+
+    def _optimizer_params(self, player, prefix="optimizer"):
+        """One group: first what decays and has an L2 term, weights that are no linear path."""
         weights, rest = [], []
-        for name, parameter in named_parameters:
-            decays = parameter.ndim > 1 and not name.startswith("network.linear.")
-            (weights if decays else rest).append(parameter)
+        for module in self.module_.modules_of(player):
+            for parameter in module.parameters(recurse=False):
+                decays = parameter.ndim > 1 and getattr(module, "decays", True)
+                (weights if decays else rest).append(parameter)
         settings = self.settings
         # AdamW multiplies it by the rate. A large rate is not to decay more; with a small one, a
         # decay that is not small too would hold all weights near zero.
@@ -98,7 +114,7 @@ class TrainingNet(NeuralNet):
 
     def get_iterator(self, dataset, training=False):
         """Batches by index for our own tables; skorch's way for what a callback brings."""
-        if not isinstance(dataset, Part):
+        if not isinstance(dataset, RowsOnDevice):
             return super().get_iterator(dataset, training=training)
         generator = self.generator if training else None
         return IndexBatches(dataset, self.batch_size, generator)
@@ -107,22 +123,37 @@ class TrainingNet(NeuralNet):
         """Reconstruction of ``x``."""
         return self.module_.predict(x.to(self.device))
 
-    def objective(self, batch, generator=None):
-        """Mean objective of a batch, each row by its weight."""
-        losses = add_terms(self.module_(batch[0], generator or self.noise))
+    def objective(self, batch, generator=None, player=None):
+        """Mean objective of a player, the first by default, over a batch, by weight."""
+        player = player or self.module_.players[0]
+        losses = add_terms(self.module_.terms(player, batch, generator or self.noise))
         return (losses if batch.weight is None else losses * batch.weight).mean()
 
+    def step(self, batch, hook=None):
+        """One step of every player in turn; the first one's objective."""
+        losses = []
+        for player, optimizer in self.turns:
+            optimizer.zero_grad(set_to_none=True)
+            loss = self.objective(batch, player=player)
+            loss.backward()
+            if hook is not None:
+                hook()
+            optimizer.step()
+            losses.append(loss)
+        return losses[0].detach()
+
     def train_step(self, batch, **fit_params):
-        """One step of the optimiser, with the hooks that skorch's epoch loop expects."""
+        """One step, with the hooks that skorch's epoch loop expects."""
         self._set_training(True)
         self.set_learning_rate()
-        self.optimizer_.zero_grad(set_to_none=True)
-        loss = self.objective(batch)
-        loss.backward()
-        self.notify("on_grad_computed", named_parameters=self.get_all_learnable_params(),
-                    batch=batch, training=True)  # fmt: skip
-        self.optimizer_.step()
-        return {"loss": loss.detach(), "y_pred": self._prediction(batch)}
+        parameters = self.get_all_learnable_params
+
+        def hook():
+            self.notify(
+                "on_grad_computed", named_parameters=parameters(), batch=batch, training=True
+            )
+
+        return {"loss": self.step(batch, hook), "y_pred": self._prediction(batch)}
 
     def validation_step(self, batch, **fit_params):
         """Loss and prediction of a validation batch."""
@@ -133,46 +164,36 @@ class TrainingNet(NeuralNet):
 
     def validation_noise(self):
         """A generator that draws the same noise table each time."""
-        return make_generator(self.settings.seed + 2, self.noise.device)
+        return make_generator(self.settings.seeds.validation, self.noise.device)
 
     def _prediction(self, batch):
         """Reconstruction in evaluation mode, which leaves running statistics alone."""
         self._set_training(False)
         with torch.no_grad():
-            return self.infer(batch[0])
+            return self.infer(batch.x)
 
     def set_learning_rate(self):
         """Set the learning rate of the next step."""
         if self.settings.learning_rate == "one_cycle":
             rate = self.settings.learning_rate_init * one_cycle(self.steps[0], self.n_steps)
-            for group in self.optimizer_.param_groups:
-                if isinstance(group["lr"], torch.Tensor):
-                    group["lr"].fill_(rate)
-                else:
-                    group["lr"] = rate
+            for _, optimizer in self.turns:
+                for group in optimizer.param_groups:
+                    if isinstance(group["lr"], torch.Tensor):
+                        group["lr"].fill_(rate)
+                    else:
+                        group["lr"] = rate
         self.steps[0] += 1
 
     def run_epoch(self, batches):
-        """Pass once over the training rows.
-
-        Parameters
-        ----------
-        batches : IndexBatches
-            The rows.
-
-        Returns
-        -------
-        float
-            Mean objective over the rows.
-        """
+        """One epoch over the training rows; the mean objective over them."""
         if self.watches_batches:
             self.run_single_epoch(batches, True, "train", self.train_step)
             rows = self.history[-1]["batches"]
             total = sum(row["train_loss"] * row["train_batch_size"] for row in rows)
-            return total / len(batches.part)
-        n_rows = len(batches.part)
+            return total / len(batches.rows)
+        n_rows = len(batches.rows)
         loss = self._run_fast_epoch(batches) / n_rows
-        # skorch's Checkpoint looks up the last batch: one entry stands for the whole pass
+        # skorch's Checkpoint looks up the last batch: one entry stands for the whole epoch
         self.history.new_batch()
         self.history.record_batch("train_loss", loss)
         self.history.record_batch("train_batch_size", n_rows)
@@ -182,53 +203,30 @@ class TrainingNet(NeuralNet):
         self._set_training(True)
         if CapturedSteps.applies(self):
             return CapturedSteps.of(self, batches).run(batches).item()
-        total = torch.zeros((), device=batches.part.data.device)
+        total = torch.zeros((), device=batches.rows.rows.device)
         for batch in batches:
             self.set_learning_rate()
             self.plain_step(batch, total)
         return total.item()
 
     def plain_step(self, batch, total):
-        """One step of the optimiser; the objective is added to ``total``, unread.
+        """One step; the objective is added to ``total``, of shape (), unread."""
+        total.add_(self.step(batch), alpha=len(batch.x))
 
-        Parameters
-        ----------
-        batch : Batch
-            The rows.
-        total : tensor of shape ()
-            Sum of the objective over the rows so far.
-        """
-        self.optimizer_.zero_grad(set_to_none=True)
-        loss = self.objective(batch)
-        loss.backward()
-        self.optimizer_.step()
-        total.add_(loss.detach(), alpha=len(batch[0]))
-
-    def row_losses(self, part):
-        """Objective of each row under one fixed noise table.
-
-        Parameters
-        ----------
-        part : Part
-            The rows.
-
-        Returns
-        -------
-        tensor of shape (n,)
-            The objective of each row, in the order of the part.
-        """
+    def row_losses(self, rows):
+        """Objective of each row under one fixed noise table, of shape (n,)."""
         self._set_training(False)
-        generator = self.validation_noise()
+        generator, player = self.validation_noise(), self.module_.players[0]
         with torch.no_grad():
             return torch.cat(
                 [
-                    add_terms(self.module_(batch[0], generator))
-                    for batch in IndexBatches(part, self.settings.validation_batch_size)
+                    add_terms(self.module_.terms(player, batch, generator))
+                    for batch in IndexBatches(rows, self.settings.validation_batch_size)
                 ]
             )
 
-    def show_validation_batches(self, part):
+    def show_validation_batches(self, rows):
         """Let callbacks with batch hooks see the validation rows."""
         self.run_single_epoch(
-            IndexBatches(part, self.batch_size), False, "valid", self.validation_step
+            IndexBatches(rows, self.batch_size), False, "valid", self.validation_step
         )

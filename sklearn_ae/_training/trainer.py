@@ -10,9 +10,10 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae._compute import global_state_guard, make_generator
 from sklearn_ae._compute.chunks import MOST_ROWS
-from sklearn_ae._training.batches import IndexBatches, Part
+from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.net import StopTraining, TrainingNet
 from sklearn_ae._training.optimizer import DecayedAdam
+from sklearn_ae._training.seeds import Seeds
 
 
 @dataclass
@@ -41,8 +42,8 @@ class Settings:
         Precision of the network's branches in training.
     device : torch.device
         Where to train.
-    seed, split_seed : int
-        Seeds of the fit's draws and of the split.
+    seeds : Seeds
+        Seeds of the split, the order, the noise and the validation.
     verbose : int
         Whether a line is printed per epoch.
     callbacks : list or None
@@ -52,7 +53,7 @@ class Settings:
     foreign : bool
         Whether parts of the user's, which may draw from torch's global state, take part.
     first_epoch : int
-        Passes made by earlier fits that this one goes on from.
+        Epochs made by earlier fits that this one goes on from.
     validation_batch_size : int
         Rows per validation batch.
     """
@@ -69,8 +70,7 @@ class Settings:
     tol: float
     precision: str
     device: torch.device
-    seed: int
-    split_seed: int
+    seeds: Seeds
     verbose: int = 0
     callbacks: list | None = None
     on_epoch: object = None
@@ -219,8 +219,8 @@ def make_net(task, settings):
     net = TrainingNet(
         task,
         settings=settings,
-        generator=make_generator(settings.seed),
-        noise=make_generator(settings.seed + 1, device),
+        generator=make_generator(settings.seeds.order),
+        noise=make_generator(settings.seeds.noise, device),
         optimizer=DecayedAdam,
         optimizer__fused=device.type != "mps",
         lr=torch.tensor(rate, device=device) if cuda and settings.capturable else rate,
@@ -229,8 +229,8 @@ def make_net(task, settings):
         # deep copies, so that a fit cannot change the user's templates
         callbacks=copy.deepcopy(settings.callbacks),
         # skorch's own iterators would draw from torch's global state otherwise
-        iterator_train__generator=make_generator(settings.seed),
-        iterator_valid__generator=make_generator(settings.seed),
+        iterator_train__generator=make_generator(settings.seeds.order),
+        iterator_valid__generator=make_generator(settings.seeds.order),
         device=str(device),
         verbose=settings.verbose,
         **({"optimizer__capturable": True} if cuda and settings.capturable else {}),
@@ -238,21 +238,19 @@ def make_net(task, settings):
     return net.initialize()
 
 
-def train(task, data, weight, settings, optimizer_state=None):
-    """Train a task on a table.
+def train(task, everything, settings, optimizer_states=None):
+    """Train a task on rows.
 
     Parameters
     ----------
-    task : torch.nn.Module
+    task : Task
         Network and objective; trained in place.
-    data : tensor of shape (n, n_features)
-        The table, float32.
-    weight : tensor of shape (n,) or None
-        Weights of the rows, with mean one.
+    everything : Batch
+        All rows, floating values in float32, weights with mean one.
     settings : Settings
         How to train.
-    optimizer_state : dict or None
-        State of the optimiser per parameter to go on from.
+    optimizer_states : list of dict or None
+        State per parameter of each player's optimiser, to go on from.
 
     Returns
     -------
@@ -265,18 +263,20 @@ def train(task, data, weight, settings, optimizer_state=None):
         If the objective is not finite.
     """
     device = settings.device
-    data = data.to(device)
-    weight = None if weight is None else weight.to(device)
+    everything = everything.map(lambda field: field.to(device))
+    n_rows = len(everything.x)
     parts = [
-        Part(data, weight, indices)
-        for indices in split_rows(len(data), settings.n_validation, settings.split_seed, device)
+        RowsOnDevice(everything, indices)
+        for indices in split_rows(n_rows, settings.n_validation, settings.seeds.split, device)
     ]
-    task.network.autocast_dtype = torch.bfloat16 if settings.precision == "bfloat16" else None
+    _set_precision(task, settings.precision)
     net = make_net(task, settings)
-    if optimizer_state is not None:
-        state = net.optimizer_.state_dict()
-        net.optimizer_.load_state_dict({**state, "state": optimizer_state})
-    guard = global_state_guard(settings.seed) if settings.foreign else contextlib.nullcontext()
+    if optimizer_states is not None:
+        for (_, optimizer), known in zip(net.turns, optimizer_states, strict=True):
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": known})
+    guard = (
+        global_state_guard(settings.seeds.order) if settings.foreign else contextlib.nullcontext()
+    )
     try:
         with guard:
             result = _Run(net, *parts, settings).go()
@@ -284,19 +284,26 @@ def train(task, data, weight, settings, optimizer_state=None):
         # the net outlives the fit: nothing of it may hold the estimator or its data
         settings.on_epoch = None
         net.captured_steps = None
-    task.network.autocast_dtype = None
+    _set_precision(task, "float32")
     task.eval()
     return result
+
+
+def _set_precision(task, precision):
+    """Let the branches of every network in a task compute in a precision."""
+    for module in task.modules():
+        if hasattr(module, "autocast_dtype"):
+            module.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
 
 
 class _Run:
     """The course of one fit: epochs until the last, or until something stops them."""
 
-    def __init__(self, net, train_part, validation_part, settings):
+    def __init__(self, net, train_rows, validation_rows, settings):
         self.net = net
         self.settings = settings
-        self.train_part = train_part
-        self.validation_part = validation_part if len(validation_part) else None
+        self.train_rows = train_rows
+        self.validation_rows = validation_rows if len(validation_rows) else None
         self.loss_curve, self.validation_losses = [], []
         self.start_losses = self.validation_weight = None
         self.best = BestWeights(net.module_)
@@ -305,30 +312,28 @@ class _Run:
 
     def go(self):
         net, settings = self.net, self.settings
-        if self.validation_part is not None:
-            weight = self.validation_part.weight
-            if weight is not None:
-                self.validation_weight = weight.index_select(0, self.validation_part.rows)
+        if self.validation_rows is not None:
+            self.validation_weight = self.validation_rows.weight
             if settings.gate:
-                self.start_losses = net.row_losses(self.validation_part)
+                self.start_losses = net.row_losses(self.validation_rows)
                 self._check_finite(weighted_mean(self.start_losses, self.validation_weight))
         start = BestWeights(net.module_) if settings.gate else None
-        net.notify("on_train_begin", X=self.train_part.data, y=None)
-        batches = IndexBatches(self.train_part, settings.batch_size, net.generator)
+        net.notify("on_train_begin", X=self.train_rows.everything.x, y=None)
+        batches = IndexBatches(self.train_rows, settings.batch_size, net.generator)
         net.n_steps = settings.max_iter * len(batches)
         for epoch in range(settings.max_iter):
             if self._epoch(epoch, batches):
                 break
         if self.best.losses is not None:
             self.best.restore()
-        net.notify("on_train_end", X=self.train_part.data, y=None)
+        net.notify("on_train_end", X=self.train_rows.everything.x, y=None)
         return self._result(start)
 
     def _epoch(self, epoch, batches):
         """One epoch; whether it is the last."""
         net, parts = self.net, {
-            "dataset_train": self.train_part,
-            "dataset_valid": self.validation_part,
+            "dataset_train": self.train_rows,
+            "dataset_valid": self.validation_rows,
         }  # fmt: skip
         net.module_.begin_epoch(self.settings.first_epoch + epoch)
         try:
@@ -336,7 +341,7 @@ class _Run:
             loss = net.run_epoch(batches)
             self._record("train", loss, self.loss_curve)
             stop = False
-            if self.validation_part is not None:
+            if self.validation_rows is not None:
                 stop = self._validate()
             net.notify("on_epoch_end", **parts)
         except StopTraining:
@@ -356,8 +361,8 @@ class _Run:
     def _validate(self):
         """Judge the epoch on the validation rows; whether training has stalled."""
         if self.net.watches_batches:
-            self.net.show_validation_batches(self.validation_part)
-        losses = self.net.row_losses(self.validation_part)
+            self.net.show_validation_batches(self.validation_rows)
+        losses = self.net.row_losses(self.validation_rows)
         loss = weighted_mean(losses, self.validation_weight)
         self._record("valid", loss, self.validation_losses)
         stalled = loss > self.best_validation - self.settings.tol
@@ -371,12 +376,10 @@ class _Run:
         )
 
     def _last_loss(self):
-        """Objective on the training rows where nothing is held out: of the last pass, if any."""
+        """Objective on the training rows where nothing is held out: of the last epoch, if any."""
         if self.loss_curve:
             return self.loss_curve[-1]
-        part = self.train_part
-        weight = None if part.weight is None else part.weight.index_select(0, part.rows)
-        return weighted_mean(self.net.row_losses(part), weight)
+        return weighted_mean(self.net.row_losses(self.train_rows), self.train_rows.weight)
 
     def _check_finite(self, loss):
         if not math.isfinite(loss):
@@ -397,7 +400,7 @@ class _Run:
             if start_kept:
                 start.restore()
                 best_loss = weighted_mean(self.start_losses, self.validation_weight)
-        elif self.validation_part is None:
+        elif self.validation_rows is None:
             best_loss = self._last_loss()
         return TrainingResult(
             self.net, self.loss_curve, self.validation_losses, best_loss, start_kept

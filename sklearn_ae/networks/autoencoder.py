@@ -21,6 +21,9 @@ class LinearPath(nn.Module):
         Width of the code.
     """
 
+    # neither `weight_decay` nor `alpha` pulls at the start
+    decays = False
+
     def __init__(self, n_features, n_components):
         super().__init__()
         self.encoder = nn.Parameter(torch.zeros(n_components, n_features))

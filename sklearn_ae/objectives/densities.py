@@ -63,7 +63,7 @@ def bernoulli_log_density(x, logits):
     return (x * logits - functional.softplus(logits)).sum(-1)
 
 
-def categorical_log_density(x, logits, group_sizes):
+def categorical_log_density(x, logits, link):
     """Log probability of one-hot groups.
 
     Parameters
@@ -72,15 +72,25 @@ def categorical_log_density(x, logits, group_sizes):
         Groups of indicators (or proportions) side by side.
     logits : tensor of shape (..., n_features)
         Logits, normalised within each group.
-    group_sizes : sequence of int
-        Widths of the groups, in order; they add up to ``n_features``.
+    link : SoftmaxLink
+        Says what the groups are.
 
     Returns
     -------
     tensor of shape (...)
         ``sum_g sum_c x_gc log softmax(logits_g)_c``.
     """
-    normalised = [
-        functional.log_softmax(group, dim=-1) for group in logits.split(list(group_sizes), dim=-1)
-    ]
+    normalised = [functional.log_softmax(group, dim=-1) for group in link.groups(logits)]
     return (x * torch.cat(normalised, dim=-1)).sum(-1)
+
+
+def laplace_log_density(x, location, log_scale):
+    """``-sum_j (log 2 + log_scale_j + |x_j - location_j| / scale_j)``; log_scale broadcasts."""
+    width = torch.broadcast_shapes(location.shape[-1:], log_scale.shape)[-1]
+    constant = (math.log(2.0) + log_scale).expand(width).sum(-1)
+    return -constant - ((x - location).abs() * torch.exp(-log_scale)).sum(-1)
+
+
+def poisson_log_density(x, log_rate):
+    """``sum_j (x_j log rate_j - rate_j - log x_j!)``."""
+    return (x * log_rate - torch.exp(log_rate) - torch.lgamma(x + 1.0)).sum(-1)

@@ -1,4 +1,10 @@
-"""Distributions of the data given the decoder's output, as torch modules."""
+"""Distributions of the data given the decoder's output, as torch modules.
+
+Each has ``log_density(output, x)`` of shape (...), summed over features, ``mean(output)`` and
+``sample(output, generator)``.
+"""
+
+import math
 
 import torch
 from torch import nn
@@ -7,7 +13,10 @@ from sklearn_ae.objectives.densities import (
     bernoulli_log_density,
     categorical_log_density,
     gaussian_log_density,
+    laplace_log_density,
+    poisson_log_density,
 )
+from sklearn_ae.objectives.links import SoftmaxLink
 
 # Adam moves every parameter by about the learning rate per step. The logarithm of the variance
 # may have several units to go, so one unit of the trained parameter stands for ten.
@@ -18,49 +27,90 @@ LOG_VARIANCE_STEP = 10.0
 SMALLEST_VARIANCE = 1e-6
 
 
-class GaussianLikelihood(nn.Module):
-    """Normal distribution about the output, with a learnt variance.
+class NoisyLikelihood(nn.Module):
+    """Independent noise about the output, with a variance that is learnt or fixed.
 
     Parameters
     ----------
-    variance : tensor of shape () or (n_features,)
-        Where the variance starts: one for all features, or one each.
+    variance : tensor of shape (n_features,)
+        Where the variance of each feature starts, or what it stays at.
+    per_feature : bool, default=False
+        Whether each feature has a variance of its own.
+    learned : bool, default=True
+        Whether the variance is trained.
     """
 
-    def __init__(self, variance):
+    def __init__(self, variance, per_feature=False, learned=True):
         super().__init__()
-        self.register_buffer("log_floor", torch.tensor(SMALLEST_VARIANCE).log(), persistent=False)
-        self.scaled_log_excess = nn.Parameter(torch.zeros_like(variance))
-        self.set_variance(variance)
-
-    def set_variance(self, variance):
-        """Set the variance: a number for all features, or a tensor of the parameter's shape."""
-        with torch.no_grad():
-            excess = torch.as_tensor(variance, dtype=torch.float64) - SMALLEST_VARIANCE
-            excess = excess.clamp(min=1e-3 * SMALLEST_VARIANCE)
-            self.scaled_log_excess.copy_(excess.log() / LOG_VARIANCE_STEP)
+        if not per_feature:
+            # exact where all are equal
+            variance = variance[0] + (variance - variance[0]).mean()
+        if learned:
+            floor = torch.tensor(SMALLEST_VARIANCE, dtype=torch.float32, device=variance.device)
+            self.register_buffer("log_floor", floor.log(), persistent=False)
+            excess = (variance.double() - SMALLEST_VARIANCE).clamp(min=1e-3 * SMALLEST_VARIANCE)
+            self.scaled_log_excess = nn.Parameter((excess.log() / LOG_VARIANCE_STEP).to(variance))
+        else:
+            self.register_buffer("fixed_log_variance", variance.log())
 
     @property
     def log_variance(self):
         """Logarithm of the variance, a tensor of shape () or (n_features,)."""
+        if hasattr(self, "fixed_log_variance"):
+            return self.fixed_log_variance
         return torch.logaddexp(self.scaled_log_excess * LOG_VARIANCE_STEP, self.log_floor)
-
-    def draw_target(self, x, generator):
-        """The data themselves."""
-        return x
-
-    def log_density(self, output, x):
-        """Log density of ``x``, summed over features."""
-        return gaussian_log_density(x, output, self.log_variance)
 
     def mean(self, output):
         """Expected data."""
         return output
 
+
+class GaussianLikelihood(NoisyLikelihood):
+    """Normal distribution about the output."""
+
+    def log_density(self, output, x):
+        """Log density of ``x``, summed over features."""
+        return gaussian_log_density(x, output, self.log_variance)
+
     def sample(self, output, generator):
         """Data drawn about the output."""
         noise = torch.empty_like(output).normal_(generator=generator)
         return output + noise * torch.exp(0.5 * self.log_variance)
+
+
+class LaplaceLikelihood(NoisyLikelihood):
+    """Laplace distribution about the output; its variance is twice the square of its scale."""
+
+    @property
+    def log_scale(self):
+        """Logarithm of the scale, a tensor of shape () or (n_features,)."""
+        return 0.5 * (self.log_variance - math.log(2.0))
+
+    def log_density(self, output, x):
+        """Log density of ``x``, summed over features."""
+        return laplace_log_density(x, output, self.log_scale)
+
+    def sample(self, output, generator):
+        """Data drawn about the output."""
+        size = torch.empty_like(output).exponential_(generator=generator)
+        sign = torch.empty_like(output).bernoulli_(0.5, generator=generator).mul_(2.0).sub_(1.0)
+        return output + sign * size * torch.exp(self.log_scale)
+
+
+class PoissonLikelihood(nn.Module):
+    """Independent counts, the logarithms of whose rates are the output."""
+
+    def log_density(self, output, x):
+        """Log probability of ``x``, summed over features."""
+        return poisson_log_density(x, output)
+
+    def mean(self, output):
+        """Expected counts."""
+        return torch.exp(output)
+
+    def sample(self, output, generator):
+        """Counts drawn with the output's rates."""
+        return torch.poisson(torch.exp(output), generator=generator)
 
 
 class BernoulliLikelihood(nn.Module):
@@ -102,31 +152,26 @@ class CategoricalLikelihood(nn.Module):
 
     Parameters
     ----------
-    group_sizes : sequence of int
-        Widths of the groups, in order.
+    group_sizes : sequence of int, int or None
+        Widths of the groups, in order; see `SoftmaxLink`.
     """
 
-    def __init__(self, group_sizes):
+    def __init__(self, group_sizes=None):
         super().__init__()
-        self.group_sizes = tuple(group_sizes)
-
-    def draw_target(self, x, generator):
-        """The data themselves."""
-        return x
+        self.link = SoftmaxLink(group_sizes)
 
     def log_density(self, output, x):
         """Log probability of ``x``, summed over groups."""
-        return categorical_log_density(x, output, self.group_sizes)
+        return categorical_log_density(x, output, self.link)
 
     def mean(self, output):
         """Probabilities of each group."""
-        groups = output.split(self.group_sizes, dim=-1)
-        return torch.cat([torch.softmax(group, dim=-1) for group in groups], dim=-1)
+        return self.link.inverse(output)
 
     def sample(self, output, generator):
         """One-hot data drawn with the output's probabilities."""
         draws = []
-        for group in output.split(self.group_sizes, dim=-1):
+        for group in self.link.groups(output):
             # Gumbel's trick: the largest of logits plus Gumbel noise is a categorical draw
             noise = -torch.empty_like(group).exponential_(generator=generator).log()
             chosen = (group + noise).argmax(dim=-1)

@@ -1,7 +1,5 @@
 """Reconstruction losses of shape (n,), summed over features."""
 
-import functools
-
 from torch.nn import functional
 
 
@@ -29,32 +27,3 @@ def log_loss(output, target):
     """Sum over features of the cross entropy of targets in [0, 1] with ``sigmoid(output)``."""
     # softplus(l) - x l is the cross entropy with nothing to cancel or to clip
     return (functional.softplus(output) - target * output).sum(-1)
-
-
-LOSSES = {
-    "squared_error": squared_error,
-    "absolute_error": absolute_error,
-    "huber": huber,
-    "log_loss": log_loss,
-}
-# Power of the data's unit that each loss has.
-ERROR_POWERS = {"squared_error": 2, "huber": 2, "absolute_error": 1, "log_loss": 0}
-
-
-def make_loss(name, delta):
-    """A loss by its name.
-
-    Parameters
-    ----------
-    name : str
-        Key of ``LOSSES``.
-    delta : float
-        Where "huber" turns from square to linear.
-
-    Returns
-    -------
-    callable
-        ``loss(output, target)`` of shape (n,).
-    """
-    loss = LOSSES[name]
-    return functools.partial(loss, delta=delta) if loss is huber else loss

@@ -3,5 +3,6 @@
 from sklearn_ae.tasks.denoising import DenoisingTask
 from sklearn_ae.tasks.evidence_bound import SAMPLES_AT_ONCE, EvidenceBoundTask
 from sklearn_ae.tasks.reconstruction import ReconstructionTask
+from sklearn_ae.tasks.task import Task
 
-__all__ = ["SAMPLES_AT_ONCE", "DenoisingTask", "EvidenceBoundTask", "ReconstructionTask"]
+__all__ = ["SAMPLES_AT_ONCE", "DenoisingTask", "EvidenceBoundTask", "ReconstructionTask", "Task"]

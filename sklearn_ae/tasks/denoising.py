@@ -4,32 +4,15 @@ from sklearn_ae.tasks.reconstruction import ReconstructionTask
 
 
 class DenoisingTask(ReconstructionTask):
-    """Make clean rows of spoilt ones: of corrupted copies, or of given pairs.
+    """Make clean rows of corrupted ones: of copies that it corrupts, or of given pairs.
 
-    Parameters
-    ----------
-    network : DenoisingNetwork
-        The network.
-    loss : callable
-        ``loss(output, target)`` of shape (n,).
-    paired : bool
-        Whether a batch has the spoilt and the clean rows beside each other, in this order.
-    **kwargs : dict
-        Parameters of `ReconstructionTask`.
+    Where a batch has a target, its rows are corrupted already and the target is clean.
     """
 
-    def __init__(self, network, loss, paired=False, **kwargs):
-        super().__init__(network, loss, **kwargs)
-        self.paired = paired
-
-    def predict(self, x):
-        """Clean rows of the spoilt ones in a batch."""
-        return self.network(x.chunk(2, dim=1)[0] if self.paired else x)
-
-    def forward(self, x, generator):
+    def forward(self, batch, generator):
         """Terms of the objective: see `ReconstructionTask.forward`."""
-        if self.paired:
-            inputs, x = x.chunk(2, dim=1)
+        if batch.target is not None:
+            inputs, clean = batch.x, batch.target
         else:
-            inputs = self.corruption(x, generator)
-        return {"reconstruction": self.loss(self.network(inputs), x)}
+            inputs, clean = self.corruption(batch.x, generator), batch.x
+        return {"reconstruction": self.loss(self.network(inputs), clean)}

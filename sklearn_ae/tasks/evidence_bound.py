@@ -3,7 +3,6 @@
 import math
 
 import torch
-from torch import nn
 
 from sklearn_ae.objectives import (
     gaussian_kl,
@@ -12,13 +11,13 @@ from sklearn_ae.objectives import (
     squared_error,
     standard_normal_log_density,
 )
-from sklearn_ae.objectives.likelihoods import GaussianLikelihood
+from sklearn_ae.tasks.task import Task
 
 # Draws of the code that are decoded together; more are taken in turns, in bounded memory.
 SAMPLES_AT_ONCE = 500
 
 
-class EvidenceBoundTask(nn.Module):
+class EvidenceBoundTask(Task):
     """Minus a lower bound on the log-likelihood of a batch.
 
     Parameters
@@ -27,6 +26,8 @@ class EvidenceBoundTask(nn.Module):
         The network.
     likelihood : torch.nn.Module
         Distribution of the data given the decoder's output.
+    link : Link
+        How outputs relate to data.
     beta : float
         Weight of the Kullback-Leibler term.
     kl_warm_up : int
@@ -40,13 +41,14 @@ class EvidenceBoundTask(nn.Module):
         self,
         network,
         likelihood,
+        link,
         beta=1.0,
         kl_warm_up=0,
         n_importance_samples=1,
     ):
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.likelihood = likelihood
+        self.link = link
         self.beta = beta
         self.kl_warm_up = kl_warm_up
         self.n_importance_samples = n_importance_samples
@@ -54,27 +56,25 @@ class EvidenceBoundTask(nn.Module):
         self.register_buffer("kl_weight", torch.tensor(float(beta)), persistent=False)
 
     def row_error(self, output, x):
-        """Squared error of each row, or minus the log probability of discrete data."""
-        if isinstance(self.likelihood, GaussianLikelihood):
-            return squared_error(output, x)
+        """Squared error of each row about its mean; behind a link minus its log density."""
+        if self.link.scales_rows:
+            return squared_error(self.likelihood.mean(output), x)
         return -self.likelihood.log_density(output, x)
 
     def expected(self, output):
         """Data that are expected given an output of the decoder."""
         return self.likelihood.mean(output)
 
-    def predict(self, x):
-        """What the network makes of a batch."""
-        return self.network(x)
-
     def begin_epoch(self, epoch):
         """Set the weight of the divergence for an epoch, counted from 0."""
         if self.kl_warm_up:
             self.kl_weight.fill_(self.beta * min(1.0, epoch / self.kl_warm_up))
 
-    def forward(self, x, generator):
-        """Terms of the objective: see `ReconstructionTask.forward`."""
-        x = self.likelihood.draw_target(x, generator)
+    def forward(self, batch, generator):
+        """Terms of the objective of a batch, of shape (n,), by name."""
+        x = batch.x
+        if hasattr(self.likelihood, "draw_target"):
+            x = self.likelihood.draw_target(x, generator)
         mean, log_variance = self.network.encode_distribution(x)
         shape = (self.n_importance_samples, *mean.shape)
         noise = torch.empty(shape, dtype=x.dtype, device=x.device).normal_(generator=generator)

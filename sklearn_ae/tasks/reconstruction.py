@@ -1,10 +1,11 @@
 """Reconstruct a batch."""
 
 import torch
-from torch import nn
+
+from sklearn_ae.tasks.task import Task
 
 
-class ReconstructionTask(nn.Module):
+class ReconstructionTask(Task):
     """Reconstruct a batch, perhaps from a corrupted copy, perhaps with a penalty on the code.
 
     Parameters
@@ -13,24 +14,20 @@ class ReconstructionTask(nn.Module):
         The network.
     loss : callable
         ``loss(output, target)`` of shape (n,).
+    link : Link
+        How an output is read.
     corruption : callable or None
         ``corruption(x, generator)``, of the shape of ``x``.
     penalty : callable or None
         ``penalty(x, code, encode, generator)`` of shape (n,).
-    logits : bool
-        Whether outputs are logits of values in [0, 1].
     """
 
-    def __init__(self, network, loss, corruption=None, penalty=None, logits=False):
-        super().__init__()
-        self.logits = logits
-        self.network = network
+    def __init__(self, network, loss, link, corruption=None, penalty=None):
+        super().__init__(network)
+        self.link = link
         self.loss = loss
         self.corruption = corruption
         self.penalty = penalty
-
-    def begin_epoch(self, epoch):
-        """Nothing changes from epoch to epoch."""
 
     def row_error(self, output, x):
         """Loss of each row."""
@@ -38,27 +35,11 @@ class ReconstructionTask(nn.Module):
 
     def expected(self, output):
         """Data that an output of the decoder stands for."""
-        return torch.sigmoid(output) if self.logits else output
+        return self.link.inverse(output)
 
-    def predict(self, x):
-        """What the network makes of a batch."""
-        return self.network(x)
-
-    def forward(self, x, generator):
-        """Terms of the objective.
-
-        Parameters
-        ----------
-        x : tensor of shape (n, n_features)
-            A batch.
-        generator : torch.Generator
-            Source of the corruption.
-
-        Returns
-        -------
-        dict of str to tensor of shape (n,)
-            The terms; their sum is minimised.
-        """
+    def forward(self, batch, generator):
+        """Terms of the objective of a batch, of shape (n,), by name."""
+        x = batch.x
         inputs = x if self.corruption is None else self.corruption(x, generator)
         code, state = self.network.encode(inputs)
         terms = {"reconstruction": self.loss(self._decode(code, state), x)}

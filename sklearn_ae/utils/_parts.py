@@ -1,6 +1,9 @@
 """What every part, a small holder of parameters, is asked."""
 
+import math
 from numbers import Integral
+
+import numpy as np
 
 from sklearn_ae.utils._sklearn import InvalidParameterError, validate_parameter_constraints
 
@@ -122,3 +125,49 @@ def is_foreign(part):
         return False
     members = getattr(part, "_members", ())
     return not is_ours(part) or any(is_foreign(member) for member in members)
+
+
+def check_range(X, link, reason, input_name="X"):
+    """Raise ValueError where a value of ``X`` lies outside the range of a link."""
+    low, high = X.min(), X.max()
+    if low >= link.low and high <= link.high:
+        return
+    if math.isinf(link.high):
+        raise ValueError(
+            f"{reason} needs values of {input_name} that are not negative, but the least is "
+            f"{_exact(low, link.low)}."
+        )
+    raise ValueError(
+        f"{reason} needs values of {input_name} in [0, 1], but they range from "
+        f"{_exact(low, link.low)} to {_exact(high, link.high)}; rescale the features, for example "
+        "with MinMaxScaler(clip=True), or pixels by dividing by 255."
+    )
+
+
+def _exact(value, limit):
+    """A value with as many digits as tell it from a limit."""
+    short = f"{value:.6g}"
+    return short if value == limit or float(short) != limit else repr(float(value))
+
+
+def check_groups(X, group_sizes, reason):
+    """Raise ValueError where one-hot groups do not cover the columns of X or add up to one."""
+    n_features = X.shape[1]
+    if group_sizes is None:
+        sizes = (n_features,)
+    elif isinstance(group_sizes, Integral):
+        sizes = (group_sizes,) * (n_features // group_sizes)
+    else:
+        sizes = tuple(group_sizes)
+    if sum(sizes) != n_features or min(sizes, default=0) < 1:
+        raise ValueError(
+            f"group_sizes={group_sizes!r} must be positive and add up to the number of "
+            f"features, but X has {n_features} features."
+        )
+    sums = np.add.reduceat(X, np.cumsum([0, *sizes[:-1]]), axis=1)
+    worst = np.abs(sums - 1).max(initial=0.0)
+    if worst > 1e-3:
+        raise ValueError(
+            f"{reason} needs one-hot groups that add up to one in every row, "
+            f"but a group is off by {worst:.3g}; check group_sizes={group_sizes!r}."
+        )

@@ -34,7 +34,7 @@ class Neighbors:
 
     def __init__(self, rows, n_neighbors, seed):
         if len(rows) > MOST_NEIGHBORS:
-            # of fewer rows a nearer one is as far away
+            # among fewer rows the k-th nearest is farther away, so k shrinks in proportion
             share = round(n_neighbors * MOST_NEIGHBORS / len(rows))
             n_neighbors = max(share, min(n_neighbors, FEWEST_NEIGHBORS))
             rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]

@@ -1,6 +1,7 @@
 """Variational autoencoder."""
 
 import warnings
+from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,24 +9,35 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from sklearn_ae._base import FEWEST_ROWS_TO_TRAIN, BaseTorchEstimator
-from sklearn_ae._mixins import (
+from sklearn_ae._compute import global_state_guard, make_generator
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.branches import check_architecture, has_positions
+from sklearn_ae._fitting.plan import FEWEST_ROWS_TO_TRAIN
+from sklearn_ae._fitting.principal import ProbabilisticStart
+from sklearn_ae.estimators._base import BaseNetworkEstimator
+from sklearn_ae.estimators._methods import (
     GenerativeMixin,
     LatentTransformerMixin,
     ReconstructionMixin,
     check_n_samples,
 )
-from sklearn_ae._parameters import (
+from sklearn_ae.estimators._parameters import (
     CODE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
+    check_sizes,
 )
-from sklearn_ae.architectures import build_branches, draw_branches, has_positions
-from sklearn_ae.likelihoods import LIKELIHOODS, make_likelihood
+from sklearn_ae.likelihoods import (
+    LIKELIHOODS,
+    check_likelihood,
+    make_likelihood,
+    make_likelihood_module,
+)
 from sklearn_ae.networks import VariationalNetwork
-from sklearn_ae.objectives import gaussian_kl
+from sklearn_ae.objectives import gaussian_kl, make_link
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.tasks import SAMPLES_AT_ONCE, EvidenceBoundTask
+from sklearn_ae.utils._parts import in_one_line, is_foreign
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
 
@@ -41,8 +53,107 @@ DISCRETE_LOG_VARIANCE = -3.0
 ACTIVE_VARIANCE = 0.01
 
 
+@dataclass(kw_only=True)
+class VariationalBlueprint(EncoderDecoderBlueprint):
+    """What a variational autoencoder is built from.
+
+    Parameters
+    ----------
+    likelihood : str or part
+        Distribution of the data given the code.
+    beta, kl_warm_up, n_importance_samples : float, int, int
+        How the bound is trained.
+    """
+
+    likelihood: object
+    beta: float = training_only()
+    kl_warm_up: int = training_only()
+    n_importance_samples: int = training_only()
+
+    @property
+    def link(self):
+        """How outputs relate to data: the likelihood says."""
+        return make_link(make_likelihood(self.likelihood).link)
+
+    @property
+    def power(self):
+        """Power of the data's unit that errors of rows have."""
+        return 2 if self.link.scales_rows else 0
+
+    @property
+    def auto_learning_rate(self):
+        """Learning rate behind "auto"."""
+        return LEARNING_RATE if self.link.scales_rows else DISCRETE_LEARNING_RATE
+
+    def _parts(self):
+        return (self.architecture, self.likelihood)
+
+    def auto_hidden_layer_sizes(self, n_components):
+        """Widths of the dense hidden layers where the user leaves them to us."""
+        sizes = super().auto_hidden_layer_sizes(n_components)
+        if not self.link.scales_rows and len(sizes) == 2:
+            return (2 * sizes[0], 2 * sizes[0])
+        return sizes
+
+    def start(self, rows, scaling):
+        """Probabilistic PCA, with the noise variance that the likelihood fixes, if any."""
+        start = super().start(rows, scaling)
+        if not self.linear:
+            return start
+        fixed = self._fixed_variance(scaling)
+        noise = max(start.directions.noise_variance, SMALLEST_VARIANCE) if fixed is None else fixed
+        return ProbabilisticStart(start.directions, noise)
+
+    def _fixed_variance(self, scaling):
+        """The likelihood's variance in the network's units where it is not learnt."""
+        fixed = getattr(make_likelihood(self.likelihood), "fixed_variance", lambda: None)()
+        return None if fixed is None else fixed / scaling.unit**2
+
+    def build(self, scaling):
+        """The task, weights not drawn."""
+        encoder, decoder = self.branches.build(
+            self.n_features, self.n_components, 2 * self.n_components
+        )
+        network = VariationalNetwork(
+            encoder,
+            decoder,
+            torch.zeros(self.n_components),
+            **self.beside_the_branches(scaling),
+        )
+        fixed = self._fixed_variance(scaling)
+        variance = torch.ones(self.n_features, dtype=torch.float32)
+        if fixed is not None:
+            variance = torch.full_like(variance, fixed, dtype=torch.float64)
+        return EvidenceBoundTask(network, self._likelihood_module(variance), self.link)
+
+    def _likelihood_module(self, variance):
+        """The likelihood as a torch module whose variance starts there."""
+        likelihood = make_likelihood(self.likelihood)
+        if not is_foreign(likelihood):
+            return make_likelihood_module(likelihood, variance)
+        with global_state_guard(self.seed):  # a user's module may draw
+            return make_likelihood_module(likelihood, variance)
+
+    @torch.no_grad()
+    def draw(self, task, start, generator):
+        """Draw the weights and lay the start."""
+        super().draw(task, start, generator)
+        if self.linear:
+            variance = torch.full((self.n_features,), start.noise_variance, dtype=torch.float64)
+            task.likelihood = self._likelihood_module(variance).double()
+        elif not self.link.scales_rows:
+            task.network.base_log_variance.fill_(DISCRETE_LOG_VARIANCE)
+
+    def for_training(self, task, scaling):
+        """Say how the bound is trained."""
+        task.beta = float(self.beta)
+        task.kl_weight.fill_(task.beta)
+        task.kl_warm_up = self.kl_warm_up
+        task.n_importance_samples = self.n_importance_samples
+
+
 class VariationalAutoencoder(
-    GenerativeMixin, LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimator
+    GenerativeMixin, LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstimator
 ):
     r"""Variational autoencoder that starts at probabilistic PCA.
 
@@ -69,7 +180,8 @@ class VariationalAutoencoder(
         that share of the variance, None takes min(n_samples, n_features). More components than
         features are allowed.
 
-    likelihood : {"gaussian", "bernoulli", "categorical"} or part, default="gaussian"
+    likelihood : {"gaussian", "laplace", "poisson", "bernoulli", "categorical"} or part, \
+            default="gaussian"
         Distribution of the data given the code: a name, or an instance from
         :mod:`sklearn_ae.likelihoods`.
 
@@ -82,10 +194,6 @@ class VariationalAutoencoder(
     n_importance_samples : int, default=1
         Draws of the code per row in training; more than one trains on the importance-weighted
         bound, which needs ``beta=1`` and no warm-up.
-
-    noise_variance : {"scalar", "per_feature"}, default="scalar"
-        Whether features share one noise variance under the Gaussian likelihood. Either is
-        learnt, and is at least 1e-6 of the mean feature variance.
 
     hidden_layer_sizes : "auto" or tuple of int, default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` leaves one
@@ -259,7 +367,6 @@ class VariationalAutoencoder(
         "beta": [Interval(Real, 0, None, closed="left")],
         "kl_warm_up": [Interval(Integral, 0, None, closed="left")],
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
-        "noise_variance": [StrOptions({"scalar", "per_feature"})],
         **NETWORK_CONSTRAINTS,
         **TRAINING_CONSTRAINTS,
         "learning_rate_init": [StrOptions({"auto"}), *TRAINING_CONSTRAINTS["learning_rate_init"]],
@@ -273,7 +380,6 @@ class VariationalAutoencoder(
         beta=1.0,
         kl_warm_up=0,
         n_importance_samples=1,
-        noise_variance="scalar",
         hidden_layer_sizes="auto",
         activation="gelu",
         architecture="dense",
@@ -300,7 +406,6 @@ class VariationalAutoencoder(
         self.beta = beta
         self.kl_warm_up = kl_warm_up
         self.n_importance_samples = n_importance_samples
-        self.noise_variance = noise_variance
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.architecture = architecture
@@ -322,117 +427,76 @@ class VariationalAutoencoder(
         self.random_state = random_state
         self.verbose = verbose
 
-    def _takes_unit_interval(self):
-        return make_likelihood(self.likelihood).bounded
-
-    def _start_obstacle(self):
-        if self._takes_unit_interval():
-            return f"likelihood={self.likelihood!r}"
-        return None
-
-    def _auto_hidden_layer_sizes(self, n_features, n_components):
-        sizes = super()._auto_hidden_layer_sizes(n_features, n_components)
-        if self._takes_unit_interval() and len(sizes) == 2:
-            return (2 * sizes[0], 2 * sizes[0])
-        return sizes
-
-    def _largest_learning_rate(self):
-        if self.learning_rate_init != "auto":
-            return self.learning_rate_init
-        discrete = self._takes_unit_interval()
-        return DISCRETE_LEARNING_RATE if discrete else LEARNING_RATE
-
-    def _data_config(self, X):
+    def _blueprint(self, rows, seed):
         if self.n_importance_samples > 1 and (self.beta != 1 or self.kl_warm_up):
             raise ValueError(
                 f"n_importance_samples={self.n_importance_samples} trains on the "
                 "importance-weighted bound, which has no Kullback-Leibler term to weigh; use "
                 f"beta=1 and kl_warm_up=0, got beta={self.beta}, kl_warm_up={self.kl_warm_up}."
             )
+        n_features = rows.x.shape[1]
+        check_architecture(self.architecture, n_features)
         if has_positions(self.architecture):
             raise ValueError(
                 "upsampling='max_unpool' gives the decoder positions beside the code, which a "
                 f"{type(self).__name__} cannot draw; use another upsampling."
             )
-        likelihood = make_likelihood(self.likelihood)
-        config = likelihood.check(X)
-        if config.get("binarize") is None:
-            likelihood.check_density(X)
-        return {
-            "bounded": likelihood.bounded,
-            "error_power": 0 if likelihood.bounded else 2,
-            "likelihood": type(likelihood).__name__.lower()
-            if type(likelihood) in LIKELIHOODS.values()
-            else likelihood,
-            "likelihood_config": config,
-            "noise_variance": self.noise_variance,
-        }
-
-    def _make_task(self, config, moments):
-        n_features, n_components = config["n_features"], config["n_components"]
-        encoder, decoder = build_branches(config, 2 * n_components)
-        network = VariationalNetwork(
-            encoder,
-            decoder,
-            torch.zeros(n_components),
-            **self._beside_the_branches(config, moments),
+        check_likelihood(self.likelihood, rows.x)
+        n_components = self.n_components
+        return VariationalBlueprint(
+            seed=seed,
+            n_features=n_features,
+            n_components=int(n_components) if isinstance(n_components, Integral) else n_components,
+            hidden_layer_sizes=check_sizes(self.hidden_layer_sizes),
+            activation=self.activation,
+            architecture=self.architecture,
+            init=self._init_of(self._start_obstacle()),
+            likelihood=self.likelihood,
+            beta=self.beta,
+            kl_warm_up=self.kl_warm_up,
+            n_importance_samples=self.n_importance_samples,
         )
-        shape = (n_features,) if config["noise_variance"] == "per_feature" else ()
-        likelihood = make_likelihood(config["likelihood"]).module(
-            torch.ones(shape), **config["likelihood_config"]
-        )
-        return EvidenceBoundTask(network, likelihood)
 
-    def _draw_weights(self, task, config, moments, start, generator):
-        network = task.network
-        draw_branches(network, config, generator)
-        with torch.no_grad():
-            if config["bounded"]:
-                offset = make_likelihood(config["likelihood"]).output_offset(moments)
-                network.offset.copy_(torch.from_numpy(offset))
-                network.base_log_variance.fill_(DISCRETE_LOG_VARIANCE)
-            if config["linear"]:
-                _lay_probabilistic_pca(task, start)
+    def _start_obstacle(self):
+        """Why the PCA start is not possible; None where it is."""
+        if make_link(make_likelihood(self.likelihood).link).name == "identity":
+            return None
+        return f"likelihood={in_one_line(self.likelihood)}"
 
-    def _add_training_parts(self, task, moments):
-        task.beta = float(self.beta)
-        task.kl_weight.fill_(task.beta)
-        task.kl_warm_up = self.kl_warm_up
-        task.n_importance_samples = self.n_importance_samples
-
-    def _learnt_attributes(self, task, rows, frame, one_pass):
+    def _describe(self, fitted, rows, start, device):
         """Noise variance, and what each component carries."""
-        learnt = {}
-        if not frame.config["bounded"]:
-            variance = np.exp(task.likelihood.log_variance.detach().cpu().double().numpy())
-            variance = variance * frame.moments.scale**2
-            learnt["noise_variance_"] = float(variance) if variance.ndim == 0 else variance
-        if one_pass and frame.fitted and len(rows) < FEWEST_ROWS_TO_TRAIN:
-            return learnt  # too few rows to tell what the code carries
+        described, course = {}, fitted.course
+        if start is not None and fitted.blueprint.linear:
+            variances = start.directions.variances * fitted.scaling.scale**2
+            described["explained_variance_"] = variances
+        task = fitted.exact_task(device)
+        variance = getattr(task.likelihood, "log_variance", None)
+        if variance is not None:
+            variance = np.exp(variance.detach().cpu().double().numpy()) * fitted.scaling.unit**2
+            described["noise_variance_"] = float(variance) if variance.ndim == 0 else variance
         first = second = kl = 0.0
         with torch.no_grad():
             # sums only: small results kept between large ones would fragment the memory
-            for x, share in rows:
+            for x, share in fitted.training_batches(rows, device):
                 mean, log_variance = task.network.encode_distribution(x)
                 first = first + share @ mean
                 second = second + share @ mean.square()
                 kl = kl + share @ gaussian_kl(mean, log_variance)
-        spread = second - first.square()
-        learnt["kl_per_component_"] = kl.cpu().numpy()
-        learnt["active_units_"] = int((spread > ACTIVE_VARIANCE).sum())
-        return learnt
-
-    def _take_over(self, X, *args, **kwargs):
-        super()._take_over(X, *args, **kwargs)
-        trained = self.n_iter_ > 0 and not self.start_kept_
-        if trained and self.active_units_ == 0 and len(X) >= FEWEST_ROWS_TO_TRAIN:
+        n_active = int((second - first.square() > ACTIVE_VARIANCE).sum())
+        is_more = start is None and course is not None and course.optimizer_states is not None
+        if not (is_more and len(rows) < FEWEST_ROWS_TO_TRAIN):  # else too few rows to tell
+            described["kl_per_component_"] = kl.cpu().numpy()
+            described["active_units_"] = n_active
+        is_trained = course is not None and course.n_iter > 0 and not course.start_kept
+        if is_trained and n_active == 0 and len(rows) >= FEWEST_ROWS_TO_TRAIN:
             warnings.warn(
                 "The posterior collapsed: no component of the code carries information about X. "
-                f"Try a smaller beta (it is {self.beta}), kl_warm_up of some passes, or more "
-                "passes.",
+                f"Try a smaller beta (it is {self.beta}), kl_warm_up of some epochs, or more "
+                "epochs.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        return described
 
     # ------------------------------------------------------------------ densities
 
@@ -458,15 +522,15 @@ class VariationalAutoencoder(
         log_likelihood : ndarray of shape (n_samples,)
             Nats, in the units of the data; float64.
         """
-        X = self._check_rows(X)
-        make_likelihood(self._config["likelihood"]).check_density(X)
+        X = self._checked(X)
+        self._check_density(X)
         noise = self._noise_table(n_samples, random_state)
 
         def function(task, x):
             return (task.log_likelihood(x, noise.to(x)).double(),)
 
-        (bound,) = self._map_rows(X, function, min(n_samples, SAMPLES_AT_ONCE))
-        return bound - self._log_scale()
+        (bound,) = self._fitted.map(X, function, self._device(), min(n_samples, SAMPLES_AT_ONCE))
+        return bound - self._log_unit()
 
     def score(self, X, y=None, sample_weight=None):
         """Mean of `score_samples`.
@@ -509,42 +573,33 @@ class VariationalAutoencoder(
             ``reconstruction`` (mean log density given the code), ``kl`` and ``elbo``, their
             difference: ndarrays of shape (n_samples,), in nats, in the units of the data.
         """
-        X = self._check_rows(X)
-        make_likelihood(self._config["likelihood"]).check_density(X)
+        X = self._checked(X)
+        self._check_density(X)
         noise = self._noise_table(n_samples)
 
         def function(task, x):
             reconstruction, kl = task.bound_parts(x, noise.to(x))
             return reconstruction.double(), kl.double()
 
-        reconstruction, kl = self._map_rows(X, function, min(n_samples, SAMPLES_AT_ONCE))
-        reconstruction = reconstruction - self._log_scale()
+        reconstruction, kl = self._fitted.map(
+            X, function, self._device(), min(n_samples, SAMPLES_AT_ONCE)
+        )
+        reconstruction = reconstruction - self._log_unit()
         return Bunch(reconstruction=reconstruction, kl=kl, elbo=reconstruction - kl)
+
+    def _check_density(self, X):
+        """Warn where rows have no density."""
+        check = getattr(make_likelihood(self._fitted.blueprint.likelihood), "check_density", None)
+        if check is not None:
+            check(X)
 
     def _noise_table(self, n_samples, random_state=None):
         """Standard normal draws of shape (n_samples, 1, n_components), the same at each call."""
         check_n_samples(n_samples)
-        seed = self._config["seed"] if random_state is None else draw_seed(random_state)
-        generator = torch.Generator().manual_seed(seed)
+        seed = self._fitted.blueprint.seed if random_state is None else draw_seed(random_state)
         shape = (n_samples, 1, self.n_components_)
-        return torch.empty(shape, dtype=torch.float64).normal_(generator=generator)
+        return torch.empty(shape, dtype=torch.float64).normal_(generator=make_generator(seed))
 
-    def _log_scale(self):
+    def _log_unit(self):
         """What a log density of scaled rows exceeds that of rows in their own units by."""
-        return 0.0 if self._config["bounded"] else self.n_features_in_ * np.log(self.scale_)
-
-
-def _lay_probabilistic_pca(task, directions):
-    """Set the linear path to probabilistic PCA and its exact posterior.
-
-    With eigenvalues lambda and noise variance s2, W = U (lambda - s2)^(1/2); the posterior has
-    mean lambda^-1 W' x and variance s2 / lambda (Tipping and Bishop 1999).
-    """
-    linear, noise = task.network.linear, max(directions.noise_variance, SMALLEST_VARIANCE)
-    for k, variance in enumerate(directions.variances):
-        if variance > noise:
-            weight = torch.from_numpy(directions.components[k] * (variance - noise) ** 0.5)
-            linear.encoder[k] = weight / variance
-            linear.decoder[:, k] = weight
-            task.network.base_log_variance[k] = np.log(noise / variance)
-    task.likelihood.set_variance(noise)
+        return self.n_features_in_ * np.log(self._fitted.scaling.unit)

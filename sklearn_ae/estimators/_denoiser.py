@@ -1,45 +1,34 @@
 """Denoiser."""
 
-import contextlib
-import copy
-import itertools
-import math
+import dataclasses
+from dataclasses import dataclass
 from numbers import Integral
 
-import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import check_array
 
-from sklearn_ae._base import (
-    FEWEST_ROWS_TO_TRAIN,
-    BaseTorchEstimator,
-)
-from sklearn_ae._compute import global_state_guard, make_generator
-from sklearn_ae._parameters import (
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.branches import check_architecture, image_shape_of
+from sklearn_ae._fitting.linear_filter import estimate_filter
+from sklearn_ae.corruptions import corrupting, corruption_of_batches
+from sklearn_ae.estimators._base import BaseNetworkEstimator, restore_on_failure
+from sklearn_ae.estimators._methods import explained_variance
+from sklearn_ae.estimators._pairs import check_pairs, columns_of
+from sklearn_ae.estimators._parameters import (
+    CORRUPTION_CONSTRAINTS,
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
+    check_sizes,
 )
-from sklearn_ae._state import restore_on_failure
-from sklearn_ae._training import auto_max_iter
-from sklearn_ae.architectures import (
-    build_branches,
-    draw_branches,
-    image_shape_of,
-)
-from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows, make_corruption
-from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
+from sklearn_ae.losses import check_loss, make_loss
 from sklearn_ae.networks import DenoisingNetwork
-from sklearn_ae.objectives import ERROR_POWERS, make_loss
+from sklearn_ae.objectives import make_link
 from sklearn_ae.tasks import DenoisingTask
 from sklearn_ae.utils._images import flatten_images
-from sklearn_ae.utils._linear_filter import linear_filter
-from sklearn_ae.utils._parts import in_one_line, is_foreign
-from sklearn_ae.utils._pca_start import principal_directions, scale_rows
-from sklearn_ae.utils._seeds import draw_seed, seed_for
+from sklearn_ae.utils._parts import in_one_line
+from sklearn_ae.utils._seeds import seed_for
 from sklearn_ae.utils._sklearn import (
-    HasMethods,
     Interval,
     StrOptions,
     container_like,
@@ -50,15 +39,84 @@ from sklearn_ae.utils._sklearn import (
 
 # Widest code by default.
 WIDEST_CODE = 512
-# Rows, or spoilt copies of rows, from which the linear filter is estimated.
-FILTER_ROWS = 20000
-# Values of a table that are spoilt and encoded together for it.
-VALUES_AT_ONCE = 2**22
-# Share of the passes after which the validation rows choose between the two modes.
-PILOT_SHARE = 0.1
 
 
-class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
+@dataclass(kw_only=True)
+class DenoisingBlueprint(EncoderDecoderBlueprint):
+    """What a denoiser is built from.
+
+    Parameters
+    ----------
+    loss : str or part
+        Loss of the cleaned rows.
+    mode : {"auto", "direct", "residual"}
+        What the network gives; "auto" is left open.
+    paired : bool
+        Whether corrupted rows are given beside the clean ones.
+    corruption : str, part, callable or None
+        How clean rows are corrupted.
+    """
+
+    loss: object
+    mode: str
+    paired: bool
+    corruption: object = training_only()
+
+    @property
+    def link(self):
+        """How outputs relate to data: the loss says."""
+        return make_link(make_loss(self.loss).link)
+
+    def _parts(self):
+        return (self.architecture, self.loss, self.corruption)
+
+    def auto_hidden_layer_sizes(self, n_components):
+        """A narrow layer would lose what is to be kept."""
+        return (512,) if image_shape_of(self.architecture) is None else ()
+
+    def candidates(self):
+        """Both modes where the mode is open, the direct one first."""
+        if self.mode != "auto":
+            return [self]
+        modes = ("direct", "residual") if self.link.scales_rows else ("direct",)
+        return [dataclasses.replace(self, mode=mode) for mode in modes]
+
+    def settled_as(self, other):
+        """The blueprint with the mode of another one where its own is open."""
+        settled = super().settled_as(other)
+        return dataclasses.replace(settled, mode=other.mode) if self.mode == "auto" else settled
+
+    def start(self, rows, scaling):
+        """The linear filter."""
+        if not self.linear:
+            return None
+        return estimate_filter(
+            rows,
+            scaling,
+            self.directions(rows, scaling),
+            self.corruption,
+            self.seed,
+            residual=self.mode == "residual",
+        )
+
+    def build(self, scaling):
+        """The task, weights not drawn."""
+        encoder, decoder = self.branches.build(
+            self.n_features, self.n_components, self.n_components
+        )
+        beside = self.beside_the_branches(scaling)
+        if beside["offset"] is None:
+            beside["offset"] = torch.zeros(self.n_features)
+        network = DenoisingNetwork(encoder, decoder, self.mode == "residual", **beside)
+        return DenoisingTask(network, make_loss(self.loss), self.link)
+
+    def for_training(self, task, scaling):
+        """Give the task its corruption."""
+        if not self.paired:
+            task.corruption = corruption_of_batches(self.corruption, scaling)
+
+
+class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     r"""Transformer that cleans rows, starting at the best linear filter.
 
     Trained on clean rows :math:`x_i`, it draws a corrupted copy :math:`\tilde x_i` at each visit;
@@ -99,20 +157,21 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         :class:`~sklearn_ae.corruptions.Occlusion`, or a function ``(x, generator)`` of tensors
         of shape (n, n_features). Not used with ``X_clean``.
 
-    loss : {"squared_error", "absolute_error", "huber", "log_loss"}, default="squared_error"
-        Loss of the cleaned rows. "log_loss" is the cross entropy of clean values in [0, 1].
-
-    delta : float, default=1.35
-        Where "huber" turns from square to linear, in units of ``scale_``.
+    loss : {"squared_error", "absolute_error", "huber", "log_loss"} or part, \
+            default="squared_error"
+        Loss of the cleaned rows: a name, or an instance from :mod:`sklearn_ae.losses`. "log_loss"
+        is the cross entropy of clean values in [0, 1].
 
     mode : {"auto", "direct", "residual"}, default="auto"
         Whether the network gives the clean row or what is to be added to the spoilt one. "auto"
         trains both for a tenth of the passes and takes the one with the lower loss on rows that
-        both held out; it is "direct" with "log_loss" and where no rows are held out.
+        both held out; it is "direct" behind another link than the identity, and where no rows are
+        held out.
 
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts from the linear filter in the space of the principal directions, "random"
-        draws all weights and has no linear path. "auto" is "pca" for any loss but "log_loss".
+        draws all weights and has no linear path. "auto" is "pca" for a loss with the identity
+        link, such as any but "log_loss".
 
     max_iter : int or "auto", default="auto"
         Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 200
@@ -258,7 +317,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         "hidden_layer_sizes": NETWORK_CONSTRAINTS["hidden_layer_sizes"],
         "activation": NETWORK_CONSTRAINTS["activation"],
         "architecture": NETWORK_CONSTRAINTS["architecture"],
-        "corruption": [None, StrOptions(set(CORRUPTIONS)), HasMethods("make"), callable],
+        "corruption": CORRUPTION_CONSTRAINTS,
         **LOSS_CONSTRAINTS,
         "mode": [StrOptions({"auto", "direct", "residual"})],
         "init": NETWORK_CONSTRAINTS["init"],
@@ -274,7 +333,6 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         architecture="dense",
         corruption="gaussian",
         loss="squared_error",
-        delta=1.35,
         mode="auto",
         init="auto",
         max_iter="auto",
@@ -300,7 +358,6 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         self.architecture = architecture
         self.corruption = corruption
         self.loss = loss
-        self.delta = delta
         self.mode = mode
         self.init = init
         self.max_iter = max_iter
@@ -320,141 +377,35 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _auto_hidden_layer_sizes(self, n_features, n_components):
-        # a narrow layer would lose what is to be kept
-        return (512,) if image_shape_of(self.architecture) is None else ()
-
-    def _start_obstacle(self):
-        return "loss='log_loss'" if self.loss == "log_loss" else None
-
-    def _find_start(self, X, target, moments, weight, seed, uses_start):
-        clean = X if target is None else target
+    def _blueprint(self, rows, seed):
+        clean, paired = rows.wanted, rows.target is not None
+        n_features = clean.shape[1]
+        check_architecture(self.architecture, n_features)
+        check_loss(self.loss, clean, "X_clean" if paired else "X")
         n_components = self.n_components
         if isinstance(n_components, str):
             n_components = min(*clean.shape, WIDEST_CODE)
-        if not uses_start:
-            return int(n_components), None
-        directions = principal_directions(clean, moments, int(n_components), weight, seed)
-        seed = seed_for("start", seed)
-        chosen = self._rows_of_filter(len(X), seed, paired=target is not None)
-        start = linear_filter(
-            *self._codes_of_filter(X, target, chosen, moments, directions, seed),
-            directions,
-            np.random.default_rng(seed).permutation(len(X))[chosen] % 2,
-            weight=None if weight is None else weight[chosen],
-            residual=self.mode_ == "residual",
+        return DenoisingBlueprint(
+            seed=seed,
+            n_features=n_features,
+            n_components=int(n_components),
+            hidden_layer_sizes=check_sizes(self.hidden_layer_sizes),
+            activation=self.activation,
+            architecture=self.architecture,
+            init=self._init_of(self._link_other_than_identity()),
+            loss=self.loss,
+            mode=self.mode,
+            paired=paired,
+            corruption=self.corruption,
         )
-        return int(n_components), start
 
-    def _codes_of_filter(self, X, target, chosen, moments, directions, seed):
-        """Codes of spoilt rows and of clean ones; of all the copies these alone are kept."""
-        spoil = self._spoiler(self.corruption, seed)
-        codes = np.empty((2, len(chosen), len(directions.components)))
-        at_once = max(1, VALUES_AT_ONCE // X.shape[1])
-        for first in range(0, len(chosen), at_once):
-            part = slice(first, first + at_once)
-            rows = X[chosen[part]]
-            pair = (spoil(rows), rows) if target is None else (rows, target[chosen[part]])
-            for code, one in zip(codes, pair, strict=True):
-                scaled = scale_rows(one, moments, np.empty(one.shape))
-                np.matmul(scaled, directions.components.T, out=code[part])
-        if not np.isfinite(codes).all():
-            culprit = (
-                f"corruption={in_one_line(self.corruption)} makes" if target is None else "X has"
-            )
-            raise ValueError(f"{culprit} values that are not finite in units of the clean rows.")
-        return codes
+    def _link_other_than_identity(self):
+        """The loss, for a message, where its link is not the identity; else None."""
+        is_identity = make_link(make_loss(self.loss).link).name == "identity"
+        return None if is_identity else f"loss={in_one_line(self.loss)}"
 
-    @staticmethod
-    def _rows_of_filter(n_rows, seed, paired):
-        """Rows of which each is spoilt once, or several times where there are few."""
-        if n_rows >= FILTER_ROWS:
-            return np.random.default_rng(seed).choice(n_rows, FILTER_ROWS, replace=False)
-        n_copies = 1 if paired else min(FILTER_ROWS // n_rows, 20)
-        return np.tile(np.arange(n_rows), n_copies)
-
-    def _data_config(self, X):
-        bounded = self.loss == "log_loss"
-        if bounded:
-            check_unit_interval(X, "loss='log_loss'", "X_clean" if self._paired else "X")
-        return {
-            "bounded": bounded,
-            "error_power": ERROR_POWERS[self.loss],
-            "loss": self.loss,
-            "delta": float(self.delta),
-            "residual": self.mode_ == "residual",
-            "paired": self._paired,
-        }
-
-    def _make_task(self, config, moments):
-        encoder, decoder = build_branches(config, config["n_components"])
-        beside = self._beside_the_branches(config, moments)
-        network = DenoisingNetwork(
-            encoder,
-            decoder,
-            config["residual"],
-            **{**beside, "offset": torch.zeros(config["n_features"])},
-        )
-        loss = make_loss(config["loss"], config["delta"])
-        return DenoisingTask(network, loss, config["paired"], logits=config["bounded"])
-
-    def _draw_weights(self, task, config, moments, start, generator):
-        network = task.network
-        draw_branches(network, config, generator)
-        with torch.no_grad():
-            if config["bounded"]:
-                network.offset.copy_(torch.from_numpy(smoothed_logit(moments)))
-            if config["linear"]:
-                network.linear.draw(generator)
-                k = len(start.encoder)
-                network.linear.encoder[:k] = torch.from_numpy(start.encoder)
-                network.linear.decoder[:, :k] = torch.from_numpy(start.decoder)
-                network.offset.copy_(torch.from_numpy(start.offset))
-
-    def _add_training_parts(self, task, moments):
-        if not task.paired:
-            task.corruption = corruption_of_rows(self.corruption, None if task.logits else moments)
-
-    def _learnt_attributes(self, task, rows, frame, one_pass):
-        # as it was in this fit: `score` spoils rows by it
-        corruption = None if self._paired else copy.deepcopy(self.corruption)
-        return {"mode_": self.mode_, "_paired": self._paired, "_corruption": corruption}
-
-    def _spoiler(self, corruption, seed):
-        """A function that spoils rows in the units of the data, with draws of its own."""
-        corrupt = make_corruption(corruption)
-        generator = make_generator(seed)
-        # a user's function may draw from a global state, anew for each part of the rows
-        foreign, seeds = is_foreign(corruption), itertools.count(seed)
-
-        def spoil(rows):
-            with global_state_guard(next(seeds)) if foreign else contextlib.nullcontext():
-                return corrupt(torch.tensor(rows), generator).numpy()
-
-        return spoil
-
-    def _check_target(self, X, target, columns):
-        names = getattr(target, "columns", None)
-        if columns is None:
-            columns = getattr(self, "feature_names_in_", None)
-        if names is not None and columns is not None and list(names) != list(columns):
-            pairs = itertools.zip_longest(names, columns)
-            name, column = next(pair for pair in pairs if pair[0] != pair[1])
-            raise ValueError(
-                f"X_clean has {len(names)} columns and X has {len(columns)}, and the first that "
-                f"differ are {name!r} of X_clean and {column!r} of X; a pair is a value of X and "
-                "one of the same column of X_clean."
-            )
-        target, _ = flatten_images(target, image_shape_of(self.architecture), "X_clean")
-        target = check_array(
-            target, dtype=[np.float64, np.float32], order="C", input_name="X_clean"
-        )
-        if target.shape != X.shape:
-            raise ValueError(
-                f"X_clean has shape {target.shape}, but X has shape {X.shape}; a pair is a row of "
-                "X and the same row of X_clean."
-            )
-        return target
+    def _describe(self, fitted, rows, start, device):
+        return {"mode_": fitted.blueprint.mode}
 
     # ------------------------------------------------------------------ fit
 
@@ -494,17 +445,13 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         FloatingPointError
             If the objective stops being finite in training.
         """
-        going_on = self.warm_start and hasattr(self, "_weights")
-        self._check_choices(X_clean is not None, going_on)
-        if not going_on:
-            self._choose_mode(X, sample_weight, X_clean)
-        return self._fit(X, y, sample_weight, X_clean)
+        return self._fit_pairs(X, y, sample_weight, X_clean, going_on=self.warm_start)
 
     @restore_on_failure
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, *, X_clean=None):
-        """Make one pass over a chunk of rows.
+        """Make one epoch over a chunk of rows.
 
         The first chunk fixes centre, scale, limits and start; ``mode="auto"`` is "direct". There
         is no gate; the learning rate is constant, and the optimiser goes on where the last chunk
@@ -534,60 +481,32 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         ValueError
             If ``early_stopping=True``, or the width is not that of the first chunk.
         """
-        self._check_choices(X_clean is not None, going_on=hasattr(self, "_weights"))
-        return self._partial_fit(X, y, sample_weight, X_clean)
+        return self._fit_pairs(X, y, sample_weight, X_clean, going_on=True, one_epoch=True)
 
-    def _check_choices(self, paired, going_on):
-        """Check what is decided once, pairs or not and the mode, and decide it the first time."""
+    def _fit_pairs(self, X, y, sample_weight, X_clean, *, going_on, one_epoch=False):
+        """`fit` and `partial_fit`, to pairs or to clean rows."""
+        paired = X_clean is not None
         if self.corruption is None and not paired:
             raise ValueError(
-                "Denoiser learns from pairs or spoils clean rows itself: pass X_clean to fit, or "
+                "Denoiser learns from pairs or corrupts clean rows itself: pass X_clean to fit, or "
                 "set corruption, which is None."
             )
-        if self.mode == "residual" and self.loss == "log_loss":
+        if self.mode == "residual" and self._link_other_than_identity():
             raise ValueError(
-                "mode='residual' adds the output to the spoilt row, but with loss='log_loss' the "
-                "output is a logit; use mode='direct'."
+                "mode='residual' adds the output to the corrupted row, but with "
+                f"{self._link_other_than_identity()} the output is a logit; use mode='direct'."
             )
-        if not going_on:
-            self._paired = paired
-            self.mode_ = "direct" if self.mode == "auto" else self.mode
-        elif paired != self._paired:
+        if going_on and hasattr(self, "_fitted") and paired != self._fitted.blueprint.paired:
             raise ValueError(
                 f"{type(self).__name__} goes on with what its first fit fixed: X_clean is to be "
                 "given in every call or in none; use clone() for another model."
             )
-        elif self.mode not in ("auto", self.mode_):
-            self._refuse_change("mode", self.mode_, self.mode)
+        columns, image_shape = columns_of(X, self), image_shape_of(self.architecture)
 
-    def _choose_mode(self, X, sample_weight, X_clean):
-        """Let the rows held out choose between the two modes."""
-        if self.mode != "auto" or self.loss == "log_loss":
-            return
-        # of checked rows, so that a mistake is told of the fit that was asked for
-        rows, target, weight = self._check_table(X, sample_weight, X_clean, reset=True)
-        n_validation = self._n_validation(len(rows), self._uses_start())
-        if not n_validation or len(rows) < FEWEST_ROWS_TO_TRAIN:
-            return
-        n_train = len(rows) - n_validation
-        passes = self.max_iter
-        if passes == "auto":
-            passes = auto_max_iter(n_train, self._batch_size(n_train))
-        if not passes:
-            return
-        options = {
-            "max_iter": math.ceil(PILOT_SHARE * passes),
-            "random_state": draw_seed(copy.deepcopy(self.random_state)),
-            "skorch_callbacks": None,
-            "warm_start": False,
-            "verbose": 0,
-        }
-        losses = {}
-        for mode in ("direct", "residual"):
-            pilot = type(self)(**self.get_params(deep=False))
-            vars(pilot).update(options, mode=mode)
-            losses[mode] = pilot.fit(rows, None, weight, X_clean=target).best_loss_
-        self.mode_ = min(losses, key=losses.get)
+        def check_target(rows):
+            return check_pairs(rows, X_clean, columns, image_shape)
+
+        return self._fit(X, y, sample_weight, check_target if paired else None, one_epoch)
 
     # ------------------------------------------------------------------ use
 
@@ -605,21 +524,14 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
             Cleaned rows, float32 where ``X`` is, else float64. Images are given back as a table
             where `set_output` asks for one.
         """
-        rows = self._check_rows(X)
-        cleaned = self._clean(rows).astype(rows.dtype, copy=False)
-        _, row_shape = flatten_images(X, image_shape_of(self._config["architecture"]))
+        rows = self._checked(X)
+        cleaned = self._fitted.predict(rows, self._device()).astype(rows.dtype, copy=False)
+        _, row_shape = flatten_images(X, image_shape_of(self._fitted.blueprint.architecture))
         if get_output_config("transform", self)["dense"] != "default":
             return cleaned
         if row_shape is not None:
             return cleaned.reshape(len(cleaned), *row_shape)
         return container_like(X, cleaned)
-
-    def _clean(self, rows):
-        def function(task, x):
-            return (task.expected(task.network(x)),)
-
-        (cleaned,) = self._map_rows(rows, function)
-        return self._data_from_network(cleaned)
 
     def score(self, X, y=None, sample_weight=None, *, X_clean=None):
         """Share of the variance of the clean rows that the cleaned ones explain.
@@ -650,18 +562,24 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseTorchEstimator):
         ValueError
             If there is no ``X_clean``, and the model was fitted to pairs.
         """
-        spoilt = self._check_rows(X)
+        corrupted, fitted, device = self._checked(X), self._fitted, self._device()
+        blueprint = fitted.blueprint
         if X_clean is not None:
-            clean = self._check_target(spoilt, X_clean, getattr(X, "columns", None))
-        elif self._paired:
+            image_shape = image_shape_of(blueprint.architecture)
+            clean = check_pairs(corrupted, X_clean, columns_of(X, self), image_shape)
+        elif blueprint.paired:
             raise ValueError(
                 "score needs X_clean, the clean rows: fit has learnt from pairs. A search or a "
                 "pipeline hands it on after sklearn.set_config(enable_metadata_routing=True) and "
                 "set_score_request(X_clean=True)."
             )
         else:
-            spoil = self._spoiler(self._corruption, seed_for("score", self._config["seed"]))
-            clean, spoilt = spoilt, spoil(spoilt)
-        return self._explained_variance(
-            clean, lambda start, stop: self._clean(spoilt[start:stop]), sample_weight
+            # as it was in the fit
+            corrupt = corrupting(blueprint.corruption, seed_for("score", blueprint.seed))
+            clean, corrupted = corrupted, corrupt(corrupted)
+        return explained_variance(
+            clean,
+            lambda start, stop: fitted.predict(corrupted[start:stop], device),
+            self.mean_,
+            sample_weight,
         )

@@ -1,37 +1,136 @@
 """Autoencoder."""
 
 import math
+from dataclasses import dataclass
+from numbers import Integral
 
-import numpy as np
 import torch
-from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_ae._base import BaseTorchEstimator
-from sklearn_ae._mixins import LatentTransformerMixin, ReconstructionMixin
-from sklearn_ae._parameters import (
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.branches import check_architecture
+from sklearn_ae._fitting.code_units import CodeUnits
+from sklearn_ae.code_activations import CODE_ACTIVATIONS, USUAL_SPREAD, make_code_activation
+from sklearn_ae.corruptions import corruption_of_batches
+from sklearn_ae.estimators._base import BaseNetworkEstimator
+from sklearn_ae.estimators._methods import (
+    LatentTransformerMixin,
+    ReconstructionMixin,
+    explained_variance,
+)
+from sklearn_ae.estimators._parameters import (
     CODE_CONSTRAINTS,
+    CORRUPTION_CONSTRAINTS,
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
+    check_sizes,
 )
-from sklearn_ae.architectures import build_branches, draw_branches
-from sklearn_ae.code_activations import CODE_ACTIVATIONS, USUAL_SPREAD, make_code_activation
-from sklearn_ae.corruptions import CORRUPTIONS, corruption_of_rows
-from sklearn_ae.likelihoods import check_unit_interval, smoothed_logit
+from sklearn_ae.losses import check_loss, make_loss
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
-from sklearn_ae.objectives import ERROR_POWERS, hoyer, make_loss
-from sklearn_ae.penalties import make_penalty
+from sklearn_ae.objectives import hoyer, make_link
+from sklearn_ae.penalties import check_penalty, make_penalty
 from sklearn_ae.tasks import ReconstructionTask
-from sklearn_ae.utils._parts import check_instance, check_parameters, in_one_line
+from sklearn_ae.utils._parts import check_instance, in_one_line
 from sklearn_ae.utils._sklearn import HasMethods, StrOptions
 
-# Codes whose variance is below this share of the largest are not divided by it in whitening.
-SMALLEST_CODE_SHARE = 1e-10
+
+@dataclass(kw_only=True)
+class AutoencoderBlueprint(EncoderDecoderBlueprint):
+    """What an autoencoder is built from.
+
+    Parameters
+    ----------
+    loss : str or part
+        Loss of the reconstruction.
+    code_activation : str, part or torch.nn.Module
+        What is applied to the code.
+    unit_norm : bool
+        Whether the decoder's columns are kept at unit norm.
+    whiten : bool
+        Whether codes are whitened.
+    corruption, penalty : str, part, callable or None
+        What acts in training only.
+    """
+
+    loss: object
+    code_activation: object
+    unit_norm: bool
+    whiten: bool
+    corruption: object = training_only()
+    penalty: object = training_only()
+
+    @property
+    def link(self):
+        """How outputs relate to data: the loss says."""
+        return make_link(make_loss(self.loss).link)
+
+    @property
+    def power(self):
+        """Power of the data's unit that the loss has."""
+        return make_loss(self.loss).power
+
+    def _parts(self):
+        return (
+            self.architecture,
+            self.loss,
+            self.code_activation,
+            self.corruption,
+            self.penalty,
+        )
+
+    def build(self, scaling):
+        """The task, weights not drawn."""
+        encoder, decoder = self.branches.build(
+            self.n_features, self.n_components, self.n_components
+        )
+        code_activation = make_code_activation(self.code_activation, self.n_components)
+        if self.unit_norm:
+            # a bounded code cannot grow: values of the usual spread are to give rows of the usual
+            # variance, n_features units of scale
+            spread = USUAL_SPREAD.get(type(code_activation))
+            length = math.sqrt(self.n_features / self.n_components) / spread if spread else 1.0
+            constrain_columns(decoder, length)
+        network = AutoencoderNetwork(
+            encoder,
+            decoder,
+            code_activation=code_activation,
+            **self.beside_the_branches(scaling),
+        )
+        return ReconstructionTask(network, make_loss(self.loss), self.link)
+
+    def draw(self, task, start, generator):
+        """Draw the weights and lay the start."""
+        super().draw(task, start, generator)
+        network = task.network
+        if self.unit_norm and type(network.code_activation) in USUAL_SPREAD:
+            usual = network.code_activation(torch.zeros(1, self.n_components))
+            centre_first_layer(network.decoder, usual)
+
+    def for_training(self, task, scaling):
+        """Give the task its corruption and its penalty."""
+        task.corruption = corruption_of_batches(self.corruption, scaling)
+        task.penalty = make_penalty(self.penalty, task.network)
+
+    def keeps_units(self, one_epoch):
+        """A whitened code is whitened again by a fit, not by one more chunk of rows."""
+        return one_epoch or not self.whiten
+
+    def code_units(self, fitted, rows, start, device):
+        """Whitened, PCA's, or those of the network."""
+        scaling = fitted.scaling
+        if self.whiten:
+            network = fitted.exact_task(device).network
+            batches = fitted.training_batches(rows, device)
+            return CodeUnits.whitening(network, batches, scaling.total_weight)
+        if self.linear:
+            variances = start.directions.variances
+            return CodeUnits.principal(variances, self.n_components, scaling.scale)
+        return None
 
 
-class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimator):
+class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstimator):
     r"""Autoencoder that starts at the PCA solution.
 
     With :math:`u = (x - m) / s` the centred rows in units of one scale, it minimises
@@ -74,16 +173,15 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         :class:`~sklearn_ae.architectures.Convolutional` puts convolutions before them; a callable
         ``(n_features, n_components) -> (encoder, decoder)`` returns two torch modules.
 
-    loss : {"squared_error", "absolute_error", "huber", "log_loss"}, default="squared_error"
-        Reconstruction loss. "log_loss" is the cross entropy of values in [0, 1].
-
-    delta : float, default=1.35
-        Where "huber" turns from square to linear, in units of ``scale_``.
+    loss : {"squared_error", "absolute_error", "huber", "log_loss"} or part, \
+            default="squared_error"
+        Reconstruction loss: a name, or an instance from :mod:`sklearn_ae.losses`. "log_loss" is
+        the cross entropy of values in [0, 1].
 
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts from the PCA solution, "random" draws all weights and has no linear path.
-        "auto" is "pca" where it is possible: any loss but "log_loss", an identity code and no
-        penalty.
+        "auto" is "pca" where it is possible: a loss with the identity link, such as any but
+        "log_loss", an identity code and no penalty.
 
     whiten : bool, default=False
         Whether codes are uncorrelated with unit variance on the training rows.
@@ -246,7 +344,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         "init": NETWORK_CONSTRAINTS["init"],
         "whiten": ["boolean"],
         "penalty": [None, HasMethods("term"), HasMethods("bind")],
-        "corruption": [None, StrOptions(set(CORRUPTIONS)), HasMethods("make"), callable],
+        "corruption": CORRUPTION_CONSTRAINTS,
         **TRAINING_CONSTRAINTS,
     }
 
@@ -259,7 +357,6 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         code_activation="identity",
         architecture="dense",
         loss="squared_error",
-        delta=1.35,
         init="auto",
         whiten=False,
         penalty=None,
@@ -287,7 +384,6 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         self.code_activation = code_activation
         self.architecture = architecture
         self.loss = loss
-        self.delta = delta
         self.init = init
         self.whiten = whiten
         self.penalty = penalty
@@ -309,139 +405,56 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         self.random_state = random_state
         self.verbose = verbose
 
-    def _start_obstacle(self):
-        if self.loss == "log_loss":
-            return "loss='log_loss'"
-        if self.code_activation != "identity":
-            return f"code_activation={in_one_line(self.code_activation)}"
-        return None if self.penalty is None else f"penalty={in_one_line(self.penalty)}"
-
-    def _data_config(self, X):
-        check_instance("penalty", self.penalty)
+    def _blueprint(self, rows, seed):
+        n_features = rows.x.shape[1]
+        check_architecture(self.architecture, n_features)
+        check_penalty(self.penalty, self.code_activation)
         check_instance("code_activation", self.code_activation)
-        if self.penalty is not None and hasattr(self.penalty, "_parameter_constraints"):
-            check_parameters(self.penalty)
-        needed = getattr(self.penalty, "needs_code_activation", None)
-        if needed not in (None, self.code_activation):
-            raise ValueError(
-                f"penalty={in_one_line(self.penalty)} needs code_activation={needed!r}; got "
-                f"{in_one_line(self.code_activation)}."
-            )
         if self.whiten and getattr(self.code_activation, "is_sparse", False):
             raise ValueError(
                 "whiten=True mixes the values of a code, so that none of those that "
                 f"code_activation={in_one_line(self.code_activation)} sets to zero would stay; use "
                 "whiten=False."
             )
-        bounded = self._takes_unit_interval()
-        if bounded:
-            check_unit_interval(X, "loss='log_loss'")
-        return {
-            "bounded": bounded,
-            "error_power": ERROR_POWERS[self.loss],
-            "loss": self.loss,
-            "delta": float(self.delta),
-            "code_activation": self.code_activation,
-            "unit_norm": getattr(self.penalty, "unit_norm_decoder", False),
-            "whiten": self.whiten,
-        }
-
-    def _takes_unit_interval(self):
-        return self.loss == "log_loss"
-
-    def _make_task(self, config, moments):
-        n_components = config["n_components"]
-        encoder, decoder = build_branches(config, n_components)
-        if hasattr(config["code_activation"], "check"):
-            config["code_activation"].check(n_components)
-        code_activation = make_code_activation(config["code_activation"])
-        if config["unit_norm"]:
-            # a bounded code cannot grow: values of the usual spread are to give rows of the usual
-            # variance, n_features units of scale
-            spread = USUAL_SPREAD.get(type(code_activation))
-            length = math.sqrt(config["n_features"] / n_components) / spread if spread else 1.0
-            constrain_columns(decoder, length)
-        network = AutoencoderNetwork(
-            encoder,
-            decoder,
-            code_activation=code_activation,
-            **self._beside_the_branches(config, moments),
+        check_loss(self.loss, rows.x)
+        n_components = self.n_components
+        return AutoencoderBlueprint(
+            seed=seed,
+            n_features=n_features,
+            n_components=int(n_components) if isinstance(n_components, Integral) else n_components,
+            hidden_layer_sizes=check_sizes(self.hidden_layer_sizes),
+            activation=self.activation,
+            architecture=self.architecture,
+            init=self._init_of(self._start_obstacle()),
+            loss=self.loss,
+            code_activation=self.code_activation,
+            unit_norm=getattr(self.penalty, "unit_norm_decoder", False),
+            whiten=bool(self.whiten),
+            corruption=self.corruption,
+            penalty=self.penalty,
         )
-        loss = make_loss(config["loss"], config["delta"])
-        return ReconstructionTask(network, loss, logits=config["bounded"])
 
-    def _draw_weights(self, task, config, moments, start, generator):
-        network = task.network
-        draw_branches(network, config, generator)
-        if config["unit_norm"] and type(network.code_activation) in USUAL_SPREAD:
-            usual = network.code_activation(torch.zeros(1, config["n_components"]))
-            centre_first_layer(network.decoder, usual)
-        with torch.no_grad():
-            if config["bounded"]:
-                network.offset.copy_(torch.from_numpy(smoothed_logit(moments)))
-            if not config["linear"]:
-                return
-            network.linear.draw(generator)
-            for k, variance in enumerate(start.variances):
-                if variance > 0:
-                    direction = torch.from_numpy(start.components[k].copy())
-                    network.linear.encoder[k] = direction / variance**0.5
-                    network.linear.decoder[:, k] = direction * variance**0.5
+    def _start_obstacle(self):
+        """Why the PCA start is not possible; None where it is."""
+        if make_link(make_loss(self.loss).link).name != "identity":
+            return f"loss={in_one_line(self.loss)}"
+        if self.code_activation != "identity":
+            return f"code_activation={in_one_line(self.code_activation)}"
+        return None if self.penalty is None else f"penalty={in_one_line(self.penalty)}"
 
-    def _add_training_parts(self, task, moments):
-        task.corruption = corruption_of_rows(self.corruption, None if task.logits else moments)
-        task.penalty = make_penalty(self.penalty, task.network)
-
-    def _learnt_attributes(self, task, rows, frame, one_pass):
-        """Units of the code: PCA's, or uncorrelated with unit variance."""
-        learnt = {}
+    def _describe(self, fitted, rows, start, device):
+        described = {}
+        if start is not None and fitted.blueprint.linear:
+            variances = start.directions.variances * fitted.scaling.scale**2
+            described["explained_variance_"] = variances
         if self.penalty is not None or self.code_activation != "identity":
-            learnt["sparsity_"] = self._sparsity(task, rows)
-        n_components = frame.config["n_components"]
-        if frame.fitted and (one_pass or not self.whiten):
-            return learnt
-        if self.whiten:
-            mean, covariance = self._code_moments(task, rows, frame.moments.n_rows)
-            scale, unscale = _whitening(covariance)
-            return learnt | {"_code_mean": mean, "_code_scale": scale, "_code_unscale": unscale}
-        units = np.ones(n_components)
-        if frame.start is not None and frame.config["linear"]:
-            units = _principal_units(frame.start.variances, n_components)
-            units = units * frame.moments.scale
-        return learnt | {
-            "_code_mean": np.zeros(n_components),
-            "_code_scale": units,
-            "_code_unscale": 1.0 / units,
-        }
-
-    @staticmethod
-    @torch.no_grad()
-    def _sparsity(task, rows):
-        """Mean of Hoyer's sparsity over the training rows."""
-        return sum(float(share @ hoyer(task.network.encode(x)[0])) for x, share in rows)
-
-    @staticmethod
-    @torch.no_grad()
-    def _code_moments(task, rows, n_rows):
-        """Weighted mean and covariance of the network's codes over the training rows."""
-        first = second = 0.0
-        # sums only: small results kept between large ones would fragment the memory
-        for x, share in rows:
-            code, _ = task.network.encode(x)
-            first = first + share @ code
-            second = second + (share[:, None] * code).T @ code
-        mean = first.cpu().double().numpy()
-        covariance = second.cpu().double().numpy() - np.outer(mean, mean)
-        return mean, covariance * n_rows / max(n_rows - 1, 1)
-
-    def _code_to_user(self, code):
-        code = code - self._code_mean
-        return code * self._code_scale if self._code_scale.ndim == 1 else code @ self._code_scale
-
-    def _code_from_user(self, code):
-        scale = self._code_unscale
-        code = code * scale if scale.ndim == 1 else code @ scale
-        return code + self._code_mean
+            network = fitted.exact_task(device).network
+            with torch.no_grad():
+                described["sparsity_"] = sum(
+                    float(share @ hoyer(network.encode(x)[0]))
+                    for x, share in fitted.training_batches(rows, device)
+                )
+        return described
 
     def score(self, X, y=None, sample_weight=None):
         """Share of the variance of ``X`` that is reconstructed.
@@ -462,26 +475,11 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseTorchEstimato
         float
             ``1 - sum|x - x_hat|**2 / sum|x - mean_|**2``; 1 where both sums are zero.
         """
-        check_is_fitted(self, "_weights")
-        X = self._check_rows(X)
-        return self._explained_variance(
-            X, lambda start, stop: self._reconstruct(X[start:stop]), sample_weight
+        X = self._checked(X)
+        fitted, device = self._fitted, self._device()
+        return explained_variance(
+            X,
+            lambda start, stop: fitted.reconstruct(X[start:stop], device),
+            self.mean_,
+            sample_weight,
         )
-
-
-def _principal_units(variances, n_components):
-    """Standard deviation of each code in units of the scale, as PCA's codes have it."""
-    units = np.sqrt(variances)
-    largest = units.max(initial=0.0)
-    # directions without variance come out as next to nothing, as PCA's do
-    units[units == 0] = 1e-5 * largest if largest > 0 else 1.0
-    rest = units[units > 1e-5 * largest].min(initial=largest) if largest > 0 else 1.0
-    return np.concatenate([units, np.full(n_components - len(units), rest)])
-
-
-def _whitening(covariance):
-    """Symmetric square root of the inverse of a covariance, and its inverse."""
-    values, vectors = np.linalg.eigh(covariance)
-    tiny = SMALLEST_CODE_SHARE * max(values.max(), 0.0)
-    roots = np.sqrt(np.where(values > tiny, values, 1.0))
-    return (vectors / roots) @ vectors.T, (vectors * roots) @ vectors.T

@@ -3,7 +3,7 @@
 from sklearn_ae.utils._sklearn import SUPPORTS_CALLBACKS
 
 
-class FitTasks:
+class SklearnCallbacks:
     """The task "fit" and one task per epoch, told to the callbacks of an estimator.
 
     Parameters
@@ -14,15 +14,15 @@ class FitTasks:
         ``X``, ``y`` and ``metadata`` as handed to `fit`.
     n_epochs : int
         The most epochs there can be.
-    fitted_attributes : callable
-        ``fitted_attributes(net)``: what the estimator would have learnt, were this epoch the
-        last; called only where a callback asks for it.
+    attributes : callable
+        ``attributes(fitted)``: what the estimator would have learnt, were this epoch the last;
+        called only where a callback asks for it.
     """
 
-    def __init__(self, estimator, data, n_epochs, fitted_attributes):
+    def __init__(self, estimator, data, n_epochs, attributes):
         self.estimator = estimator
         self.data = data
-        self.fitted_attributes = fitted_attributes
+        self.attributes = attributes
         self.n_epochs = n_epochs
         self.epoch = None
         self.fit = None
@@ -40,27 +40,17 @@ class FitTasks:
         self.epoch = self.fit.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
-    def end_epoch(self, net, last):
-        """Tell that an epoch ended.
+    def end_epoch(self, fitted, last):
+        """Tell that an epoch ended, the last one or not; whether a callback asks for the end.
 
-        Parameters
-        ----------
-        net : TrainingNet
-            The net, with the weights of this epoch.
-        last : bool
-            Whether no further epoch is planned.
-
-        Returns
-        -------
-        bool
-            Whether a callback asks for the end of training.
+        ``fitted`` is a function that gives the network with the weights of this epoch.
         """
         if self.fit is None:
             return False
         stop = self.epoch.call_on_fit_task_end(
             estimator=self.estimator,
             **self.data,
-            reconstruction_attributes=lambda: self.fitted_attributes(net),
+            reconstruction_attributes=lambda: self.attributes(fitted()),
         )
         if not (stop or last):
             self._begin_epoch()

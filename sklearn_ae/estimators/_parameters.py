@@ -3,9 +3,10 @@
 from numbers import Integral, Real
 
 from sklearn_ae.architectures import Convolutional
+from sklearn_ae.corruptions import CORRUPTIONS
+from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import ACTIVATIONS
-from sklearn_ae.objectives import LOSSES
-from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOptions
+from sklearn_ae.utils._sklearn import HasMethods, Interval, InvalidParameterError, StrOptions
 
 CODE_CONSTRAINTS = {
     "n_components": [
@@ -22,10 +23,9 @@ NETWORK_CONSTRAINTS = {
     "init": [StrOptions({"auto", "pca", "random"})],
 }
 
-LOSS_CONSTRAINTS = {
-    "loss": [StrOptions(set(LOSSES))],
-    "delta": [Interval(Real, 0, None, closed="neither")],
-}
+LOSS_CONSTRAINTS = {"loss": [StrOptions(set(LOSSES)), HasMethods("__call__")]}
+
+CORRUPTION_CONSTRAINTS = [None, StrOptions(set(CORRUPTIONS)), HasMethods("make"), callable]
 
 TRAINING_CONSTRAINTS = {
     "max_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
@@ -46,28 +46,11 @@ TRAINING_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
-# Parameters that may hold a part of the user's.
-PARTS = ("architecture", "code_activation", "penalty", "corruption", "likelihood")
-
 
 def check_sizes(sizes):
-    """Check ``hidden_layer_sizes``.
-
-    Parameters
-    ----------
-    sizes : sequence
-        The parameter.
-
-    Returns
-    -------
-    tuple of int
-        The widths.
-
-    Raises
-    ------
-    InvalidParameterError
-        If a width is not a positive integer.
-    """
+    """``hidden_layer_sizes`` as "auto" or a tuple of int; InvalidParameterError if it is none."""
+    if isinstance(sizes, str):
+        return sizes
     sizes = tuple(sizes)
     if not all(isinstance(size, Integral) and size > 0 for size in sizes):
         raise InvalidParameterError(

@@ -1,7 +1,6 @@
 """The outlier detector."""
 
 import copy
-import math
 import warnings
 from numbers import Integral, Real
 
@@ -12,30 +11,34 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ae._anomaly_scores import (
-    CURVATURE_DRAWS,
-    ROUNDING,
+from sklearn_ae._anomaly import (
     AnomalyScores,
-    closest,
+    Standardizer,
+    below_median,
+    calibration_rank,
+    core_of,
     down_weights,
-    median_and_spread,
-    usual,
+    rounding,
     within_fences,
 )
-from sklearn_ae._autoencoder import Autoencoder
-from sklearn_ae._compute import in_chunks
-from sklearn_ae._mixins import PackageMixin
-from sklearn_ae._neighbors import Neighbors
-from sklearn_ae._parameters import TRAINING_CONSTRAINTS
-from sklearn_ae._state import restore_on_failure
-from sklearn_ae._variational import VariationalAutoencoder
+from sklearn_ae._anomaly.neighbors import Neighbors
+from sklearn_ae._anomaly.robust import ROUNDING
+from sklearn_ae._anomaly.standardizer import standardise
+from sklearn_ae._compute import in_chunks, inference_device
+from sklearn_ae.estimators._autoencoder import Autoencoder
+from sklearn_ae.estimators._base import PackageMixin, restore_on_failure
+from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
+from sklearn_ae.estimators._variational import VariationalAutoencoder
+from sklearn_ae.likelihoods import make_likelihood
+from sklearn_ae.losses import make_loss
+from sklearn_ae.objectives import make_link
 from sklearn_ae.utils._images import flatten_images
-from sklearn_ae.utils._parts import in_one_line
+from sklearn_ae.utils._parts import check_parameters, in_one_line
 from sklearn_ae.utils._seeds import draw_seed, seed_for
 from sklearn_ae.utils._sklearn import Interval, StrOptions, container_like, fit_context
 
-# Share of the variance that the default autoencoder's code has at the start, and its epochs: what
-# more of them take off its errors changes no area under the curve.
+# Share of the variance that the default autoencoder's code has at the start, and its epochs: more
+# of them lower the errors but not the areas under the curve (benchmark detector_rules).
 CODE_VARIANCE, EPOCHS = 0.9, 10
 # Rows that the threshold "auto" is taken from: a share, or this many if that is more.
 THRESHOLD_FRACTION = 0.1
@@ -43,10 +46,8 @@ THRESHOLD_ROWS = 50
 # With fewer rows, of which these were more than a fifth, each is left out once, in so many folds.
 FOLDS = 5
 FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
-# Deviations below the median where the threshold "auto" lies.
-THRESHOLD_DEVIATIONS = 3.0
-# Standard deviations beyond which a value counts as being that far, and the largest value.
-FARTHEST, LARGEST = 1e100, 1e150
+# Draws that the curvature of the distance is estimated with: an error of 4 %.
+CURVATURE_DRAWS = 1000
 SCORES = (
     "auto",
     "reconstruction",
@@ -88,7 +89,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         neighbours and threshold are learnt.
 
     anomaly_score : str, default="auto"
-        What `score_samples` is minus of:
+        Anomaly score, of which `score_samples` returns the negative:
 
         - "reconstruction": squared error, the sum over features.
         - "standardized": the same with each feature's error over its own spread.
@@ -306,7 +307,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         else:
             scores = self._score_rows(rows, self._score)
             quantile = np.percentile(scores, 100 * self.contamination)
-            self.offset_ = float(quantile - _rounding(quantile, scores))
+            self.offset_ = float(quantile - rounding(quantile, scores))
         self._warn_of_rounding(rows[:ROWS_TO_WARN])
         return self
 
@@ -394,9 +395,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         score = self._checked_score(anomaly_score, self.estimator_)
-        rows = self._scaled(self._rows(X, self.estimator_))
+        rows = self._standardizer(self._rows(X, self.estimator_))
         if score in ADDITIVE_SCORES:
-            errors, *_ = self.estimator_._decomposed(rows)
+            errors = self._split_errors(rows).errors
             spread = self._scores.spread if score == "standardized" else 1.0
             return container_like(X, (errors / spread) ** 2)
         covariance = self._scores.covariance
@@ -405,7 +406,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             joined = np.hstack([errors, outputs]) - covariance.center
             return np.hsplit(covariance.scaled(joined, -1), 2)
 
-        gradient = self.estimator_._pull_back(rows, weigh)
+        gradient = self._vector_jacobian(rows, weigh)
         return container_like(X, gradient**2 / self._curvature)
 
     # ------------------------------------------------------------------ calibration
@@ -467,28 +468,16 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             )
         scores = self.score_samples(X)
         # rows that are equal have equal scores but for rounding
-        equal = scores + _rounding(scores, self.calibration_scores_)
+        equal = scores + rounding(scores, self.calibration_scores_)
         below = np.searchsorted(self.calibration_scores_, equal, side="right")
         return (1 + below) / (len(self.calibration_scores_) + 1)
 
     def _calibrate(self, rows):
-        rank = self._calibration_rank(len(rows))
+        rank = calibration_rank(self.false_positive_rate, len(rows))
         self.calibration_scores_ = np.sort(self._score_rows(rows, self._score))
         threshold = self.calibration_scores_[rank - 1]
-        self.offset_ = float(threshold - _rounding(threshold, self.calibration_scores_))
+        self.offset_ = float(threshold - rounding(threshold, self.calibration_scores_))
         return self
-
-    def _calibration_rank(self, n_rows):
-        """Which of the sorted scores is the threshold."""
-        # 0.05 * 20 is to be 1, not a little less
-        rank = math.floor(self.false_positive_rate * (n_rows + 1) * (1 + 1e-12))
-        if rank < 1:
-            raise ValueError(
-                f"false_positive_rate={self.false_positive_rate} needs at least "
-                f"{math.ceil(1 / self.false_positive_rate * (1 - 1e-12)) - 1} calibration rows; "
-                f"got {n_rows}."
-            )
-        return rank
 
     # ------------------------------------------------------------------ parts of fit
 
@@ -558,7 +547,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         n_calibration = round(self.calibration_fraction * n_rows)
         n_held_out = 0
         if self.calibration_fraction:
-            self._calibration_rank(n_calibration)
+            calibration_rank(self.false_positive_rate, n_calibration)
         elif self.contamination == "auto" and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
             n_held_out = round(max(THRESHOLD_FRACTION * n_rows, THRESHOLD_ROWS))
         n_left = n_rows - n_calibration
@@ -575,42 +564,35 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _train(self, estimator, rows, seed):
         """Learn scale and autoencoder."""
-        kept = every_row = within_fences(rows) if self.robust_ else rows
+        everything = kept = within_fences(rows) if self.robust_ else rows
         weight = None
         if self.robust_ and not isinstance(self.estimator, FrozenEstimator):
-            mean, scale = _mean_and_scale(every_row)
-            standardised = (every_row - mean) / scale
+            standardised = standardise(kept)
             near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
             _, greatest = near.distances(standardised)
-            if self._choose_core() is closest:
-                kept = within_fences(rows[closest(greatest)])
-            else:
+            if isinstance(self.robust, str):
                 weight = down_weights(greatest)
-        n_features = kept.shape[1]
-        self.mean_, self.scale_ = np.zeros(n_features), np.ones(n_features)
-        if _chosen(self.standardize, auto=self.estimator is None):
-            estimator._validate_params()
-            if estimator._takes_unit_interval():
+            else:
+                kept = within_fences(rows[core_of(greatest, robust=True)])
+        standardize = _chosen(self.standardize, auto=self.estimator is None)
+        if standardize:
+            check_parameters(estimator)
+            if not _link_of(estimator).scales_rows:
                 raise ValueError(
                     "standardize=True takes features out of [0, 1], which the loss or likelihood "
                     f"of {in_one_line(estimator)} needs; use standardize=False."
                 )
-            self.mean_, scale = _mean_and_scale(kept)
-            # constant in these rows only: what leaves the constant is rare, not huge
-            constant = np.ptp(kept, axis=0) == 0
-            self.scale_ = np.where(constant, _mean_and_scale(every_row)[1], scale)
-        self._farthest = np.inf
-        spread = _mean_and_scale(self._scaled(kept))[1].max()
-        self._farthest = FARTHEST * min(spread, LARGEST / FARTHEST)
-        self.estimator_ = self._fit_estimator(estimator, self._scaled(kept), weight, seed)
+        self._standardizer = Standardizer(kept, standardize, everything)
+        self.mean_, self.scale_ = self._standardizer.mean, self._standardizer.scale
+        self.estimator_ = self._fit_estimator(estimator, self._standardizer(kept), weight, seed)
 
     def _learn_scores(self, rows, held_out, seed):
         """Learn what errors and outputs of normal rows look like; scores of rows held out."""
-        scaled = self._scaled(rows)
-        decomposed = self.estimator_._decomposed(scaled)
+        scaled = self._standardizer(rows)
+        split = self._split_errors(scaled)
         self._scores = AnomalyScores(
-            decomposed,
-            choose_core=self._choose_core(),
+            split,
+            robust="auto" if isinstance(self.robust, str) else bool(self.robust),
             n_neighbors=self.n_neighbors,
             seed=seed_for("neighbors", seed),
             left_out=held_out,
@@ -618,7 +600,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         scores = self._score_rows(rows[held_out], self._score)
         if held_out.any():
             # scores of the rows given to `fit` are to be comparable with each other
-            self._scores.learn(decomposed)
+            self._scores.learn(split)
         self._curvature = self._learn_curvature(scaled[self._scores.core], seed)
         return scores
 
@@ -626,8 +608,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """Warn where the score is that of errors and the autoencoder leaves nothing over."""
         if self._score not in ADDITIVE_SCORES:
             return
-        scaled = self._scaled(rows)
-        errors, _, codes = self.estimator_._decomposed(scaled)
+        scaled = self._standardizer(rows)
+        errors, _, codes = self._split_errors(scaled)
         if (np.abs(errors) <= ROUNDING * np.abs(scaled).max(axis=0)).all():
             warnings.warn(
                 f"anomaly_score='{self._score}' judges by rounding: a code of {codes.shape[1]} "
@@ -637,12 +619,6 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 stacklevel=5,
             )
 
-    def _choose_core(self):
-        """Function from distances to the rows that spreads and covariances are taken from."""
-        if not self.robust_:
-            return None
-        return closest if _chosen(self.robust, auto=False) else usual
-
     def _auto_offset(self, rows, scores, seed):
         """Three deviations below the median of scores of rows that were left out."""
         if not len(scores):
@@ -650,8 +626,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 scores = self._left_out_scores(rows, seed)
             else:
                 scores = self._score_rows(rows, self._score)
-        median, spread = median_and_spread(scores)
-        return median - max(THRESHOLD_DEVIATIONS * spread, ROUNDING * abs(median))
+        return below_median(scores)
 
     def _left_out_scores(self, rows, seed):
         """Score of each row by a detector that has learnt from other rows."""
@@ -677,7 +652,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             return np.hsplit(covariance.scaled(signs, -0.5), 2)
 
         # E (J' S^(-1/2) r)_j^2 over random signs r is (J' S^(-1) J)_jj
-        squares = self.estimator_._pull_back(rows, weigh) ** 2
+        squares = self._vector_jacobian(rows, weigh) ** 2
         curvature = squares.mean(axis=0)
         return np.maximum(curvature, 1e-12 * curvature.max(initial=0.0) + 1e-300)
 
@@ -691,24 +666,28 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             self, X, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1
         )
 
-    def _scaled(self, rows):
-        """Rows as the autoencoder gets them, where their squares are still numbers."""
-        with np.errstate(over="ignore"):
-            scaled = (rows - self.mean_) / self.scale_
-        return np.clip(scaled, -self._farthest, self._farthest)
+    def _split_errors(self, scaled):
+        """Errors, outputs and codes of scaled rows."""
+        return self.estimator_._fitted.split_errors(
+            scaled, inference_device(self.estimator_.device)
+        )
+
+    def _vector_jacobian(self, scaled, weigh):
+        """Gradient over scaled rows of a score of their errors and outputs."""
+        device = inference_device(self.estimator_.device)
+        return self.estimator_._fitted.vector_jacobian(scaled, weigh, device)
 
     def _score_rows(self, rows, score):
         scores = np.empty(len(rows))
 
         def chunk(start, stop):
-            scaled = self._scaled(rows[start:stop])
+            scaled = self._standardizer(rows[start:stop])
             if score == "likelihood":
                 names = getattr(self.estimator_, "feature_names_in_", None)
                 named = scaled if names is None else pd.DataFrame(scaled, columns=names)
                 scores[start:stop] = self.estimator_.score_samples(named)
                 return
-            found = self.estimator_._decomposed(scaled)
-            scores[start:stop] = -getattr(self._scores, score)(*found)
+            scores[start:stop] = -getattr(self._scores, score)(self._split_errors(scaled))
 
         in_chunks(chunk, len(rows), self.n_features_in_)
         return scores
@@ -719,17 +698,8 @@ def _chosen(value, auto):
     return bool(auto if isinstance(value, str) else value)
 
 
-def _rounding(threshold, scores):
-    """By how much scores of equal rows may differ."""
-    return ROUNDING * np.maximum(np.abs(threshold), np.median(np.abs(scores)))
-
-
-def _mean_and_scale(rows):
-    """Mean and standard deviation of each feature; 1 where it is constant."""
-    size = np.abs(rows).max(axis=0)
-    size[size == 0] = 1.0
-    # tiny and huge numbers have squares that are none
-    unit = rows / size
-    constant = (np.ptp(unit, axis=0) == 0) | (unit.std(axis=0) * size == 0)
-    mean = np.where(constant, rows[0], unit.mean(axis=0) * size)
-    return mean, np.where(constant, 1.0, unit.std(axis=0) * size)
+def _link_of(estimator):
+    """How outputs of an autoencoder relate to data, fitted or not."""
+    if isinstance(estimator, VariationalAutoencoder):
+        return make_link(make_likelihood(estimator.likelihood).link)
+    return make_link(make_loss(estimator.loss).link)

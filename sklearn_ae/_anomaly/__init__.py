@@ -1,0 +1,17 @@
+"""What the detector computes: scores, covariance, robust statistics, neighbours, threshold."""
+
+from sklearn_ae._anomaly.robust import core_of, down_weights, within_fences
+from sklearn_ae._anomaly.scores import AnomalyScores
+from sklearn_ae._anomaly.standardizer import Standardizer
+from sklearn_ae._anomaly.threshold import below_median, calibration_rank, rounding
+
+__all__ = [
+    "AnomalyScores",
+    "Standardizer",
+    "below_median",
+    "calibration_rank",
+    "core_of",
+    "down_weights",
+    "rounding",
+    "within_fences",
+]

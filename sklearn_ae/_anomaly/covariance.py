@@ -1,0 +1,118 @@
+"""The covariance of wide tables, shrunk."""
+
+import numpy as np
+from sklearn.utils.extmath import randomized_svd
+
+# Directions whose variances are kept one by one; the others share one.
+MOST_DIRECTIONS = 2000
+# Least variance of a direction, as a share of the mean variance.
+SMALLEST_VARIANCE = 1e-10
+
+
+class ShrunkCovariance:
+    r"""Centre of rows, and Ledoit and Wolf's shrunk covariance about it.
+
+    .. math:: \Sigma = (1 - \delta) S + \delta \bar\lambda I
+
+    with :math:`\bar\lambda` the mean eigenvalue of the covariance :math:`S` and :math:`\delta` by
+    [1]_. Of more than 2000 columns, the directions after the first share their mean variance.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_samples, n_columns)
+        The rows.
+    seed : int
+        Of the randomised decomposition that very wide tables take.
+
+    References
+    ----------
+    .. [1] O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance
+       matrices", Journal of Multivariate Analysis 88, 2004,
+       :doi:`10.1016/S0047-259X(03)00096-4`.
+    """
+
+    def __init__(self, rows, seed):
+        n_columns = rows.shape[1]
+        self.center = rows.mean(axis=0)
+        centred = rows - self.center
+        values, self.directions = _principal_directions(centred, seed)
+        total = float(np.mean(centred**2)) * n_columns
+        mean = total / n_columns if total > 0 else 1.0
+        n_left = n_columns - len(values)
+        left = max(total - values.sum(), 0.0) / n_left if n_left else 0.0
+        shrinkage = _shrinkage(centred, values, left) if total > 0 else 0.0
+        least = SMALLEST_VARIANCE * mean
+
+        def shrunk(variances):
+            return np.maximum((1 - shrinkage) * variances + shrinkage * mean, least)
+
+        self.variances, self.other_variance = shrunk(values), float(shrunk(left))
+
+    def scaled(self, vectors, power):
+        """Vectors times a power of the covariance.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, n_columns)
+            The vectors, without the centre.
+        power : float
+            The power, such as -1.
+
+        Returns
+        -------
+        ndarray of shape (n, n_columns)
+            The products.
+        """
+        along = vectors @ self.directions.T
+        other = self.other_variance**power
+        return other * vectors + (along * (self.variances**power - other)) @ self.directions
+
+    def squared_distances(self, rows):
+        """Squared Mahalanobis distance of rows from the centre.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_columns)
+            The rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The distances.
+        """
+        centred = rows - self.center
+        along = centred @ self.directions.T
+        # what lies along no direction kept; none does where all are kept
+        beside = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0.0)
+        if len(self.variances) == rows.shape[1]:
+            beside = 0.0
+        return (along**2 / self.variances).sum(axis=1) + beside / self.other_variance
+
+
+def _shrinkage(centred, values, left):
+    """Ledoit and Wolf's delta from the eigenvalues; the last ones share the value ``left``."""
+    n_rows, n_columns = centred.shape
+    n_left = n_columns - len(values)
+    mean = (values.sum() + n_left * left) / n_columns
+    # scaled to a mean of one: squares of tiny or huge variances leave the range of numbers
+    squares = np.sum((values / mean) ** 2) + n_left * (left / mean) ** 2
+    dispersion = squares - n_columns
+    lengths = (centred**2).sum(axis=1) / mean
+    noise = (np.mean(lengths**2) - squares) / n_rows
+    return float(np.clip(noise / dispersion, 0.0, 1.0)) if dispersion > 0 else 0.0
+
+
+def _principal_directions(centred, seed):
+    """Variances in falling order and unit directions, 2000 at most."""
+    n_rows, n_columns = centred.shape
+    if n_columns <= MOST_DIRECTIONS:
+        values, vectors = np.linalg.eigh(centred.T @ centred / n_rows)
+        return np.maximum(values[::-1], 0.0), vectors.T[::-1]
+    if n_rows <= MOST_DIRECTIONS:
+        # far faster than a singular value decomposition; directions of tiny variance are inexact
+        values, of_rows = np.linalg.eigh(centred @ centred.T / n_rows)
+        kept = values > SMALLEST_VARIANCE * max(values[-1], 0.0)
+        values, of_rows = values[kept][::-1], of_rows[:, kept].T[::-1]
+        return values, of_rows @ centred / np.sqrt(values * n_rows)[:, None]
+    _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed % 2**32)
+    return values**2 / n_rows, directions

@@ -1,0 +1,173 @@
+"""The best linear map from corrupted rows to clean ones within the leading principal directions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import linalg
+
+from sklearn_ae._fitting.scaling import scale_rows
+from sklearn_ae.corruptions import corrupting
+from sklearn_ae.utils._parts import in_one_line
+from sklearn_ae.utils._seeds import seed_for
+
+# Ridge weights that are tried, as shares of the mean variance of the corrupted codes.
+RIDGES = (0.0, *np.logspace(-6, 1, 8))
+SMALLEST_SHARE = 1e-10
+# Rows, or corrupted copies of rows, from which the filter is estimated.
+FILTER_ROWS = 20000
+# Values of a table that are corrupted and encoded together for it.
+VALUES_AT_ONCE = 2**22
+
+
+@dataclass
+class LinearFilter:
+    """A linear map through a code, from centred and scaled rows to the same.
+
+    Parameters
+    ----------
+    encoder : ndarray of shape (n_components, n_features)
+        From rows to codes.
+    decoder : ndarray of shape (n_features, n_components)
+        Back.
+    offset : ndarray of shape (n_features,)
+        Added to what is decoded.
+    """
+
+    encoder: np.ndarray
+    decoder: np.ndarray
+    offset: np.ndarray
+
+    @torch.no_grad()
+    def lay(self, task, generator):
+        """Set the linear path and the offset of a task's network; codes beyond are drawn."""
+        network, k = task.network, len(self.encoder)
+        network.linear.draw(generator)
+        network.linear.encoder[:k] = torch.from_numpy(self.encoder)
+        network.linear.decoder[:, :k] = torch.from_numpy(self.decoder)
+        network.offset.copy_(torch.from_numpy(self.offset))
+
+
+def estimate_filter(rows, scaling, directions, corruption, seed, *, residual):
+    """The `LinearFilter` of pairs, or of rows and copies that ``corruption`` makes of them."""
+    seed = seed_for("start", seed)
+    paired = rows.target is not None
+    chosen = _rows_of_filter(len(rows), seed, paired)
+    codes = _codes_of_filter(rows, chosen, scaling, directions, corruption, seed)
+    if not np.isfinite(codes).all():
+        culprit = "X has" if paired else f"corruption={in_one_line(corruption)} makes"
+        raise ValueError(f"{culprit} values that are not finite in units of the clean rows.")
+    return linear_filter(
+        *codes,
+        directions,
+        np.random.default_rng(seed).permutation(len(rows))[chosen] % 2,
+        weight=None if rows.weight is None else rows.weight[chosen],
+        residual=residual,
+    )
+
+
+def _rows_of_filter(n_rows, seed, paired):
+    """Rows of which each is corrupted once, or several times where there are few."""
+    if n_rows >= FILTER_ROWS:
+        return np.random.default_rng(seed).choice(n_rows, FILTER_ROWS, replace=False)
+    n_copies = 1 if paired else min(FILTER_ROWS // n_rows, 20)
+    return np.tile(np.arange(n_rows), n_copies)
+
+
+def _codes_of_filter(rows, chosen, scaling, directions, corruption, seed):
+    """Codes of corrupted rows and of clean ones; of all the copies these alone are kept."""
+    corrupt = None if rows.target is not None else corrupting(corruption, seed)
+    codes = np.empty((2, len(chosen), len(directions)))
+    at_once = max(1, VALUES_AT_ONCE // rows.x.shape[1])
+    for first in range(0, len(chosen), at_once):
+        part = slice(first, first + at_once)
+        some = rows.x[chosen[part]]
+        pair = (corrupt(some), some) if corrupt else (some, rows.target[chosen[part]])
+        for code, one in zip(codes, pair, strict=True):
+            scaled = scale_rows(one, scaling, np.empty(one.shape))
+            np.matmul(scaled, directions.components.T, out=code[part])
+    return codes
+
+
+class _CodeMoments:
+    """Weighted means and products of corrupted and clean codes."""
+
+    def __init__(self, corrupted, clean, weight):
+        share = np.ones(len(corrupted)) if weight is None else weight
+        self.total = share.sum()
+        share = share / self.total
+        self.corrupted_mean, self.clean_mean = share @ corrupted, share @ clean
+        a, b = corrupted - self.corrupted_mean, clean - self.clean_mean
+        weighted = a * share[:, None]
+        self.corrupted = weighted.T @ a
+        self.mixed = weighted.T @ b  # (corrupted, clean)
+        self.values, self.vectors = linalg.eigh(self.corrupted)
+        self.turned = self.vectors.T @ self.mixed
+
+    def solve(self, ridge):
+        """Regression of clean on corrupted codes: (corrupted, clean)."""
+        values = self.values
+        weight = ridge * values.mean()
+        # without a ridge, directions that the rows do not have are left out
+        tiny = SMALLEST_SHARE * max(values.max(initial=0.0), 0.0)
+        inverse = np.where(values > tiny, 1.0 / np.maximum(values + weight, 1e-300), 0.0)
+        return (self.vectors * inverse) @ self.turned
+
+    def excess(self, solution):
+        """Mean squared error of a regression, but for a term that is the same for all."""
+        return np.sum(solution * (self.corrupted @ solution - 2.0 * self.mixed))
+
+
+def linear_filter(corrupted, clean, directions, halves, *, weight=None, residual=False):
+    """Regress clean rows on corrupted ones in the space of the leading principal directions.
+
+    With P the directions, it is ``P' B (P x - mean) + mean of the clean rows``: ridge regression
+    B of the clean codes on the corrupted ones, the ridge chosen by the error of each half of the
+    rows under the regression of the other. For independent noise of variance s2 on rows whose
+    codes have variances lambda, B tends to Wiener's filter, ``lambda / (lambda + s2)``.
+
+    Parameters
+    ----------
+    corrupted, clean : ndarray of shape (n_rows, n_components)
+        Codes of centred and scaled rows along the directions.
+    directions : PrincipalDirections
+        Directions of the clean rows.
+    halves : ndarray of shape (n_rows,)
+        0 or 1 for each row, the same for all copies of one.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the rows.
+    residual : bool, default=False
+        Whether the corrupted row is added to the result, so that the map has to give the
+        difference.
+
+    Returns
+    -------
+    LinearFilter
+        The map, its codes with at most unit variance.
+    """
+    everything = _CodeMoments(corrupted, clean, weight)
+    parts = [
+        _CodeMoments(corrupted[rows], clean[rows], None if weight is None else weight[rows])
+        for rows in (halves == 0, halves == 1)
+    ]
+    errors = [
+        sum(
+            judge.total * judge.excess(teacher.solve(ridge))
+            for teacher, judge in (parts, parts[::-1])
+        )
+        for ridge in RIDGES
+    ]
+    solution = everything.solve(RIDGES[int(np.argmin(errors))]).T  # (clean, corrupted)
+    offset = everything.clean_mean - solution @ everything.corrupted_mean
+    if residual:
+        solution = solution - np.eye(len(solution))
+    # the residual of a direction may vary far more than what is clean: in the unit of that its
+    # code would be large and each step of training a leap
+    variances = np.maximum(
+        directions.variances, np.sum(solution @ everything.corrupted * solution, axis=1)
+    )
+    units = np.sqrt(np.where(variances > 0, variances, 1.0))
+    components = directions.components
+    return LinearFilter(
+        (solution @ components) / units[:, None], components.T * units, components.T @ offset
+    )

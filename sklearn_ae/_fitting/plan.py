@@ -1,0 +1,126 @@
+"""How long and how fast a fit trains, what it holds out, whether there is a gate."""
+
+import copy
+import math
+
+from sklearn_ae._compute import resolve_device, rows_at_once
+from sklearn_ae._training import (
+    Settings,
+    auto_batch_size,
+    auto_max_iter,
+    check_callbacks,
+    seeds_of_fit,
+)
+
+# With fewer rows there is nothing to judge a network by: the start is returned.
+FEWEST_ROWS_TO_TRAIN = 20
+# Parameters that training takes as they are.
+AS_THEY_ARE = (
+    "alpha",
+    "weight_decay",
+    "n_iter_no_change",
+    "tol",
+    "precision",
+)
+
+
+class Plan:
+    """The training parameters of an estimator, resolved for a number of rows.
+
+    Parameters
+    ----------
+    parameters : dict
+        Parameters of an estimator, among them those of training.
+    n_rows : int
+        Rows of positive weight.
+    blueprint : Blueprint
+        Says whether there is a start, and the learning rate behind "auto".
+    going_on : bool, default=False
+        Whether a fitted network goes on.
+    one_epoch : bool, default=False
+        Whether it is one epoch at a constant rate, without a gate, as in `partial_fit`.
+
+    Attributes
+    ----------
+    max_iter, batch_size, n_validation : int
+        Epochs, rows per step, and rows held out.
+    gate : bool
+        Whether the start is kept unless training does better.
+    """
+
+    def __init__(self, parameters, n_rows, blueprint, *, going_on=False, one_epoch=False):
+        self.parameters = parameters
+        self.n_rows = n_rows
+        self.one_epoch = one_epoch
+        self.learning_rate = "constant" if one_epoch else parameters["learning_rate"]
+        check_callbacks(parameters["skorch_callbacks"], self.learning_rate)
+        rate = parameters["learning_rate_init"]
+        self.learning_rate_init = blueprint.auto_learning_rate if rate == "auto" else rate
+        has_start = blueprint.has_start or going_on
+        n_validation = 0 if one_epoch else self._n_validation()
+        n_train = n_rows - n_validation
+        self.batch_size = self._batch_size(n_train)
+        self.max_iter = 1 if one_epoch else self._max_iter(n_train, has_start)
+        self.n_validation = n_validation if self.max_iter else 0
+        self.gate = has_start and self.n_validation > 0
+
+    def _n_validation(self):
+        """Rows held out to judge by."""
+        early_stopping, n_rows = self.parameters["early_stopping"], self.n_rows
+        # a boolean may be numpy's
+        if not isinstance(early_stopping, str) and not early_stopping:
+            return 0
+        n_validation = max(5, int(self.parameters["validation_fraction"] * n_rows))
+        if isinstance(early_stopping, str):
+            return n_validation if n_rows >= FEWEST_ROWS_TO_TRAIN else 0
+        if n_rows - n_validation < 2:
+            raise ValueError(
+                f"early_stopping=True holds out {n_validation} of {n_rows} rows, which leaves "
+                f"{max(n_rows - n_validation, 0)} to train on; at least 2 are needed. Use "
+                "early_stopping='auto' or a smaller validation_fraction."
+            )
+        return n_validation
+
+    def _batch_size(self, n_train):
+        batch_size = self.parameters["batch_size"]
+        return auto_batch_size(n_train) if batch_size == "auto" else min(batch_size, n_train)
+
+    def _max_iter(self, n_train, has_start):
+        """Epochs: none where there is a start and too little to judge it by."""
+        is_auto = isinstance(self.parameters["early_stopping"], str)
+        if is_auto and self.n_rows < FEWEST_ROWS_TO_TRAIN and has_start:
+            return 0
+        max_iter = self.parameters["max_iter"]
+        return auto_max_iter(n_train, self.batch_size) if max_iter == "auto" else max_iter
+
+    @property
+    def can_choose(self):
+        """Whether rows are held out by which one blueprint can be preferred to another."""
+        return self.n_validation > 0 and self.n_rows >= FEWEST_ROWS_TO_TRAIN
+
+    def shortened(self, share):
+        """The same with a share of the epochs, silent and without callbacks."""
+        other = copy.copy(self)
+        other.max_iter = math.ceil(share * self.max_iter)
+        other.parameters = {**self.parameters, "verbose": 0, "skorch_callbacks": None}
+        return other
+
+    def settings(self, blueprint, n_epochs_before=0):
+        """What the training loop is told, for a settled blueprint."""
+        parameters = self.parameters
+        return Settings(
+            max_iter=self.max_iter,
+            batch_size=self.batch_size,
+            learning_rate_init=self.learning_rate_init,
+            learning_rate=self.learning_rate,
+            n_validation=self.n_validation,
+            gate=self.gate,
+            device=resolve_device(parameters["device"]),
+            seeds=seeds_of_fit(blueprint.seed, n_epochs_before),
+            first_epoch=n_epochs_before,
+            validation_batch_size=rows_at_once(blueprint.width),
+            verbose=int(parameters["verbose"]),
+            callbacks=parameters["skorch_callbacks"],
+            foreign=blueprint.has_user_code,
+            **{name: parameters[name] for name in AS_THEY_ARE},
+        )

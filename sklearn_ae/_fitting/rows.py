@@ -1,0 +1,51 @@
+"""The rows that a fit was given."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass
+class Rows:
+    """What `fit` was given, checked by the estimator. All but ``x`` may be None.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, ...)
+        Rows that the network sees.
+    target : ndarray of shape (n_rows, ...) or None
+        What is to be made of them, where that is not the rows themselves.
+    weight : ndarray of shape (n_rows,) or None
+        Positive weights.
+    mask : ndarray of the shape of ``x`` or None
+        Which values count.
+    group : ndarray of shape (n_rows,) or None
+        Group or domain of each row.
+    partners : ndarray of shape (n_rows, ...) or None
+        Places of other rows that belong to a row, such as its neighbours.
+    """
+
+    x: np.ndarray
+    target: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    group: np.ndarray | None = None
+    partners: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.x)
+
+    @property
+    def wanted(self):
+        """Rows that the network's outputs are to meet."""
+        return self.x if self.target is None else self.target
+
+    @property
+    def mean_weight(self):
+        """Mean of the weights, by which they are divided in the objective."""
+        return 1.0 if self.weight is None else float(self.weight.mean())
+
+    def select(self, kept):
+        """The rows at a boolean index, with all that belongs to them."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Rows(**{name: None if part is None else part[kept] for name, part in parts.items()})

@@ -1,0 +1,136 @@
+"""Centre, scale and limits of a table: to the network's units and back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_ae._compute import row_chunks
+
+# The range of a feature ends where at least this share and this number of rows lie.
+LIMIT_SHARE = 0.01
+FEWEST_ON_LIMIT = 10
+
+
+@dataclass
+class Scaling:
+    """Centre, scale and limits of a table.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+        Column means, float64.
+    scale : float
+        Root of the mean feature variance; 1 for a constant table.
+    total_weight : float
+        Number of rows that the table stands for: the sum of the weights, and no fewer than
+        there are, so that weights below one are taken as relative.
+    limits : ndarray of shape (2, n_features) or None
+        See `table_limits`; None also where a network has no use for them.
+    applied : bool
+        Whether rows are centred and scaled before the network sees them. Without, only the
+        encoder's input is, and outputs are in the units of the data or behind a link.
+    """
+
+    mean: np.ndarray
+    scale: float
+    total_weight: float
+    limits: np.ndarray | None = None
+    applied: bool = True
+
+    @property
+    def unit(self):
+        """One unit of the network in units of the data."""
+        return self.scale if self.applied else 1.0
+
+    def to_network(self, X, dtype):
+        """Rows as the network takes them: a new array."""
+        table = np.empty(X.shape, dtype=dtype)
+        if self.applied:
+            scale_rows(X, self, table)
+        else:
+            table[:] = X
+        if not np.isfinite(table).all():
+            raise ValueError(
+                "Input X contains values that are too large once centred and scaled for "
+                f"{np.dtype(dtype)}."
+            )
+        return table
+
+    def to_data(self, output):
+        """Outputs of the network in the units of the data, computed in float64."""
+        return output.astype(np.float64) * self.scale + self.mean if self.applied else output
+
+    def scaled_limits(self):
+        """The two rows of ``limits`` for centred and scaled data."""
+        return (self.limits - self.mean) / self.scale
+
+    def smoothed_mean(self):
+        """Column means of data with a lower end at zero, kept off it by half a row of each kind."""
+        return (self.mean * self.total_weight + 0.5) / (self.total_weight + 1.0)
+
+
+def table_scaling(X, weight=None):
+    """The `Scaling` of a table, without limits; ``weight`` is positive, of shape (n_rows,)."""
+    n_rows, n_features = X.shape
+    chunks = row_chunks(n_rows, n_features)
+    total = float(n_rows) if weight is None else float(weight.sum())
+
+    def weighted_sum(values, rows):
+        # sums of a weighted and of a repeated row agree to rounding
+        return values.sum(axis=0) if weight is None else weight[rows] @ values
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        # about the first row, so that a large offset costs no digits
+        origin = X[0].astype(np.float64)
+        mean = origin + (
+            sum(weighted_sum(X[rows].astype(np.float64) - origin, rows) for rows in chunks) / total
+        )
+        squares = sum(
+            weighted_sum((X[rows].astype(np.float64) - mean) ** 2, rows) for rows in chunks
+        )
+        variance = float(squares.mean() / total)
+    if not np.isfinite(variance):
+        raise ValueError(
+            "Input X contains values too large for their variance to be computed in float64; "
+            "rescale the features."
+        )
+    # a variance at the level of rounding is none
+    tiny = n_features * np.finfo(np.float64).eps ** 2 * float(np.square(mean).mean())
+    scale = np.sqrt(variance) if variance > tiny else 1.0
+    return Scaling(mean, scale, max(total, float(n_rows)))
+
+
+def table_limits(X, weight=None):
+    """Values on which the range of a feature ends: enough rows lie on its least or largest.
+
+    A pixel, an indicator or a count has many rows on the end of its range; the least of
+    continuous values is met once, and a later row may lie beyond it. The result has shape
+    (2, n_features), the lower and upper limits, infinite where a feature has none; None where no
+    feature has any.
+    """
+    chunks = row_chunks(*X.shape)
+    # one chunk at a time: a wide table has chunks of one row
+    least, greatest = X[0], X[0]
+    for rows in chunks:
+        least = np.minimum(least, X[rows].min(axis=0))
+        greatest = np.maximum(greatest, X[rows].max(axis=0))
+    n_met, share = np.zeros((2, X.shape[1])), np.zeros((2, X.shape[1]))
+    for rows in chunks:
+        for end, extreme in enumerate((least, greatest)):
+            met = X[rows] == extreme
+            n_met[end] += met.sum(axis=0)
+            share[end] += met.sum(axis=0) if weight is None else weight[rows] @ met
+    share /= len(X) if weight is None else weight.sum()
+    # rows are counted whatever their weight: one heavy row is no end of a range
+    ends = (n_met >= FEWEST_ON_LIMIT) & (share >= LIMIT_SHARE * (1 - 1e-9))
+    extremes = np.asarray([least, greatest], dtype=np.float64)
+    limits = np.where(ends, extremes, [[-np.inf], [np.inf]])
+    return limits if ends.any() else None
+
+
+def scale_rows(X, scaling, out):
+    """Write ``(X - mean) / scale`` into ``out`` and return it; by chunks, computed in float64."""
+    for rows in row_chunks(*X.shape):
+        centred = X[rows].astype(np.float64) - scaling.mean
+        out[rows] = centred / scaling.scale
+    return out

@@ -1,0 +1,1 @@
+"""Estimators: one file each; public names are those of the package."""

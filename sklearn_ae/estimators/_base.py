@@ -1,0 +1,350 @@
+"""The contract of every estimator with scikit-learn: checks, fit, fitted attributes, state."""
+
+import copy
+import functools
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ae._compute import inference_device, resolve_device
+from sklearn_ae._fitting.branches import image_shape_of
+from sklearn_ae._fitting.callbacks import SklearnCallbacks
+from sklearn_ae._fitting.fit import choose, fit_network
+from sklearn_ae._fitting.format import add_format, check_format
+from sklearn_ae._fitting.plan import Plan
+from sklearn_ae._fitting.rows import Rows
+from sklearn_ae.utils._images import flatten_images
+from sklearn_ae.utils._parts import in_one_line
+from sklearn_ae.utils._seeds import draw_seed
+from sklearn_ae.utils._sklearn import (
+    CallbackSupportMixin,
+    check_sample_weight,
+    fit_context,
+    with_callbacks,
+)
+
+# What scikit-learn sets before a fit.
+SET_BY_VALIDATION = ("n_features_in_", "feature_names_in_")
+# Share of the epochs after which the validation rows choose between blueprints.
+CHOICE_SHARE = 0.1
+
+
+def restore_on_failure(method):
+    """Let an exception leave the estimator as it was before the call of a method."""
+
+    @functools.wraps(method)
+    def wrapper(self, *args, **kwargs):
+        before = self.__dict__.copy()
+        succeeded = False
+        try:
+            result = method(self, *args, **kwargs)
+            succeeded = True
+            return result
+        finally:
+            if not succeeded:
+                self.__dict__ = before
+
+    return wrapper
+
+
+class PackageMixin:
+    """Of every estimator: parts' parameters, a link to its page, versions in what is saved."""
+
+    _doc_link_module = "sklearn_ae"
+    _doc_link_template = (
+        "https://sklearn-ae.readthedocs.io/en/stable/api/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    def _doc_link_url_param_generator(self):
+        return {"estimator_module": "sklearn_ae", "estimator_name": type(self).__name__}
+
+    def set_params(self, **params):
+        """Set parameters of the estimator, and of its parts as ``part__name``.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is unknown, or belongs to a part that is a string or None.
+        """
+        for name in params:
+            part, nested, inner = name.partition("__")
+            held = params.get(part, getattr(self, part, None))
+            if nested and part in self._parameter_constraints and not hasattr(held, "set_params"):
+                raise ValueError(
+                    f"{name} cannot be set because {part}={in_one_line(held)} has no parameters; "
+                    f"pass an instance as {part} to set {inner!r}."
+                )
+        return super().set_params(**params)
+
+    def __getstate__(self):
+        return add_format(super().__getstate__())
+
+    def __setstate__(self, state):
+        super().__setstate__(check_format(state, type(self).__name__))
+
+
+class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
+    """An estimator that fits one network; a subclass answers two questions about it."""
+
+    def _blueprint(self, rows, seed):
+        """What is built, for checked rows; what the data must be is checked here."""
+        raise NotImplementedError
+
+    def _describe(self, fitted, rows, start, device):
+        """Fitted attributes of the subclass, by name."""
+        return {}
+
+    # ------------------------------------------------------------------ fit
+
+    @restore_on_failure
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the model to ``X``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data. The array is neither changed nor kept. With an architecture for
+            images also of shape (n_samples, channels, height, width) or, with one channel,
+            (n_samples, height, width); what is decoded then has that shape too.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. They enter centre, scale, start, loss, validation and gate;
+            rows of weight zero are dropped.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``X`` is not a finite two-dimensional table of at least two rows.
+        FloatingPointError
+            If the objective stops being finite in training.
+        """
+        return self._fit(X, y, sample_weight)
+
+    @restore_on_failure
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Make one epoch over a chunk of rows.
+
+        The first chunk fixes centre, scale, limits and start. There is no gate; the learning
+        rate is constant, and the optimiser goes on where the last chunk left it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A chunk of the data.
+
+        y : None
+            Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``early_stopping=True``, or the width is not that of the first chunk.
+        """
+        return self._fit(X, y, sample_weight, one_epoch=True)
+
+    def _fit(self, X, y, sample_weight, check_target=None, one_epoch=False):
+        """`fit` and `partial_fit`; ``check_target(X)`` gives what is to be made of checked rows."""
+        if one_epoch and isinstance(self.early_stopping, (bool, np.bool_)) and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        previous = getattr(self, "_fitted", None) if one_epoch or self.warm_start else None
+        rows = self._checked_rows(X, sample_weight, check_target, reset=previous is None)
+        self._check_number(rows, one_epoch, previous)
+        if previous is None:
+            seed = draw_seed(self.random_state)
+            blueprint = copy.deepcopy(self._blueprint(rows, seed))
+        else:
+            blueprint = copy.deepcopy(self._blueprint(rows, previous.blueprint.seed))
+            blueprint = self._going_on(blueprint, previous.blueprint)
+        plan = Plan(
+            self.get_params(deep=False),
+            len(rows),
+            blueprint,
+            going_on=previous is not None,
+            one_epoch=one_epoch,
+        )
+        if previous is None:
+            candidates = blueprint.candidates()
+            blueprint = choose(candidates, rows, plan, CHOICE_SHARE, draw_seed(seed))
+
+        def attributes(fitted, start=None):
+            return {
+                **_common_attributes(fitted),
+                **self._describe(fitted, rows, start, resolve_device(self.device)),
+            }
+
+        data = {"X": rows.x, "y": y, "metadata": {"sample_weight": rows.weight}}
+        callbacks = SklearnCallbacks(self, data, plan.max_iter, attributes)
+        callbacks.begin()
+        fitted, start = fit_network(
+            blueprint, rows, plan, previous=previous, on_epoch=callbacks.end_epoch
+        )
+        self._assign(fitted, attributes(fitted, start), going_on=previous is not None)
+        callbacks.end()
+        return self
+
+    def _checked_rows(self, X, sample_weight, check_target, reset):
+        """Checked `Rows`; those of weight zero are dropped."""
+        X, row_shape = flatten_images(X, image_shape_of(self.architecture))
+        if reset:
+            self._row_shape = row_shape
+        X = validate_data(
+            self,
+            X,
+            dtype=[np.float64, np.float32],
+            order="C",
+            reset=reset,
+            ensure_min_samples=1,
+        )
+        rows = Rows(X, target=None if check_target is None else check_target(X))
+        if sample_weight is None:
+            return rows
+        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():  # scikit-learn < 1.9 lets it pass
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        rows.weight = weight
+        return rows if weight.all() else rows.select(weight > 0)
+
+    @staticmethod
+    def _check_number(rows, one_epoch, previous):
+        """Raise where there are too few rows to fix centre and scale."""
+        if len(rows) >= 2 or (one_epoch and previous is not None):
+            return
+        if one_epoch:
+            raise ValueError(
+                f"The first chunk of partial_fit has {len(rows)} sample(s) of positive weight "
+                "while a minimum of 2 is required: it fixes centre and scale."
+            )
+        raise ValueError(
+            f"Found array with {len(rows)} sample(s) of positive weight (shape={rows.x.shape}) "
+            "while a minimum of 2 is required."
+        )
+
+    def _going_on(self, blueprint, fixed):
+        """A blueprint whose fixed fields are those of the first fit; ValueError where not."""
+        blueprint = blueprint.settled_as(fixed)
+        change = fixed.first_change(blueprint)
+        if change is not None:
+            name, old, new = change
+            raise ValueError(
+                f"{type(self).__name__} goes on with what its first fit fixed, but {name} changed "
+                f"from {in_one_line(old)} to {in_one_line(new)}; use clone() for another model."
+            )
+        return blueprint
+
+    def _init_of(self, obstacle):
+        """The parameter ``init`` resolved, for what stands in the way of the PCA start, if any."""
+        if self.init == "pca" and obstacle:
+            raise ValueError(
+                f"init='pca' is not possible with {obstacle}; use init='auto' or 'random'."
+            )
+        return "random" if self.init == "random" or obstacle else "pca"
+
+    def _assign(self, fitted, attributes, going_on):
+        """Assign the fitted attributes, last of all."""
+        if not going_on:  # what a fit of another kind has learnt does not stay
+            for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
+                delattr(self, name)
+        vars(self).update(attributes, _fitted=fitted)
+
+    # ------------------------------------------------------------------ state
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_fitted")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if tags.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    # ------------------------------------------------------------------ use
+
+    def _checked(self, X):
+        """Checked rows of a method other than fit."""
+        check_is_fitted(self)
+        X, _ = flatten_images(X, image_shape_of(self._fitted.blueprint.architecture))
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+
+    def _device(self):
+        """Where to compute."""
+        return inference_device(self.device)
+
+    def _like_fitted(self, rows):
+        """Rows in the shape of those that `fit` saw."""
+        return rows if self._row_shape is None else rows.reshape(len(rows), *self._row_shape)
+
+    @property
+    def network_(self):
+        """The fitted network, a `torch.nn.Module` on the CPU, built anew at each access."""
+        if not hasattr(self, "_fitted"):
+            raise AttributeError(f"{type(self).__name__} has no network_ before fit.")
+        return self._fitted.network
+
+    @property
+    def net_(self):
+        """The skorch net that was trained; not available after loading."""
+        net = self._fitted.net if hasattr(self, "_fitted") else None
+        if net is None:
+            raise AttributeError(
+                f"This {type(self).__name__} holds no skorch net: it was not fitted in this "
+                "process. history_ and network_ are kept."
+            )
+        return net
+
+
+def _is_fitted_attribute(name):
+    """Whether a name is that of something learnt in a fit."""
+    return name.endswith("_") and not name.startswith("_") and name not in SET_BY_VALIDATION
+
+
+def _common_attributes(fitted):
+    """What every fitted network tells of itself."""
+    attributes = {
+        "n_components_": fitted.blueprint.n_components,
+        "mean_": fitted.scaling.mean,
+        "scale_": float(fitted.scaling.scale),
+    }
+    course = fitted.course
+    if course is not None:
+        attributes |= {
+            "loss_curve_": course.loss_curve,
+            "validation_scores_": course.validation_scores,
+            "history_": course.history,
+            "best_loss_": course.best_loss,
+            "start_kept_": course.start_kept,
+            "n_samples_seen_": course.n_samples_seen,
+            "n_iter_": course.n_iter,
+        }
+    return attributes

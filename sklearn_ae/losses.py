@@ -1,0 +1,233 @@
+"""Losses: what a reconstruction is judged by.
+
+A loss is a part with a ``link``, which says how outputs relate to data, a ``power``, the power of
+the data's unit that the loss has, and ``__call__(output, target)`` of shape (n,), summed over
+features. With the identity link both are centred and divided by ``scale_``; with another link the
+target is in the units of the data, and the output is what the link makes of these. A loss may have
+``check(X)``, which raises where it does not suit the data.
+"""
+
+from numbers import Integral, Real
+
+from sklearn.base import BaseEstimator
+
+from sklearn_ae.objectives import absolute_error, categorical_log_density, huber, log_loss
+from sklearn_ae.objectives import squared_error as sum_of_squares
+from sklearn_ae.objectives.links import SoftmaxLink, make_link
+from sklearn_ae.utils._parts import (
+    check_groups,
+    check_instance,
+    check_parameters,
+    check_range,
+    in_one_line,
+)
+from sklearn_ae.utils._sklearn import Interval, StrOptions
+
+
+class SquaredError(BaseEstimator):
+    r"""Squared error, :math:`\sum_j (\hat x_j - x_j)^2`.
+
+    Parameters
+    ----------
+    link : {"identity", "logit"}, default="identity"
+        "logit" is for values in [0, 1]: the output passes through a sigmoid before it is compared,
+        as in many recipes for images. Training then starts from random weights.
+
+    See Also
+    --------
+    Huber : Grows linearly beyond a limit.
+    sklearn_ae.likelihoods.Gaussian : The same as a density.
+
+    Examples
+    --------
+    >>> from sklearn_ae import Autoencoder
+    >>> from sklearn_ae.losses import SquaredError
+    >>> Autoencoder(loss=SquaredError(link="logit")).get_params()["loss__link"]
+    'logit'
+    """
+
+    _parameter_constraints = {"link": [StrOptions({"identity", "logit"})]}  # noqa: RUF012
+
+    power = 2
+
+    def __init__(self, link="identity"):
+        self.link = link
+
+    def __call__(self, output, target):
+        """Sum over features, of shape (n,)."""
+        return sum_of_squares(make_link(self.link).inverse(output), target)
+
+
+class AbsoluteError(BaseEstimator):
+    r"""Absolute error, :math:`\sum_j |\hat x_j - x_j|`.
+
+    See Also
+    --------
+    Huber : Quadratic near zero.
+    sklearn_ae.likelihoods.Laplace : The same as a density.
+
+    Examples
+    --------
+    >>> from sklearn_ae import Autoencoder
+    >>> from sklearn_ae.losses import AbsoluteError
+    >>> Autoencoder(loss=AbsoluteError()).loss
+    AbsoluteError()
+    """
+
+    _parameter_constraints = {}  # noqa: RUF012
+
+    link, power = "identity", 1
+
+    def __call__(self, output, target):
+        """Sum over features, of shape (n,)."""
+        return absolute_error(output, target)
+
+
+class Huber(BaseEstimator):
+    r"""Huber's loss, quadratic for small errors and linear for large ones [1]_.
+
+    For an error :math:`e` it is :math:`e^2 / 2` up to :math:`|e| = \delta` and
+    :math:`\delta (|e| - \delta / 2)` beyond, summed over features.
+
+    Parameters
+    ----------
+    delta : float, default=1.35
+        Where it turns from square to linear, in units of the estimator's ``scale_``.
+
+    See Also
+    --------
+    AbsoluteError : Linear everywhere.
+
+    References
+    ----------
+    .. [1] P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical
+       Statistics 35, 1964, :doi:`10.1214/aoms/1177703732`.
+
+    Examples
+    --------
+    >>> from sklearn_ae import Autoencoder
+    >>> from sklearn_ae.losses import Huber
+    >>> Autoencoder(loss=Huber(2.0)).get_params()["loss__delta"]
+    2.0
+    """
+
+    _parameter_constraints = {"delta": [Interval(Real, 0, None, closed="neither")]}  # noqa: RUF012
+
+    link, power = "identity", 2
+
+    def __init__(self, delta=1.35):
+        self.delta = delta
+
+    def __call__(self, output, target):
+        """Sum over features, of shape (n,)."""
+        return huber(output, target, delta=float(self.delta))
+
+
+class LogLoss(BaseEstimator):
+    r"""Cross entropy of values in [0, 1], whose logits are the output.
+
+    :math:`-\sum_j \big[ x_j \log \hat x_j + (1 - x_j) \log (1 - \hat x_j) \big]` with
+    :math:`\hat x` the sigmoid of the output.
+
+    See Also
+    --------
+    CrossEntropy : For groups of values that add up to one.
+    sklearn_ae.likelihoods.Bernoulli : The same as a probability.
+
+    Examples
+    --------
+    >>> from sklearn_ae import Autoencoder
+    >>> from sklearn_ae.losses import LogLoss
+    >>> Autoencoder(loss=LogLoss()).loss
+    LogLoss()
+    """
+
+    _parameter_constraints = {}  # noqa: RUF012
+
+    link, power = "logit", 0
+
+    def __call__(self, output, target):
+        """Sum over features, of shape (n,)."""
+        return log_loss(output, target)
+
+
+class CrossEntropy(BaseEstimator):
+    r"""Cross entropy of one-hot groups, whose logits are the output.
+
+    :math:`-\sum_g \sum_{j \in g} x_j \log \hat x_j` with :math:`\hat x` the softmax of the output
+    within each group g.
+
+    Parameters
+    ----------
+    group_sizes : int, sequence of int or None, default=None
+        Widths of the groups, in the order of the columns; an int for equal widths, None for
+        one group of all columns.
+
+    See Also
+    --------
+    LogLoss : For values in [0, 1] each by itself.
+    sklearn_ae.likelihoods.Categorical : The same as a probability.
+
+    Examples
+    --------
+    >>> from sklearn_ae import Autoencoder
+    >>> from sklearn_ae.losses import CrossEntropy
+    >>> Autoencoder(loss=CrossEntropy([3, 2])).loss
+    CrossEntropy(group_sizes=[3, 2])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        "group_sizes": [Interval(Integral, 1, None, closed="left"), "array-like", None]
+    }
+
+    power = 0
+
+    def __init__(self, group_sizes=None):
+        self.group_sizes = group_sizes
+
+    @property
+    def link(self):
+        """Softmax within each group."""
+        return SoftmaxLink(self.group_sizes)
+
+    def check(self, X):
+        """Raise ValueError where the groups do not cover the columns or add up to one."""
+        check_groups(X, self.group_sizes, "loss=CrossEntropy")
+
+    def __call__(self, output, target):
+        """Sum over groups, of shape (n,)."""
+        return -categorical_log_density(target, output, self.link)
+
+
+LOSSES = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "log_loss": LogLoss,
+}
+
+
+def make_loss(loss):
+    """The parameter of an estimator as a checked part."""
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"Unknown loss {loss!r}; use one of {sorted(LOSSES)}, or a part.")
+        return LOSSES[loss]()
+    check_instance("loss", loss)
+    missing = [name for name in ("link", "power", "__call__") if not hasattr(loss, name)]
+    if missing:
+        raise TypeError(
+            f"loss must be one of {sorted(LOSSES)} or a part with link, power and "
+            f"__call__(output, target); {in_one_line(loss)} has no {missing[0]}."
+        )
+    if hasattr(loss, "_parameter_constraints"):
+        check_parameters(loss)
+    return loss
+
+
+def check_loss(loss, X, input_name="X"):
+    """Raise ValueError where data do not suit the loss of an estimator."""
+    part, reason = make_loss(loss), f"loss={in_one_line(loss)}"
+    check_range(X, make_link(part.link), reason, input_name)
+    if hasattr(part, "check"):
+        part.check(X)

@@ -1,0 +1,100 @@
+"""Links: how the outputs of a decoder relate to data, as in scikit-learn's ``_loss/link.py``.
+
+A link says the range of the data, whether rows are centred and scaled before the network sees
+them, and how an output is read: ``inverse(output)`` is the expected data, ``link(mean)`` the output
+that stands for a mean.
+"""
+
+import math
+
+import torch
+
+
+class IdentityLink:
+    """Outputs are data, centred and scaled."""
+
+    name = "identity"
+    low, high = -math.inf, math.inf
+    scales_rows = True
+
+    def link(self, mean):
+        """The mean itself."""
+        return mean
+
+    def inverse(self, output):
+        """The output itself."""
+        return output
+
+
+class LogitLink:
+    """Outputs are logits of values in [0, 1]."""
+
+    name = "logit"
+    low, high = 0.0, 1.0
+    scales_rows = False
+
+    def link(self, mean):
+        """``log(mean / (1 - mean))``."""
+        return torch.log(mean) - torch.log1p(-mean)
+
+    def inverse(self, output):
+        """``1 / (1 + exp(-output))``."""
+        return torch.sigmoid(output)
+
+
+class LogLink:
+    """Outputs are logarithms of values that are not negative, such as counts."""
+
+    name = "log"
+    low, high = 0.0, math.inf
+    scales_rows = False
+
+    def link(self, mean):
+        """``log(mean)``."""
+        return torch.log(mean)
+
+    def inverse(self, output):
+        """``exp(output)``."""
+        return torch.exp(output)
+
+
+class SoftmaxLink:
+    """Outputs are logits of groups of values that add up to one.
+
+    Parameters
+    ----------
+    group_sizes : sequence of int, int or None
+        Widths of the groups, in order; an int for equal widths, None for one group of all.
+    """
+
+    name = "softmax"
+    low, high = 0.0, 1.0
+    scales_rows = False
+
+    def __init__(self, group_sizes=None):
+        self.group_sizes = group_sizes
+
+    def groups(self, output):
+        """The groups of an output, as a tuple of tensors of shape (..., width)."""
+        sizes = output.shape[-1] if self.group_sizes is None else self.group_sizes
+        return output.split(sizes if isinstance(sizes, int) else list(sizes), dim=-1)
+
+    def link(self, mean):
+        """``log(mean)``, which differs from the logits by a constant in each group."""
+        return torch.log(mean)
+
+    def inverse(self, output):
+        """Softmax within each group."""
+        return torch.cat([torch.softmax(group, dim=-1) for group in self.groups(output)], dim=-1)
+
+
+LINKS = {"identity": IdentityLink, "logit": LogitLink, "log": LogLink}
+
+
+def make_link(link):
+    """A link by its name; a link is handed back."""
+    if not isinstance(link, str):
+        return link
+    if link not in LINKS:
+        raise ValueError(f"Unknown link {link!r}; use one of {sorted(LINKS)}, or a link.")
+    return LINKS[link]()
