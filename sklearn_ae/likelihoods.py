@@ -36,7 +36,6 @@ from sklearn_ae.utils._parts import (
     check_parameters,
     check_range,
     in_one_line,
-    is_ours,
 )
 from sklearn_ae.utils._sklearn import Interval, StrOptions
 
@@ -392,11 +391,9 @@ def make_likelihood(likelihood):
     return likelihood
 
 
-def make_likelihood_module(likelihood, variance):
-    """The torch module of a likelihood; a user's part may hand out the same one each time."""
+def make_users_module(likelihood, variance):
+    """The torch module of a user's likelihood, which may hand out the same one each time."""
     module = likelihood.module(variance)
-    if is_ours(likelihood):
-        return module
     for name in ("log_density", "mean", "sample"):
         if not hasattr(module, name):
             raise TypeError(
@@ -407,8 +404,11 @@ def make_likelihood_module(likelihood, variance):
     return copy.deepcopy(module)
 
 
-def check_likelihood(likelihood, X):
-    """Raise ValueError where data do not suit the likelihood of an estimator."""
+def resolve_likelihood(likelihood, X):
+    """The likelihood of an estimator as a part, and its link; ValueError where data do not suit."""
     part = make_likelihood(likelihood)
-    check_range(X, make_link(part.link), f"likelihood={in_one_line(likelihood)}")
+    link = make_link(part.link)
+    if not link.scales_rows:
+        check_range(X, link, f"likelihood={in_one_line(likelihood)}")
     part.check(X)
+    return part, link

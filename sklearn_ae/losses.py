@@ -225,9 +225,12 @@ def make_loss(loss):
     return loss
 
 
-def check_loss(loss, X, input_name="X"):
-    """Raise ValueError where data do not suit the loss of an estimator."""
-    part, reason = make_loss(loss), f"loss={in_one_line(loss)}"
-    check_range(X, make_link(part.link), reason, input_name)
+def resolve_loss(loss, X, input_name="X"):
+    """The loss of an estimator as a part, and its link; ValueError where data do not suit it."""
+    part = make_loss(loss)
+    link = make_link(part.link)
+    if not link.scales_rows:
+        check_range(X, link, f"loss={in_one_line(loss)}", input_name)
     if hasattr(part, "check"):
         part.check(X)
+    return part, link

@@ -1,6 +1,6 @@
 """Devices, random generators, rows in chunks: what computing with torch needs everywhere."""
 
-from sklearn_ae._compute.chunks import in_chunks, row_chunks, rows_at_once
+from sklearn_ae._compute.chunks import in_chunks, rows_at_once
 from sklearn_ae._compute.device import inference_device, resolve_device, supports_float64
 from sklearn_ae._compute.generators import global_state_guard, make_generator
 
@@ -10,7 +10,6 @@ __all__ = [
     "inference_device",
     "make_generator",
     "resolve_device",
-    "row_chunks",
     "rows_at_once",
     "supports_float64",
 ]

@@ -1,9 +1,7 @@
 """Rows in chunks of bounded memory."""
 
-# Rows per chunk are chosen so that a chunk of the widest tensor stays near this many numbers,
-# and a chunk of a table in float64 near half as many.
+# Rows per chunk are chosen so that a chunk of the widest tensor stays near this many numbers.
 CHUNK_NUMBERS = 2**22
-TABLE_NUMBERS = 2**21
 # More rows than these gain nothing in any layer.
 MOST_ROWS = 4096
 
@@ -17,9 +15,3 @@ def in_chunks(function, n_rows, width):
     """List of ``function(start, stop)`` over chunks of rows that take ``width`` numbers each."""
     step = max(1, CHUNK_NUMBERS // max(width, 1))
     return [function(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
-
-
-def row_chunks(n_rows, n_features):
-    """Slices of the rows of a table, in order."""
-    step = max(1, TABLE_NUMBERS // max(n_features, 1))
-    return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]

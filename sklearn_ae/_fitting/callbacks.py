@@ -1,7 +1,5 @@
 """scikit-learn's callbacks around the epochs of a fit."""
 
-from sklearn_ae.utils._sklearn import SUPPORTS_CALLBACKS
-
 
 class SklearnCallbacks:
     """The task "fit" and one task per epoch, told to the callbacks of an estimator.
@@ -23,18 +21,11 @@ class SklearnCallbacks:
         self.estimator = estimator
         self.data = data
         self.attributes = attributes
-        self.n_epochs = n_epochs
         self.epoch = None
-        self.fit = None
-        if SUPPORTS_CALLBACKS and getattr(estimator, "_skl_callbacks", None):
-            self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
-
-    def begin(self):
-        """Tell that the fit begins."""
-        if self.fit is not None:
-            self.fit.call_on_fit_task_begin(estimator=self.estimator, **self.data)
-            if self.n_epochs:
-                self._begin_epoch()
+        self.fit = estimator._init_callback_context(max_subtasks=n_epochs)
+        self.fit.call_on_fit_task_begin(estimator=estimator, **data)
+        if n_epochs:
+            self._begin_epoch()
 
     def _begin_epoch(self):
         self.epoch = self.fit.subcontext(task_name="epoch")
@@ -45,8 +36,6 @@ class SklearnCallbacks:
 
         ``fitted`` is a function that gives the network with the weights of this epoch.
         """
-        if self.fit is None:
-            return False
         stop = self.epoch.call_on_fit_task_end(
             estimator=self.estimator,
             **self.data,
@@ -58,7 +47,6 @@ class SklearnCallbacks:
 
     def end(self):
         """Tell that the fit ended."""
-        if self.fit is not None:
-            self.fit.call_on_fit_task_end(
-                estimator=self.estimator, **self.data, reconstruction_attributes={}
-            )
+        self.fit.call_on_fit_task_end(
+            estimator=self.estimator, **self.data, reconstruction_attributes={}
+        )

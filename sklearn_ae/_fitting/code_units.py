@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 # Codes whose variance is below this share of the largest are not divided by it in whitening.
 SMALLEST_SHARE = 1e-10
@@ -42,17 +41,16 @@ class CodeUnits:
         return cls.diagonal(units * scale)
 
     @classmethod
-    @torch.no_grad()
-    def whitening(cls, network, batches, n_rows):
-        """Uncorrelated codes of unit variance, on the training rows with their shares."""
-        first = second = 0.0
-        # sums only: small results kept between large ones would fragment the memory
-        for x, share in batches:
-            code, _ = network.encode(x)
-            first = first + share @ code
-            second = second + (share[:, None] * code).T @ code
-        mean = first.cpu().double().numpy()
-        covariance = second.cpu().double().numpy() - np.outer(mean, mean)
+    def whitening(cls, fitted, rows, device):
+        """Uncorrelated codes of unit variance on the training rows of a fitted network."""
+
+        def moments(task, x, share):
+            code, _ = task.network.encode(x)
+            return share @ code, (share[:, None] * code).T @ code
+
+        mean, second = (sums.cpu().double().numpy() for sums in fitted.sums(rows, moments, device))
+        n_rows = fitted.scaling.total_weight
+        covariance = second - np.outer(mean, mean)
         values, vectors = np.linalg.eigh(covariance * n_rows / max(n_rows - 1, 1))
         tiny = SMALLEST_SHARE * max(values.max(), 0.0)
         roots = np.sqrt(np.where(values > tiny, values, 1.0))

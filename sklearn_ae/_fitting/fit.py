@@ -1,13 +1,17 @@
 """The way of a fit: scale, start, build, draw, train, judge."""
 
+import copy
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from sklearn_ae._compute import make_generator
-from sklearn_ae._fitting.fitted import FittedNetwork, load_arrays, relative_weight, to_numpy
+from sklearn_ae._fitting.fitted import FittedNetwork, load_arrays, relative_weight
 from sklearn_ae._training import Batch, train
+
+# Share of the epochs after which the validation rows choose between blueprints.
+CHOICE_SHARE = 0.1
 
 
 @dataclass
@@ -46,7 +50,7 @@ class Course:
         """Epochs made."""
         return len(self.loss_curve)
 
-    def after(self, result, n_rows, mean_weight, *, has_start, one_epoch):
+    def after(self, result, n_rows, mean_weight, has_start, one_epoch):
         """The course with what a call of `train` added."""
         untouched = result.start_kept or not result.loss_curve
         return Course(
@@ -108,64 +112,93 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
         The start that it began at; None where a fitted network went on.
     """
     if previous is None:
-        scaling = blueprint.scaling(rows)
+        course, scaling = Course(), blueprint.scaling(rows)
         start = blueprint.start(rows, scaling) if start is None else start
         blueprint = blueprint.settled(start)
     else:
-        scaling, start = previous.scaling, None
-    task = blueprint.build(scaling).double()
-    if previous is None:
-        blueprint.draw(task, start, make_generator(blueprint.seed))
-    else:
-        load_arrays(task, previous.weights)
-    first_weights = to_numpy(task.state_dict())
-    blueprint.for_training(task.float(), scaling)
+        course, scaling, start = previous.course, previous.scaling, None
+    # of the first chunk, where rows come in chunks
+    goes_on = previous is not None and plan.one_epoch
+    mean_weight = course.mean_weight if goes_on else _mean_weight(rows)
+    everything = _everything(blueprint, rows, scaling, mean_weight)
+    if blueprint.is_open:
+        blueprint = _choose(blueprint, everything, plan, scaling, start)
+    task, exact = _prepare(blueprint, scaling, start, previous)
+    settings = plan.settings(blueprint, len(course.loss_curve))
 
-    course = Course() if previous is None else previous.course
-    # of the first chunk of rows, where they come in chunks
-    mean_weight = course.mean_weight if previous and plan.one_epoch else rows.mean_weight
-    weight = relative_weight(rows.weight, mean_weight)
-    everything = Batch(
-        **blueprint.tensors(rows, scaling), weight=None if weight is None else weight.float()
-    )
-
-    settings = plan.settings(blueprint, course.n_iter)
-
-    def fitted_with(weights, course=None):
-        fitted = FittedNetwork(blueprint, scaling, weights, course)
-        keeps_units = previous is not None and blueprint.keeps_units(plan.one_epoch)
-        fitted.units = (
-            previous.units
-            if keeps_units
-            else blueprint.code_units(fitted, rows, start, settings.device)
-        )
+    def fitted_as(task, exact, course=None, net=None):
+        """The network with the weights of a task, and the task of an exact type for inference."""
+        fitted = FittedNetwork(blueprint, scaling, to_numpy(task.state_dict()), course)
+        fitted.keep(exact, settings.device, net)
+        if previous is not None and blueprint.keeps_units(plan.one_epoch):
+            fitted.units = previous.units
+        else:
+            fitted.units = blueprint.code_units(fitted, rows, start, settings.device)
         return fitted
 
     def after_epoch(net, last):
-        return on_epoch(lambda: fitted_with(to_numpy(net.module_.state_dict())), last)
+        return on_epoch(lambda: fitted_as(net.module_, _loaded(copy.deepcopy(exact), net.module_)),
+                        last)  # fmt: skip
 
     settings.on_epoch = after_epoch if on_epoch else None
-    optimizers = course.optimizer_tensors() if plan.one_epoch else None
+    optimizers = course.optimizer_tensors() if goes_on else None
     result = train(task, everything, settings, optimizers)
-    untouched = result.start_kept or not result.loss_curve
-    course = course.after(
-        result, len(rows), mean_weight, has_start=blueprint.has_start, one_epoch=plan.one_epoch
-    )
-    fitted = fitted_with(first_weights if untouched else to_numpy(task.state_dict()), course)
-    fitted.keep_net(result.net)
-    return fitted, start
+    has_start = blueprint.init == "pca"
+    course = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
+    if result.start_kept or not result.loss_curve:
+        task = exact
+    return fitted_as(task, _loaded(exact, task), course, result.net), start
 
 
-def choose(blueprints, rows, plan, share, seed):
-    """The blueprint with the least loss on the rows held out after a share of the epochs."""
-    if len(blueprints) == 1 or not plan.can_choose:
-        return blueprints[0]
-    short = plan.shortened(share)
-    losses = [
-        fit_network(blueprint.seeded(seed), rows, short)[0].course.best_loss
-        for blueprint in blueprints
-    ]
-    return blueprints[int(np.argmin(losses))]
+def _mean_weight(rows):
+    """Mean of the weights, by which they are divided in the objective."""
+    return 1.0 if rows.weight is None else float(rows.weight.mean())
+
+
+def _everything(blueprint, rows, scaling, mean_weight):
+    """All rows as one batch on the CPU."""
+    tensors = blueprint.tensors(rows, scaling)
+    if rows.weight is not None:
+        weight = relative_weight(rows, mean_weight)
+        tensors["weight"] = None if weight is None else weight.float()
+    return Batch(**tensors)
+
+
+def _prepare(blueprint, scaling, start, previous=None):
+    """The task to be trained, and a copy of it in float64 as it is before."""
+    exact = blueprint.build(scaling, start).double()
+    if previous is None:
+        blueprint.draw(exact, start, make_generator(blueprint.seed))
+    else:
+        load_arrays(exact, previous.weights)
+    exact.eval()
+    task = copy.deepcopy(exact).float()
+    blueprint.for_training(task, scaling)
+    return task, exact
+
+
+def _loaded(exact, task):
+    """A task in float64 with the weights of the one that was trained."""
+    if exact is not task:
+        exact.load_state_dict(task.state_dict())
+    return exact
+
+
+def _choose(blueprint, everything, plan, scaling, start):
+    """The candidate with the least loss on the rows held out after a share of the epochs."""
+    candidates = blueprint.candidates()
+    if len(candidates) == 1 or not plan.can_choose:
+        return candidates[0]
+    settings, losses = plan.shortened(CHOICE_SHARE).settings(blueprint), []
+    for candidate in candidates:
+        task, _ = _prepare(candidate, scaling, start)
+        losses.append(train(task, everything, settings).best_loss)
+    return candidates[int(np.argmin(losses))]
+
+
+def to_numpy(tensors):
+    """A dict of tensors as arrays that share no memory with them."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
 
 
 def plain_history(net):

@@ -16,11 +16,6 @@ _BESIDE = weakref.WeakKeyDictionary()
 _BESIDE_LOCK = threading.RLock()
 
 
-def to_numpy(tensors):
-    """A dict of tensors as arrays that share no memory with them."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
-
-
 def load_arrays(module, arrays):
     """Put one array for each entry of a module's state into it."""
     module.load_state_dict(
@@ -72,10 +67,18 @@ class FittedNetwork:
 
     # ------------------------------------------------------------------ modules
 
+    def keep(self, exact, device, net):
+        """Keep in memory the task in float64 with these weights, and what trained it."""
+        beside = self._beside()
+        beside["net"] = net
+        if supports_float64(device):
+            exact = exact.to(device).eval().requires_grad_(False)
+            beside["modules"][torch.float64, str(device)] = exact
+
     def task(self, dtype, device):
         """The task in evaluation mode, of an exact type on a device; kept for the next call."""
         key = dtype, str(device)
-        modules = self._beside("modules", {})
+        modules = self._beside()["modules"]
         if key not in modules:
             # made outside the lock: a user's module may have to wait for another fit
             task = self._fresh_task().to(device=device, dtype=dtype).eval().requires_grad_(False)
@@ -84,17 +87,18 @@ class FittedNetwork:
         return modules[key]
 
     def exact_task(self, device):
-        """The task in the most exact type that a device computes in."""
-        return self.task(torch.float64 if supports_float64(device) else torch.float32, device)
+        """The task in the most exact type that a device computes in, and that type."""
+        dtype = torch.float64 if supports_float64(device) else torch.float32
+        return self.task(dtype, device), dtype
 
     def _fresh_task(self):
         task = self.blueprint.build(self.scaling).double()
         load_arrays(task, self.weights)
         return task
 
-    def _beside(self, name, default=None):
+    def _beside(self):
         with _BESIDE_LOCK:
-            return _BESIDE.setdefault(self, {}).setdefault(name, default)
+            return _BESIDE.setdefault(self, {"net": None, "modules": {}})
 
     @property
     def network(self):
@@ -104,12 +108,7 @@ class FittedNetwork:
     @property
     def net(self):
         """The skorch net that was trained; None where that was in another process."""
-        return self._beside("net")
-
-    def keep_net(self, net):
-        """Keep the skorch net in memory."""
-        with _BESIDE_LOCK:
-            _BESIDE.setdefault(self, {})["net"] = net
+        return self._beside()["net"]
 
     def module(self):
         """A module on rows and codes in the user's units, in float32 on the CPU, for export."""
@@ -244,27 +243,34 @@ class FittedNetwork:
         (gradient,) = self.map(X, function, device)
         return gradient.astype(np.float64, copy=False)
 
-    def training_batches(self, rows, device):
-        """Pairs (x, share) of the training rows as training saw them, in chunks.
+    def sums(self, rows, function, device):
+        """Sums of what ``function(task, x, share)`` gives over chunks of the training rows.
 
-        Rows have the rounding of float32 and an exact type; shares of the weight add up to one.
+        Rows have the rounding of float32, as training saw them, and an exact type; shares of the
+        weight add up to one. It gives a tuple of tensors, as many as are handed back.
         """
-        dtype = torch.float64 if supports_float64(device) else torch.float32
-        share = relative_weight(rows.weight, rows.mean_weight)
-        share = torch.ones(len(rows), dtype=torch.float32) if share is None else share
+        task, dtype = self.exact_task(device)
+        share = relative_weight(rows)
+        share = torch.ones(len(rows.x), dtype=torch.float32) if share is None else share
         share = (share / share.sum()).to(dtype)
-        at_once = rows_at_once(self.blueprint.width)
-        for start in range(0, len(rows), at_once):
+        at_once, totals = rows_at_once(self.blueprint.width), None
+        for start in range(0, len(rows.x), at_once):
             part = slice(start, start + at_once)
             x = torch.from_numpy(self.scaling.to_network(rows.x[part], np.float32))
-            yield x.to(device).to(dtype), share[part].to(device)
+            # sums only: small results kept between large ones would fragment the memory
+            with torch.no_grad():
+                found = function(task, x.to(device).to(dtype), share[part].to(device))
+            totals = (
+                found if totals is None else [a + b for a, b in zip(totals, found, strict=True)]
+            )
+        return totals
 
 
-def relative_weight(weight, mean_weight):
-    """Weights over their mean, as a tensor; None where all are one."""
-    if weight is None:
+def relative_weight(rows, mean_weight=None):
+    """Weights of rows over their mean, or another one, as a tensor; None where all are one."""
+    if rows.weight is None:
         return None
-    share = weight / mean_weight
+    share = rows.weight / (rows.weight.mean() if mean_weight is None else mean_weight)
     return None if np.allclose(share, 1.0, rtol=1e-12, atol=0) else torch.from_numpy(share)
 
 

@@ -38,32 +38,89 @@ class LinearFilter:
     decoder: np.ndarray
     offset: np.ndarray
 
+
+class FilterStart:
+    """The best linear map from corrupted rows to clean ones, and what is left of them without it.
+
+    With P the directions, it is ``P' B (P x - mean) + mean of the clean rows``: ridge regression
+    B of the clean codes on the corrupted ones, the ridge chosen by the error of each half of the
+    rows under the regression of the other. For independent noise of variance s2 on rows whose
+    codes have variances lambda, B tends to Wiener's filter, ``lambda / (lambda + s2)``.
+
+    Parameters
+    ----------
+    corrupted, clean : ndarray of shape (n_rows, n_components)
+        Codes of centred and scaled rows along the directions.
+    directions : PrincipalDirections
+        Directions of the clean rows.
+    halves : ndarray of shape (n_rows,)
+        0 or 1 for each row, the same for all copies of one.
+    weight : ndarray of shape (n_rows,) or None, default=None
+        Weights of the rows.
+    """
+
+    def __init__(self, corrupted, clean, directions, halves, weight=None):
+        everything = _CodeMoments(corrupted, clean, weight)
+        parts = [
+            _CodeMoments(corrupted[rows], clean[rows], None if weight is None else weight[rows])
+            for rows in (halves == 0, halves == 1)
+        ]
+        errors = [
+            sum(
+                judge.total * judge.excess(teacher.solve(ridge))
+                for teacher, judge in (parts, parts[::-1])
+            )
+            for ridge in RIDGES
+        ]
+        self.directions = directions
+        self.covariance = everything.corrupted
+        self.solution = everything.solve(RIDGES[int(np.argmin(errors))]).T  # (clean, corrupted)
+        self.offset = everything.clean_mean - self.solution @ everything.corrupted_mean
+
+    def filter(self, residual):
+        """The `LinearFilter`, or with ``residual`` the map that gives what is to be added.
+
+        Its codes have at most unit variance.
+        """
+        solution, components = self.solution, self.directions.components
+        if residual:
+            solution = solution - np.eye(len(solution))
+        # the residual of a direction may vary far more than what is clean: in the unit of that its
+        # code would be large and each step of training a leap
+        variances = np.maximum(
+            self.directions.variances, np.sum(solution @ self.covariance * solution, axis=1)
+        )
+        units = np.sqrt(np.where(variances > 0, variances, 1.0))
+        return LinearFilter(
+            (solution @ components) / units[:, None],
+            components.T * units,
+            components.T @ self.offset,
+        )
+
     @torch.no_grad()
     def lay(self, task, generator):
         """Set the linear path and the offset of a task's network; codes beyond are drawn."""
-        network, k = task.network, len(self.encoder)
+        network = task.network
+        filter_ = self.filter(network.residual)
+        k = len(filter_.encoder)
         network.linear.draw(generator)
-        network.linear.encoder[:k] = torch.from_numpy(self.encoder)
-        network.linear.decoder[:, :k] = torch.from_numpy(self.decoder)
-        network.offset.copy_(torch.from_numpy(self.offset))
+        network.linear.encoder[:k] = torch.from_numpy(filter_.encoder)
+        network.linear.decoder[:, :k] = torch.from_numpy(filter_.decoder)
+        network.offset.copy_(torch.from_numpy(filter_.offset))
 
 
-def estimate_filter(rows, scaling, directions, corruption, seed, *, residual):
-    """The `LinearFilter` of pairs, or of rows and copies that ``corruption`` makes of them."""
+def filter_start(rows, scaling, directions, corruption, seed):
+    """The `FilterStart` of pairs, or of rows and copies that ``corruption`` makes of them."""
     seed = seed_for("start", seed)
-    paired = rows.target is not None
-    chosen = _rows_of_filter(len(rows), seed, paired)
+    n_rows, paired = len(rows.x), rows.target is not None
+    chosen = _rows_of_filter(n_rows, seed, paired)
     codes = _codes_of_filter(rows, chosen, scaling, directions, corruption, seed)
     if not np.isfinite(codes).all():
         culprit = "X has" if paired else f"corruption={in_one_line(corruption)} makes"
         raise ValueError(f"{culprit} values that are not finite in units of the clean rows.")
-    return linear_filter(
-        *codes,
-        directions,
-        np.random.default_rng(seed).permutation(len(rows))[chosen] % 2,
-        weight=None if rows.weight is None else rows.weight[chosen],
-        residual=residual,
-    )
+    halves = np.random.default_rng(seed).permutation(n_rows)[chosen] % 2
+    weight = None if rows.weight is None else rows.weight[chosen]
+    return FilterStart(*codes, directions, halves, weight)
 
 
 def _rows_of_filter(n_rows, seed, paired):
@@ -77,7 +134,7 @@ def _rows_of_filter(n_rows, seed, paired):
 def _codes_of_filter(rows, chosen, scaling, directions, corruption, seed):
     """Codes of corrupted rows and of clean ones; of all the copies these alone are kept."""
     corrupt = None if rows.target is not None else corrupting(corruption, seed)
-    codes = np.empty((2, len(chosen), len(directions)))
+    codes = np.empty((2, len(chosen), len(directions.components)))
     at_once = max(1, VALUES_AT_ONCE // rows.x.shape[1])
     for first in range(0, len(chosen), at_once):
         part = slice(first, first + at_once)
@@ -116,58 +173,3 @@ class _CodeMoments:
     def excess(self, solution):
         """Mean squared error of a regression, but for a term that is the same for all."""
         return np.sum(solution * (self.corrupted @ solution - 2.0 * self.mixed))
-
-
-def linear_filter(corrupted, clean, directions, halves, *, weight=None, residual=False):
-    """Regress clean rows on corrupted ones in the space of the leading principal directions.
-
-    With P the directions, it is ``P' B (P x - mean) + mean of the clean rows``: ridge regression
-    B of the clean codes on the corrupted ones, the ridge chosen by the error of each half of the
-    rows under the regression of the other. For independent noise of variance s2 on rows whose
-    codes have variances lambda, B tends to Wiener's filter, ``lambda / (lambda + s2)``.
-
-    Parameters
-    ----------
-    corrupted, clean : ndarray of shape (n_rows, n_components)
-        Codes of centred and scaled rows along the directions.
-    directions : PrincipalDirections
-        Directions of the clean rows.
-    halves : ndarray of shape (n_rows,)
-        0 or 1 for each row, the same for all copies of one.
-    weight : ndarray of shape (n_rows,) or None
-        Weights of the rows.
-    residual : bool, default=False
-        Whether the corrupted row is added to the result, so that the map has to give the
-        difference.
-
-    Returns
-    -------
-    LinearFilter
-        The map, its codes with at most unit variance.
-    """
-    everything = _CodeMoments(corrupted, clean, weight)
-    parts = [
-        _CodeMoments(corrupted[rows], clean[rows], None if weight is None else weight[rows])
-        for rows in (halves == 0, halves == 1)
-    ]
-    errors = [
-        sum(
-            judge.total * judge.excess(teacher.solve(ridge))
-            for teacher, judge in (parts, parts[::-1])
-        )
-        for ridge in RIDGES
-    ]
-    solution = everything.solve(RIDGES[int(np.argmin(errors))]).T  # (clean, corrupted)
-    offset = everything.clean_mean - solution @ everything.corrupted_mean
-    if residual:
-        solution = solution - np.eye(len(solution))
-    # the residual of a direction may vary far more than what is clean: in the unit of that its
-    # code would be large and each step of training a leap
-    variances = np.maximum(
-        directions.variances, np.sum(solution @ everything.corrupted * solution, axis=1)
-    )
-    units = np.sqrt(np.where(variances > 0, variances, 1.0))
-    components = directions.components
-    return LinearFilter(
-        (solution @ components) / units[:, None], components.T * units, components.T @ offset
-    )

@@ -3,15 +3,13 @@
 import copy
 import math
 
-from sklearn_ae._compute import resolve_device, rows_at_once
-from sklearn_ae._training import (
-    Settings,
-    auto_batch_size,
-    auto_max_iter,
-    check_callbacks,
-    seeds_of_fit,
-)
+from sklearn_ae._compute import resolve_device
+from sklearn_ae._training import Settings, check_callbacks
 
+LARGEST_BATCH = 256
+SMALLEST_BATCH = 16
+MOST_STEPS = 20_000
+MOST_EPOCHS = 200
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
 # Parameters that training takes as they are.
@@ -44,6 +42,8 @@ class Plan:
     ----------
     max_iter, batch_size, n_validation : int
         Epochs, rows per step, and rows held out.
+    device : torch.device
+        Where to train.
     gate : bool
         Whether the start is kept unless training does better.
     """
@@ -52,11 +52,13 @@ class Plan:
         self.parameters = parameters
         self.n_rows = n_rows
         self.one_epoch = one_epoch
+        self.device = resolve_device(parameters["device"])
         self.learning_rate = "constant" if one_epoch else parameters["learning_rate"]
-        check_callbacks(parameters["skorch_callbacks"], self.learning_rate)
+        if parameters["skorch_callbacks"]:
+            check_callbacks(parameters["skorch_callbacks"], self.learning_rate)
         rate = parameters["learning_rate_init"]
         self.learning_rate_init = blueprint.auto_learning_rate if rate == "auto" else rate
-        has_start = blueprint.has_start or going_on
+        has_start = blueprint.init == "pca" or going_on
         n_validation = 0 if one_epoch else self._n_validation()
         n_train = n_rows - n_validation
         self.batch_size = self._batch_size(n_train)
@@ -115,12 +117,24 @@ class Plan:
             learning_rate=self.learning_rate,
             n_validation=self.n_validation,
             gate=self.gate,
-            device=resolve_device(parameters["device"]),
-            seeds=seeds_of_fit(blueprint.seed, n_epochs_before),
+            device=self.device,
+            seed=blueprint.seed,
             first_epoch=n_epochs_before,
-            validation_batch_size=rows_at_once(blueprint.width),
+            width=blueprint.width,
             verbose=int(parameters["verbose"]),
             callbacks=parameters["skorch_callbacks"],
             foreign=blueprint.has_user_code,
             **{name: parameters[name] for name in AS_THEY_ARE},
         )
+
+
+def auto_batch_size(n_rows):
+    """Rows per step: an eighth of the rows, as a power of two between 16 and 256."""
+    power = 2 ** round(math.log2(max(n_rows, 1) / 8)) if n_rows > 8 else 1
+    return int(min(max(power, SMALLEST_BATCH), LARGEST_BATCH))
+
+
+def auto_max_iter(n_rows, batch_size):
+    """Epochs: as many as make 20000 steps, at most 200 and at least 1."""
+    steps_per_epoch = max(1, n_rows // batch_size)
+    return min(max(1, round(MOST_STEPS / steps_per_epoch)), MOST_EPOCHS)

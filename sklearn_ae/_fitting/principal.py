@@ -8,7 +8,8 @@ import torch
 from scipy import linalg
 from sklearn.utils.extmath import randomized_svd, svd_flip
 
-from sklearn_ae._compute import row_chunks
+from sklearn_ae._fitting.scaling import row_chunks
+from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 
 # Directions with less than this share of the largest variance count as none.
 SMALLEST_SHARE = 1e-10
@@ -37,12 +38,9 @@ class PrincipalDirections:
     variances: np.ndarray
     noise_variance: float
 
-    def __len__(self):
-        return len(self.components)
 
-
-class PrincipalStart:
-    """PCA: codes of unit variance along the principal directions.
+class RandomStart:
+    """Random weights, with the directions that say how wide the code is.
 
     Parameters
     ----------
@@ -52,6 +50,13 @@ class PrincipalStart:
 
     def __init__(self, directions):
         self.directions = directions
+
+    def lay(self, task, generator):
+        """Leave the weights as they were drawn."""
+
+
+class PrincipalStart(RandomStart):
+    """PCA: codes of unit variance along the principal directions."""
 
     @torch.no_grad()
     def lay(self, task, generator):
@@ -65,7 +70,7 @@ class PrincipalStart:
                 linear.decoder[:, k] = direction * variance**0.5
 
 
-class ProbabilisticStart(PrincipalStart):
+class ProbabilisticStart(RandomStart):
     """Probabilistic PCA and its exact posterior.
 
     With eigenvalues lambda and noise variance s2, W = U (lambda - s2)^(1/2); the posterior has
@@ -94,6 +99,18 @@ class ProbabilisticStart(PrincipalStart):
                 network.linear.encoder[k] = weight / variance
                 network.linear.decoder[:, k] = weight
                 network.base_log_variance[k] = np.log(noise / variance)
+
+
+def principal_start(X, scaling, n_components, weight=None, seed=0, *, laid=True):
+    """The `PrincipalStart` of a table; one that is not laid only knows the directions."""
+    directions = principal_directions(X, scaling, n_components, weight, seed)
+    return PrincipalStart(directions) if laid else RandomStart(directions)
+
+
+def probabilistic_start(X, scaling, n_components, weight=None, seed=0, *, laid=True):
+    """The `ProbabilisticStart` of a table."""
+    directions = principal_directions(X, scaling, n_components, weight, seed)
+    return ProbabilisticStart(directions, max(directions.noise_variance, SMALLEST_VARIANCE))
 
 
 def principal_directions(X, scaling, n_components, weight=None, seed=0):

@@ -32,19 +32,6 @@ class Rows:
     group: np.ndarray | None = None
     partners: np.ndarray | None = None
 
-    def __len__(self):
-        return len(self.x)
-
-    @property
-    def wanted(self):
-        """Rows that the network's outputs are to meet."""
-        return self.x if self.target is None else self.target
-
-    @property
-    def mean_weight(self):
-        """Mean of the weights, by which they are divided in the objective."""
-        return 1.0 if self.weight is None else float(self.weight.mean())
-
     def select(self, kept):
         """The rows at a boolean index, with all that belongs to them."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_ae._compute import row_chunks
-
+# Numbers of a chunk of a table, in float64.
+CHUNK_NUMBERS = 2**21
 # The range of a feature ends where at least this share and this number of rows lie.
 LIMIT_SHARE = 0.01
 FEWEST_ON_LIMIT = 10
@@ -38,6 +38,11 @@ class Scaling:
     applied: bool = True
 
     @property
+    def scaled_limits(self):
+        """The two rows of ``limits`` for centred and scaled data; None without."""
+        return None if self.limits is None else (self.limits - self.mean) / self.scale
+
+    @property
     def unit(self):
         """One unit of the network in units of the data."""
         return self.scale if self.applied else 1.0
@@ -60,17 +65,19 @@ class Scaling:
         """Outputs of the network in the units of the data, computed in float64."""
         return output.astype(np.float64) * self.scale + self.mean if self.applied else output
 
-    def scaled_limits(self):
-        """The two rows of ``limits`` for centred and scaled data."""
-        return (self.limits - self.mean) / self.scale
-
     def smoothed_mean(self):
         """Column means of data with a lower end at zero, kept off it by half a row of each kind."""
         return (self.mean * self.total_weight + 0.5) / (self.total_weight + 1.0)
 
 
-def table_scaling(X, weight=None):
-    """The `Scaling` of a table, without limits; ``weight`` is positive, of shape (n_rows,)."""
+def row_chunks(n_rows, n_features):
+    """Slices of the rows of a table, in order, of which each fits into little memory."""
+    step = max(1, CHUNK_NUMBERS // max(n_features, 1))
+    return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
+
+
+def table_scaling(X, weight=None, *, has_limits=False, applied=True):
+    """The `Scaling` of a table; ``weight`` is positive, of shape (n_rows,), or None."""
     n_rows, n_features = X.shape
     chunks = row_chunks(n_rows, n_features)
     total = float(n_rows) if weight is None else float(weight.sum())
@@ -97,7 +104,8 @@ def table_scaling(X, weight=None):
     # a variance at the level of rounding is none
     tiny = n_features * np.finfo(np.float64).eps ** 2 * float(np.square(mean).mean())
     scale = np.sqrt(variance) if variance > tiny else 1.0
-    return Scaling(mean, scale, max(total, float(n_rows)))
+    limits = table_limits(X, weight) if has_limits else None
+    return Scaling(mean, scale, max(total, float(n_rows)), limits, applied)
 
 
 def table_limits(X, weight=None):

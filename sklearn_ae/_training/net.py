@@ -8,7 +8,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from torch import nn
 
-from sklearn_ae._compute import make_generator
+from sklearn_ae._compute import make_generator, rows_at_once
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.schedule import one_cycle
@@ -221,7 +221,7 @@ class TrainingNet(NeuralNet):
             return torch.cat(
                 [
                     add_terms(self.module_.terms(player, batch, generator))
-                    for batch in IndexBatches(rows, self.settings.validation_batch_size)
+                    for batch in IndexBatches(rows, rows_at_once(self.settings.width))
                 ]
             )
 

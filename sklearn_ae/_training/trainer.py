@@ -9,11 +9,10 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae._compute import global_state_guard, make_generator
-from sklearn_ae._compute.chunks import MOST_ROWS
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.net import StopTraining, TrainingNet
 from sklearn_ae._training.optimizer import DecayedAdam
-from sklearn_ae._training.seeds import Seeds
+from sklearn_ae._training.seeds import Seeds, seeds_of_fit
 
 
 @dataclass
@@ -42,8 +41,8 @@ class Settings:
         Precision of the network's branches in training.
     device : torch.device
         Where to train.
-    seeds : Seeds
-        Seeds of the split, the order, the noise and the validation.
+    seed : int
+        Seed of the fit; `seeds_of_fit` has one for each purpose.
     verbose : int
         Whether a line is printed per epoch.
     callbacks : list or None
@@ -54,8 +53,10 @@ class Settings:
         Whether parts of the user's, which may draw from torch's global state, take part.
     first_epoch : int
         Epochs made by earlier fits that this one goes on from.
-    validation_batch_size : int
-        Rows per validation batch.
+    width : int
+        Numbers that a row takes at most on its way through the network.
+    seeds : Seeds or None
+        What `train` makes of ``seed``.
     """
 
     max_iter: int
@@ -70,13 +71,14 @@ class Settings:
     tol: float
     precision: str
     device: torch.device
-    seeds: Seeds
+    seed: int
     verbose: int = 0
     callbacks: list | None = None
     on_epoch: object = None
     foreign: bool = False
     first_epoch: int = 0
-    validation_batch_size: int = MOST_ROWS
+    width: int = 1
+    seeds: Seeds | None = None
 
     @property
     def capturable(self):
@@ -263,6 +265,7 @@ def train(task, everything, settings, optimizer_states=None):
         If the objective is not finite.
     """
     device = settings.device
+    settings.seeds = seeds_of_fit(settings.seed, settings.first_epoch)
     everything = everything.map(lambda field: field.to(device))
     n_rows = len(everything.x)
     parts = [

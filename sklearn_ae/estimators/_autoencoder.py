@@ -1,17 +1,9 @@
 """Autoencoder."""
 
-import math
-from dataclasses import dataclass
-from numbers import Integral
-
-import torch
 from torch import nn
 
-from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
-from sklearn_ae._fitting.branches import check_architecture
-from sklearn_ae._fitting.code_units import CodeUnits
-from sklearn_ae.code_activations import CODE_ACTIVATIONS, USUAL_SPREAD, make_code_activation
-from sklearn_ae.corruptions import corruption_of_batches
+from sklearn_ae._fitting.blueprints import ReconstructionBlueprint
+from sklearn_ae.code_activations import CODE_ACTIVATIONS
 from sklearn_ae.estimators._base import BaseNetworkEstimator
 from sklearn_ae.estimators._methods import (
     LatentTransformerMixin,
@@ -24,110 +16,12 @@ from sklearn_ae.estimators._parameters import (
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
-    check_sizes,
 )
-from sklearn_ae.losses import check_loss, make_loss
-from sklearn_ae.networks import AutoencoderNetwork
-from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
-from sklearn_ae.objectives import hoyer, make_link
-from sklearn_ae.penalties import check_penalty, make_penalty
-from sklearn_ae.tasks import ReconstructionTask
-from sklearn_ae.utils._parts import check_instance, in_one_line
+from sklearn_ae.losses import resolve_loss
+from sklearn_ae.objectives import hoyer
+from sklearn_ae.penalties import check_penalty
+from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._sklearn import HasMethods, StrOptions
-
-
-@dataclass(kw_only=True)
-class AutoencoderBlueprint(EncoderDecoderBlueprint):
-    """What an autoencoder is built from.
-
-    Parameters
-    ----------
-    loss : str or part
-        Loss of the reconstruction.
-    code_activation : str, part or torch.nn.Module
-        What is applied to the code.
-    unit_norm : bool
-        Whether the decoder's columns are kept at unit norm.
-    whiten : bool
-        Whether codes are whitened.
-    corruption, penalty : str, part, callable or None
-        What acts in training only.
-    """
-
-    loss: object
-    code_activation: object
-    unit_norm: bool
-    whiten: bool
-    corruption: object = training_only()
-    penalty: object = training_only()
-
-    @property
-    def link(self):
-        """How outputs relate to data: the loss says."""
-        return make_link(make_loss(self.loss).link)
-
-    @property
-    def power(self):
-        """Power of the data's unit that the loss has."""
-        return make_loss(self.loss).power
-
-    def _parts(self):
-        return (
-            self.architecture,
-            self.loss,
-            self.code_activation,
-            self.corruption,
-            self.penalty,
-        )
-
-    def build(self, scaling):
-        """The task, weights not drawn."""
-        encoder, decoder = self.branches.build(
-            self.n_features, self.n_components, self.n_components
-        )
-        code_activation = make_code_activation(self.code_activation, self.n_components)
-        if self.unit_norm:
-            # a bounded code cannot grow: values of the usual spread are to give rows of the usual
-            # variance, n_features units of scale
-            spread = USUAL_SPREAD.get(type(code_activation))
-            length = math.sqrt(self.n_features / self.n_components) / spread if spread else 1.0
-            constrain_columns(decoder, length)
-        network = AutoencoderNetwork(
-            encoder,
-            decoder,
-            code_activation=code_activation,
-            **self.beside_the_branches(scaling),
-        )
-        return ReconstructionTask(network, make_loss(self.loss), self.link)
-
-    def draw(self, task, start, generator):
-        """Draw the weights and lay the start."""
-        super().draw(task, start, generator)
-        network = task.network
-        if self.unit_norm and type(network.code_activation) in USUAL_SPREAD:
-            usual = network.code_activation(torch.zeros(1, self.n_components))
-            centre_first_layer(network.decoder, usual)
-
-    def for_training(self, task, scaling):
-        """Give the task its corruption and its penalty."""
-        task.corruption = corruption_of_batches(self.corruption, scaling)
-        task.penalty = make_penalty(self.penalty, task.network)
-
-    def keeps_units(self, one_epoch):
-        """A whitened code is whitened again by a fit, not by one more chunk of rows."""
-        return one_epoch or not self.whiten
-
-    def code_units(self, fitted, rows, start, device):
-        """Whitened, PCA's, or those of the network."""
-        scaling = fitted.scaling
-        if self.whiten:
-            network = fitted.exact_task(device).network
-            batches = fitted.training_batches(rows, device)
-            return CodeUnits.whitening(network, batches, scaling.total_weight)
-        if self.linear:
-            variances = start.directions.variances
-            return CodeUnits.principal(variances, self.n_components, scaling.scale)
-        return None
 
 
 class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstimator):
@@ -406,27 +300,19 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         self.verbose = verbose
 
     def _blueprint(self, rows, seed):
-        n_features = rows.x.shape[1]
-        check_architecture(self.architecture, n_features)
-        check_penalty(self.penalty, self.code_activation)
-        check_instance("code_activation", self.code_activation)
+        if self.penalty is not None:
+            check_penalty(self.penalty, self.code_activation)
         if self.whiten and getattr(self.code_activation, "is_sparse", False):
             raise ValueError(
                 "whiten=True mixes the values of a code, so that none of those that "
                 f"code_activation={in_one_line(self.code_activation)} sets to zero would stay; use "
                 "whiten=False."
             )
-        check_loss(self.loss, rows.x)
-        n_components = self.n_components
-        return AutoencoderBlueprint(
-            seed=seed,
-            n_features=n_features,
-            n_components=int(n_components) if isinstance(n_components, Integral) else n_components,
-            hidden_layer_sizes=check_sizes(self.hidden_layer_sizes),
-            activation=self.activation,
-            architecture=self.architecture,
-            init=self._init_of(self._start_obstacle()),
-            loss=self.loss,
+        loss, link = resolve_loss(self.loss, rows.x)
+        return ReconstructionBlueprint(
+            **self._fields(rows, seed, self._start_obstacle(link)),
+            link=link,
+            loss=loss,
             code_activation=self.code_activation,
             unit_norm=getattr(self.penalty, "unit_norm_decoder", False),
             whiten=bool(self.whiten),
@@ -434,9 +320,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             penalty=self.penalty,
         )
 
-    def _start_obstacle(self):
-        """Why the PCA start is not possible; None where it is."""
-        if make_link(make_loss(self.loss).link).name != "identity":
+    def _start_obstacle(self, link):
+        """What stands in the way of the PCA start; None where nothing does."""
+        if link.name != "identity":
             return f"loss={in_one_line(self.loss)}"
         if self.code_activation != "identity":
             return f"code_activation={in_one_line(self.code_activation)}"
@@ -444,16 +330,16 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
 
     def _describe(self, fitted, rows, start, device):
         described = {}
-        if start is not None and fitted.blueprint.linear:
+        if start is not None and fitted.blueprint.init == "pca":
             variances = start.directions.variances * fitted.scaling.scale**2
             described["explained_variance_"] = variances
         if self.penalty is not None or self.code_activation != "identity":
-            network = fitted.exact_task(device).network
-            with torch.no_grad():
-                described["sparsity_"] = sum(
-                    float(share @ hoyer(network.encode(x)[0]))
-                    for x, share in fitted.training_batches(rows, device)
-                )
+
+            def sparsity(task, x, share):
+                return (share @ hoyer(task.network.encode(x)[0]),)
+
+            (mean,) = fitted.sums(rows, sparsity, device)
+            described["sparsity_"] = float(mean)
         return described
 
     def score(self, X, y=None, sample_weight=None):

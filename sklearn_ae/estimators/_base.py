@@ -2,18 +2,20 @@
 
 import copy
 import functools
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ae._compute import inference_device, resolve_device
-from sklearn_ae._fitting.branches import image_shape_of
+from sklearn_ae._compute import inference_device
+from sklearn_ae._fitting.branches import check_architecture, image_shape_of
 from sklearn_ae._fitting.callbacks import SklearnCallbacks
-from sklearn_ae._fitting.fit import choose, fit_network
+from sklearn_ae._fitting.fit import fit_network
 from sklearn_ae._fitting.format import add_format, check_format
 from sklearn_ae._fitting.plan import Plan
 from sklearn_ae._fitting.rows import Rows
+from sklearn_ae.estimators._parameters import check_sizes
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
@@ -26,8 +28,6 @@ from sklearn_ae.utils._sklearn import (
 
 # What scikit-learn sets before a fit.
 SET_BY_VALIDATION = ("n_features_in_", "feature_names_in_")
-# Share of the epochs after which the validation rows choose between blueprints.
-CHOICE_SHARE = 0.1
 
 
 def restore_on_failure(method):
@@ -181,42 +181,41 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         previous = getattr(self, "_fitted", None) if one_epoch or self.warm_start else None
         rows = self._checked_rows(X, sample_weight, check_target, reset=previous is None)
         self._check_number(rows, one_epoch, previous)
-        if previous is None:
-            seed = draw_seed(self.random_state)
-            blueprint = copy.deepcopy(self._blueprint(rows, seed))
-        else:
-            blueprint = copy.deepcopy(self._blueprint(rows, previous.blueprint.seed))
+        seed = draw_seed(self.random_state) if previous is None else previous.blueprint.seed
+        blueprint = copy.deepcopy(self._blueprint(rows, seed))
+        if previous is not None:
             blueprint = self._going_on(blueprint, previous.blueprint)
         plan = Plan(
             self.get_params(deep=False),
-            len(rows),
+            len(rows.x),
             blueprint,
             going_on=previous is not None,
             one_epoch=one_epoch,
         )
-        if previous is None:
-            candidates = blueprint.candidates()
-            blueprint = choose(candidates, rows, plan, CHOICE_SHARE, draw_seed(seed))
 
         def attributes(fitted, start=None):
-            return {
-                **_common_attributes(fitted),
-                **self._describe(fitted, rows, start, resolve_device(self.device)),
-            }
+            described = self._describe(fitted, rows, start, plan.device)
+            return {**_common_attributes(fitted), **described}
 
-        data = {"X": rows.x, "y": y, "metadata": {"sample_weight": rows.weight}}
-        callbacks = SklearnCallbacks(self, data, plan.max_iter, attributes)
-        callbacks.begin()
+        callbacks = None
+        if getattr(self, "_skl_callbacks", None):
+            data = {"X": rows.x, "y": y, "metadata": {"sample_weight": rows.weight}}
+            callbacks = SklearnCallbacks(self, data, plan.max_iter, attributes)
         fitted, start = fit_network(
-            blueprint, rows, plan, previous=previous, on_epoch=callbacks.end_epoch
+            blueprint,
+            rows,
+            plan,
+            previous=previous,
+            on_epoch=callbacks.end_epoch if callbacks else None,
         )
         self._assign(fitted, attributes(fitted, start), going_on=previous is not None)
-        callbacks.end()
+        if callbacks:
+            callbacks.end()
         return self
 
     def _checked_rows(self, X, sample_weight, check_target, reset):
         """Checked `Rows`; those of weight zero are dropped."""
-        X, row_shape = flatten_images(X, image_shape_of(self.architecture))
+        X, row_shape = flatten_images(X, self._image_shape())
         if reset:
             self._row_shape = row_shape
         X = validate_data(
@@ -236,18 +235,23 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         rows.weight = weight
         return rows if weight.all() else rows.select(weight > 0)
 
+    def _image_shape(self):
+        """Shape of the images that the architecture is for; None where it takes tables."""
+        is_plain = isinstance(self.architecture, str)
+        return None if is_plain else image_shape_of(self.architecture)
+
     @staticmethod
     def _check_number(rows, one_epoch, previous):
         """Raise where there are too few rows to fix centre and scale."""
-        if len(rows) >= 2 or (one_epoch and previous is not None):
+        if len(rows.x) >= 2 or (one_epoch and previous is not None):
             return
         if one_epoch:
             raise ValueError(
-                f"The first chunk of partial_fit has {len(rows)} sample(s) of positive weight "
+                f"The first chunk of partial_fit has {len(rows.x)} sample(s) of positive weight "
                 "while a minimum of 2 is required: it fixes centre and scale."
             )
         raise ValueError(
-            f"Found array with {len(rows)} sample(s) of positive weight (shape={rows.x.shape}) "
+            f"Found array with {len(rows.x)} sample(s) of positive weight (shape={rows.x.shape}) "
             "while a minimum of 2 is required."
         )
 
@@ -263,13 +267,32 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             )
         return blueprint
 
-    def _init_of(self, obstacle):
-        """The parameter ``init`` resolved, for what stands in the way of the PCA start, if any."""
+    def _fields(self, rows, seed, obstacle):
+        """Fields of the blueprint of an encoder and a decoder.
+
+        ``obstacle`` is what stands in the way of a start in closed form, for a message, if any.
+        """
         if self.init == "pca" and obstacle:
             raise ValueError(
                 f"init='pca' is not possible with {obstacle}; use init='auto' or 'random'."
             )
-        return "random" if self.init == "random" or obstacle else "pca"
+        n_features, n_components = rows.x.shape[1], self.n_components
+        if not isinstance(self.architecture, str):
+            check_architecture(self.architecture, n_features)
+        if isinstance(n_components, Integral):
+            n_components = int(n_components)
+        sizes = self.hidden_layer_sizes
+        return {
+            "seed": seed,
+            "n_features": n_features,
+            "n_components": int(n_components)
+            if isinstance(n_components, Integral)
+            else n_components,
+            "hidden_layer_sizes": sizes if isinstance(sizes, str) else check_sizes(sizes),
+            "activation": self.activation,
+            "architecture": self.architecture,
+            "init": "random" if self.init == "random" or obstacle else "pca",
+        }
 
     def _assign(self, fitted, attributes, going_on):
         """Assign the fitted attributes, last of all."""
@@ -345,6 +368,6 @@ def _common_attributes(fitted):
             "best_loss_": course.best_loss,
             "start_kept_": course.start_kept,
             "n_samples_seen_": course.n_samples_seen,
-            "n_iter_": course.n_iter,
+            "n_iter_": len(course.loss_curve),
         }
     return attributes

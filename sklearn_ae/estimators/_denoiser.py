@@ -1,16 +1,12 @@
 """Denoiser."""
 
-import dataclasses
-from dataclasses import dataclass
 from numbers import Integral
 
-import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
-from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
-from sklearn_ae._fitting.branches import check_architecture, image_shape_of
-from sklearn_ae._fitting.linear_filter import estimate_filter
-from sklearn_ae.corruptions import corrupting, corruption_of_batches
+from sklearn_ae._fitting.blueprints import DenoisingBlueprint
+from sklearn_ae._fitting.branches import image_shape_of
+from sklearn_ae.corruptions import corrupting
 from sklearn_ae.estimators._base import BaseNetworkEstimator, restore_on_failure
 from sklearn_ae.estimators._methods import explained_variance
 from sklearn_ae.estimators._pairs import check_pairs, columns_of
@@ -19,12 +15,8 @@ from sklearn_ae.estimators._parameters import (
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
-    check_sizes,
 )
-from sklearn_ae.losses import check_loss, make_loss
-from sklearn_ae.networks import DenoisingNetwork
-from sklearn_ae.objectives import make_link
-from sklearn_ae.tasks import DenoisingTask
+from sklearn_ae.losses import resolve_loss
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import seed_for
@@ -39,81 +31,6 @@ from sklearn_ae.utils._sklearn import (
 
 # Widest code by default.
 WIDEST_CODE = 512
-
-
-@dataclass(kw_only=True)
-class DenoisingBlueprint(EncoderDecoderBlueprint):
-    """What a denoiser is built from.
-
-    Parameters
-    ----------
-    loss : str or part
-        Loss of the cleaned rows.
-    mode : {"auto", "direct", "residual"}
-        What the network gives; "auto" is left open.
-    paired : bool
-        Whether corrupted rows are given beside the clean ones.
-    corruption : str, part, callable or None
-        How clean rows are corrupted.
-    """
-
-    loss: object
-    mode: str
-    paired: bool
-    corruption: object = training_only()
-
-    @property
-    def link(self):
-        """How outputs relate to data: the loss says."""
-        return make_link(make_loss(self.loss).link)
-
-    def _parts(self):
-        return (self.architecture, self.loss, self.corruption)
-
-    def auto_hidden_layer_sizes(self, n_components):
-        """A narrow layer would lose what is to be kept."""
-        return (512,) if image_shape_of(self.architecture) is None else ()
-
-    def candidates(self):
-        """Both modes where the mode is open, the direct one first."""
-        if self.mode != "auto":
-            return [self]
-        modes = ("direct", "residual") if self.link.scales_rows else ("direct",)
-        return [dataclasses.replace(self, mode=mode) for mode in modes]
-
-    def settled_as(self, other):
-        """The blueprint with the mode of another one where its own is open."""
-        settled = super().settled_as(other)
-        return dataclasses.replace(settled, mode=other.mode) if self.mode == "auto" else settled
-
-    def start(self, rows, scaling):
-        """The linear filter."""
-        if not self.linear:
-            return None
-        return estimate_filter(
-            rows,
-            scaling,
-            self.directions(rows, scaling),
-            self.corruption,
-            self.seed,
-            residual=self.mode == "residual",
-        )
-
-    def build(self, scaling):
-        """The task, weights not drawn."""
-        encoder, decoder = self.branches.build(
-            self.n_features, self.n_components, self.n_components
-        )
-        beside = self.beside_the_branches(scaling)
-        if beside["offset"] is None:
-            beside["offset"] = torch.zeros(self.n_features)
-        network = DenoisingNetwork(encoder, decoder, self.mode == "residual", **beside)
-        return DenoisingTask(network, make_loss(self.loss), self.link)
-
-    def for_training(self, task, scaling):
-        """Give the task its corruption."""
-        if not self.paired:
-            task.corruption = corruption_of_batches(self.corruption, scaling)
 
 
 class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
@@ -378,31 +295,25 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         self.verbose = verbose
 
     def _blueprint(self, rows, seed):
-        clean, paired = rows.wanted, rows.target is not None
-        n_features = clean.shape[1]
-        check_architecture(self.architecture, n_features)
-        check_loss(self.loss, clean, "X_clean" if paired else "X")
-        n_components = self.n_components
-        if isinstance(n_components, str):
-            n_components = min(*clean.shape, WIDEST_CODE)
+        clean, paired = rows.x if rows.target is None else rows.target, rows.target is not None
+        loss, link = resolve_loss(self.loss, clean, "X_clean" if paired else "X")
+        obstacle = None if link.name == "identity" else f"loss={in_one_line(self.loss)}"
+        if self.mode == "residual" and obstacle:
+            raise ValueError(
+                "mode='residual' adds the output to the corrupted row, but with "
+                f"{obstacle} the output is on another scale; use mode='direct'."
+            )
+        fields = self._fields(rows, seed, obstacle)
+        if isinstance(self.n_components, str):
+            fields["n_components"] = min(*clean.shape, WIDEST_CODE)
         return DenoisingBlueprint(
-            seed=seed,
-            n_features=n_features,
-            n_components=int(n_components),
-            hidden_layer_sizes=check_sizes(self.hidden_layer_sizes),
-            activation=self.activation,
-            architecture=self.architecture,
-            init=self._init_of(self._link_other_than_identity()),
-            loss=self.loss,
+            **fields,
+            link=link,
+            loss=loss,
             mode=self.mode,
             paired=paired,
             corruption=self.corruption,
         )
-
-    def _link_other_than_identity(self):
-        """The loss, for a message, where its link is not the identity; else None."""
-        is_identity = make_link(make_loss(self.loss).link).name == "identity"
-        return None if is_identity else f"loss={in_one_line(self.loss)}"
 
     def _describe(self, fitted, rows, start, device):
         return {"mode_": fitted.blueprint.mode}
@@ -491,17 +402,12 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
                 "Denoiser learns from pairs or corrupts clean rows itself: pass X_clean to fit, or "
                 "set corruption, which is None."
             )
-        if self.mode == "residual" and self._link_other_than_identity():
-            raise ValueError(
-                "mode='residual' adds the output to the corrupted row, but with "
-                f"{self._link_other_than_identity()} the output is a logit; use mode='direct'."
-            )
         if going_on and hasattr(self, "_fitted") and paired != self._fitted.blueprint.paired:
             raise ValueError(
                 f"{type(self).__name__} goes on with what its first fit fixed: X_clean is to be "
                 "given in every call or in none; use clone() for another model."
             )
-        columns, image_shape = columns_of(X, self), image_shape_of(self.architecture)
+        columns, image_shape = columns_of(X, self), self._image_shape()
 
         def check_target(rows):
             return check_pairs(rows, X_clean, columns, image_shape)

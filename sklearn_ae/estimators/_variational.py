@@ -1,7 +1,6 @@
 """Variational autoencoder."""
 
 import warnings
-from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,11 +8,10 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from sklearn_ae._compute import global_state_guard, make_generator
-from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
-from sklearn_ae._fitting.branches import check_architecture, has_positions
+from sklearn_ae._compute import make_generator
+from sklearn_ae._fitting.blueprints import EvidenceBoundBlueprint
+from sklearn_ae._fitting.branches import has_positions
 from sklearn_ae._fitting.plan import FEWEST_ROWS_TO_TRAIN
-from sklearn_ae._fitting.principal import ProbabilisticStart
 from sklearn_ae.estimators._base import BaseNetworkEstimator
 from sklearn_ae.estimators._methods import (
     GenerativeMixin,
@@ -25,131 +23,17 @@ from sklearn_ae.estimators._parameters import (
     CODE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
-    check_sizes,
 )
-from sklearn_ae.likelihoods import (
-    LIKELIHOODS,
-    check_likelihood,
-    make_likelihood,
-    make_likelihood_module,
-)
-from sklearn_ae.networks import VariationalNetwork
-from sklearn_ae.objectives import gaussian_kl, make_link
-from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
-from sklearn_ae.tasks import SAMPLES_AT_ONCE, EvidenceBoundTask
-from sklearn_ae.utils._parts import in_one_line, is_foreign
+from sklearn_ae.likelihoods import LIKELIHOODS, resolve_likelihood
+from sklearn_ae.objectives import gaussian_kl
+from sklearn_ae.tasks import SAMPLES_AT_ONCE
+from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
-
-# Largest learning rate behind "auto", with densities and with probabilities of discrete data.
-LEARNING_RATE, DISCRETE_LEARNING_RATE = 1e-3, 3e-3
-
-# Where the logarithm of the posterior's variance starts for discrete data. A narrow posterior
-# tells the decoder the code from the first step on, and fewer components die.
-DISCRETE_LOG_VARIANCE = -3.0
 
 # A component whose posterior mean varies less than this over the rows carries no information
 # (Burda et al. 2015, section 5.2).
 ACTIVE_VARIANCE = 0.01
-
-
-@dataclass(kw_only=True)
-class VariationalBlueprint(EncoderDecoderBlueprint):
-    """What a variational autoencoder is built from.
-
-    Parameters
-    ----------
-    likelihood : str or part
-        Distribution of the data given the code.
-    beta, kl_warm_up, n_importance_samples : float, int, int
-        How the bound is trained.
-    """
-
-    likelihood: object
-    beta: float = training_only()
-    kl_warm_up: int = training_only()
-    n_importance_samples: int = training_only()
-
-    @property
-    def link(self):
-        """How outputs relate to data: the likelihood says."""
-        return make_link(make_likelihood(self.likelihood).link)
-
-    @property
-    def power(self):
-        """Power of the data's unit that errors of rows have."""
-        return 2 if self.link.scales_rows else 0
-
-    @property
-    def auto_learning_rate(self):
-        """Learning rate behind "auto"."""
-        return LEARNING_RATE if self.link.scales_rows else DISCRETE_LEARNING_RATE
-
-    def _parts(self):
-        return (self.architecture, self.likelihood)
-
-    def auto_hidden_layer_sizes(self, n_components):
-        """Widths of the dense hidden layers where the user leaves them to us."""
-        sizes = super().auto_hidden_layer_sizes(n_components)
-        if not self.link.scales_rows and len(sizes) == 2:
-            return (2 * sizes[0], 2 * sizes[0])
-        return sizes
-
-    def start(self, rows, scaling):
-        """Probabilistic PCA, with the noise variance that the likelihood fixes, if any."""
-        start = super().start(rows, scaling)
-        if not self.linear:
-            return start
-        fixed = self._fixed_variance(scaling)
-        noise = max(start.directions.noise_variance, SMALLEST_VARIANCE) if fixed is None else fixed
-        return ProbabilisticStart(start.directions, noise)
-
-    def _fixed_variance(self, scaling):
-        """The likelihood's variance in the network's units where it is not learnt."""
-        fixed = getattr(make_likelihood(self.likelihood), "fixed_variance", lambda: None)()
-        return None if fixed is None else fixed / scaling.unit**2
-
-    def build(self, scaling):
-        """The task, weights not drawn."""
-        encoder, decoder = self.branches.build(
-            self.n_features, self.n_components, 2 * self.n_components
-        )
-        network = VariationalNetwork(
-            encoder,
-            decoder,
-            torch.zeros(self.n_components),
-            **self.beside_the_branches(scaling),
-        )
-        fixed = self._fixed_variance(scaling)
-        variance = torch.ones(self.n_features, dtype=torch.float32)
-        if fixed is not None:
-            variance = torch.full_like(variance, fixed, dtype=torch.float64)
-        return EvidenceBoundTask(network, self._likelihood_module(variance), self.link)
-
-    def _likelihood_module(self, variance):
-        """The likelihood as a torch module whose variance starts there."""
-        likelihood = make_likelihood(self.likelihood)
-        if not is_foreign(likelihood):
-            return make_likelihood_module(likelihood, variance)
-        with global_state_guard(self.seed):  # a user's module may draw
-            return make_likelihood_module(likelihood, variance)
-
-    @torch.no_grad()
-    def draw(self, task, start, generator):
-        """Draw the weights and lay the start."""
-        super().draw(task, start, generator)
-        if self.linear:
-            variance = torch.full((self.n_features,), start.noise_variance, dtype=torch.float64)
-            task.likelihood = self._likelihood_module(variance).double()
-        elif not self.link.scales_rows:
-            task.network.base_log_variance.fill_(DISCRETE_LOG_VARIANCE)
-
-    def for_training(self, task, scaling):
-        """Say how the bound is trained."""
-        task.beta = float(self.beta)
-        task.kl_weight.fill_(task.beta)
-        task.kl_warm_up = self.kl_warm_up
-        task.n_importance_samples = self.n_importance_samples
 
 
 class VariationalAutoencoder(
@@ -434,61 +318,51 @@ class VariationalAutoencoder(
                 "importance-weighted bound, which has no Kullback-Leibler term to weigh; use "
                 f"beta=1 and kl_warm_up=0, got beta={self.beta}, kl_warm_up={self.kl_warm_up}."
             )
-        n_features = rows.x.shape[1]
-        check_architecture(self.architecture, n_features)
-        if has_positions(self.architecture):
+        likelihood, link = resolve_likelihood(self.likelihood, rows.x)
+        obstacle = None if link.name == "identity" else f"likelihood={in_one_line(self.likelihood)}"
+        fields = self._fields(rows, seed, obstacle)
+        if not isinstance(self.architecture, str) and has_positions(self.architecture):
             raise ValueError(
                 "upsampling='max_unpool' gives the decoder positions beside the code, which a "
                 f"{type(self).__name__} cannot draw; use another upsampling."
             )
-        check_likelihood(self.likelihood, rows.x)
-        n_components = self.n_components
-        return VariationalBlueprint(
-            seed=seed,
-            n_features=n_features,
-            n_components=int(n_components) if isinstance(n_components, Integral) else n_components,
-            hidden_layer_sizes=check_sizes(self.hidden_layer_sizes),
-            activation=self.activation,
-            architecture=self.architecture,
-            init=self._init_of(self._start_obstacle()),
-            likelihood=self.likelihood,
+        fixed_variance = getattr(likelihood, "fixed_variance", None)
+        return EvidenceBoundBlueprint(
+            **fields,
+            link=link,
+            likelihood=likelihood,
+            fixed_variance=fixed_variance() if fixed_variance else None,
             beta=self.beta,
             kl_warm_up=self.kl_warm_up,
             n_importance_samples=self.n_importance_samples,
         )
 
-    def _start_obstacle(self):
-        """Why the PCA start is not possible; None where it is."""
-        if make_link(make_likelihood(self.likelihood).link).name == "identity":
-            return None
-        return f"likelihood={in_one_line(self.likelihood)}"
-
     def _describe(self, fitted, rows, start, device):
         """Noise variance, and what each component carries."""
         described, course = {}, fitted.course
-        if start is not None and fitted.blueprint.linear:
+        if start is not None and fitted.blueprint.init == "pca":
             variances = start.directions.variances * fitted.scaling.scale**2
             described["explained_variance_"] = variances
-        task = fitted.exact_task(device)
+        task, _ = fitted.exact_task(device)
         variance = getattr(task.likelihood, "log_variance", None)
         if variance is not None:
             variance = np.exp(variance.detach().cpu().double().numpy()) * fitted.scaling.unit**2
             described["noise_variance_"] = float(variance) if variance.ndim == 0 else variance
-        first = second = kl = 0.0
-        with torch.no_grad():
-            # sums only: small results kept between large ones would fragment the memory
-            for x, share in fitted.training_batches(rows, device):
-                mean, log_variance = task.network.encode_distribution(x)
-                first = first + share @ mean
-                second = second + share @ mean.square()
-                kl = kl + share @ gaussian_kl(mean, log_variance)
+
+        def moments(task, x, share):
+            mean, log_variance = task.network.encode_distribution(x)
+            kl = gaussian_kl(mean, log_variance)
+            return share @ mean, share @ mean.square(), share @ kl
+
+        first, second, kl = fitted.sums(rows, moments, device)
         n_active = int((second - first.square() > ACTIVE_VARIANCE).sum())
+        is_enough = len(rows.x) >= FEWEST_ROWS_TO_TRAIN
         is_more = start is None and course is not None and course.optimizer_states is not None
-        if not (is_more and len(rows) < FEWEST_ROWS_TO_TRAIN):  # else too few rows to tell
+        if is_enough or not is_more:  # else the chunk has too few rows to tell
             described["kl_per_component_"] = kl.cpu().numpy()
             described["active_units_"] = n_active
-        is_trained = course is not None and course.n_iter > 0 and not course.start_kept
-        if is_trained and n_active == 0 and len(rows) >= FEWEST_ROWS_TO_TRAIN:
+        is_trained = course is not None and course.loss_curve and not course.start_kept
+        if is_trained and n_active == 0 and is_enough:
             warnings.warn(
                 "The posterior collapsed: no component of the code carries information about X. "
                 f"Try a smaller beta (it is {self.beta}), kl_warm_up of some epochs, or more "
@@ -589,7 +463,7 @@ class VariationalAutoencoder(
 
     def _check_density(self, X):
         """Warn where rows have no density."""
-        check = getattr(make_likelihood(self._fitted.blueprint.likelihood), "check_density", None)
+        check = getattr(self._fitted.blueprint.likelihood, "check_density", None)
         if check is not None:
             check(X)
 

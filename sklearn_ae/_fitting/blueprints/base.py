@@ -1,6 +1,7 @@
-"""Blueprints: what a network and its task are built from, as plain data."""
+"""What every blueprint answers, and what those of an encoder and a decoder share."""
 
 import dataclasses
+import functools
 import re
 import types
 from dataclasses import dataclass, field
@@ -15,14 +16,14 @@ from sklearn_ae._fitting.branches import (
     draw_branches,
     make_architecture,
 )
-from sklearn_ae._fitting.principal import PrincipalStart, principal_directions
-from sklearn_ae._fitting.scaling import table_limits, table_scaling
+from sklearn_ae._fitting.principal import principal_start
+from sklearn_ae._fitting.scaling import table_scaling
 from sklearn_ae.networks import LinearPath, OutputLimits
-from sklearn_ae.objectives import make_link
 from sklearn_ae.utils._parts import is_foreign
 
 # Values that are compared as they are, numpy's among them.
 PLAIN = (Number, np.bool_, str)
+PLAIN_PARTS = (str, types.NoneType)
 # What differs in the repr of a copy.
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -37,7 +38,7 @@ class Blueprint:
     """What a network and its task are built from, as plain data but for a user's own parts.
 
     A subclass answers the questions of a fit in the order in which they are asked: `scaling`,
-    `start`, `settled`, `build`, `draw`, `for_training`.
+    `start`, `settled`, `tensors`, `build`, `draw`, `for_training`, `code_units`.
 
     Parameters
     ----------
@@ -47,13 +48,14 @@ class Blueprint:
 
     seed: int
 
+    # "pca" where there is a start in closed form that training has to beat.
+    init = "random"
+    # Whether the rows held out are to choose among `candidates`.
+    is_open = False
     # Learning rate behind "auto".
     auto_learning_rate = 1e-3
-
-    @property
-    def has_start(self):
-        """Whether there is a start that training has to beat."""
-        return False
+    # Fields that may hold a user's part.
+    parts = ()
 
     @property
     def width(self):
@@ -63,22 +65,15 @@ class Blueprint:
     @property
     def has_user_code(self):
         """Whether a user's part takes part, which may draw from torch's global state."""
-        return any(is_foreign(value) for value in self._parts())
-
-    def _parts(self):
-        """Parts among the fields, by value."""
-        return ()
-
-    def candidates(self):
-        """Blueprints of which the rows held out choose one; mostly this one alone."""
-        return [self]
+        parts = (getattr(self, name) for name in self.parts)
+        return any(not isinstance(part, PLAIN_PARTS) and is_foreign(part) for part in parts)
 
     def scaling(self, rows):
         """Centre and scale of the rows."""
         raise NotImplementedError
 
     def start(self, rows, scaling):
-        """Where training begins and what is kept unless it is beaten; None for random weights."""
+        """Where training begins; with ``init="pca"`` it is kept unless it is beaten."""
         return None
 
     def settled(self, start):
@@ -89,8 +84,19 @@ class Blueprint:
         """The blueprint with what the user leaves open as it is in another one."""
         return self
 
-    def build(self, scaling):
-        """The task, weights not drawn."""
+    def candidates(self):
+        """Blueprints of which the rows held out choose one; the first where they cannot."""
+        return [self]
+
+    def tensors(self, rows, scaling):
+        """What batches are made of, by field: tensors on the CPU, floating ones in float32."""
+        tensors = {"x": torch.from_numpy(scaling.to_network(rows.x, np.float32))}
+        if rows.target is not None:
+            tensors["target"] = torch.from_numpy(scaling.to_network(rows.target, np.float32))
+        return tensors
+
+    def build(self, scaling, start=None):
+        """The task, weights not drawn; ``start`` is given where they will be."""
         raise NotImplementedError
 
     def draw(self, task, start, generator):
@@ -100,15 +106,6 @@ class Blueprint:
     def for_training(self, task, scaling):
         """Give a task what it needs in training only."""
 
-    def tensors(self, rows, scaling):
-        """What batches are made of, by field: tensors on the CPU, floating ones in float32."""
-        tables = {"x": rows.x, "target": rows.target}
-        return {
-            name: torch.from_numpy(scaling.to_network(table, np.float32))
-            for name, table in tables.items()
-            if table is not None
-        }
-
     def code_units(self, fitted, rows, start, device):
         """Units of the code of a fitted network; None where there are none."""
         return None
@@ -117,10 +114,6 @@ class Blueprint:
         """Whether a network that goes on, for one epoch or more, keeps the units of its code."""
         return True
 
-    def seeded(self, seed):
-        """The same blueprint with another seed."""
-        return dataclasses.replace(self, seed=seed)
-
     def first_change(self, other):
         """Name, old and new value of the first fixed field in which another one differs."""
         for one in dataclasses.fields(self):
@@ -128,6 +121,10 @@ class Blueprint:
             if one.compare and not _same(new, old):
                 return one.name, old, new
         return None
+
+    def __getstate__(self):
+        # without what is cached
+        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
 
 
 @dataclass(kw_only=True)
@@ -148,6 +145,8 @@ class EncoderDecoderBlueprint(Blueprint):
         The architecture.
     init : {"pca", "random"}
         Whether there is a linear path that starts at a closed form.
+    link : Link
+        How outputs relate to data; the loss or the likelihood says it.
     """
 
     n_features: int
@@ -156,65 +155,62 @@ class EncoderDecoderBlueprint(Blueprint):
     activation: str
     architecture: object
     init: str
+    link: object = training_only()
 
-    @property
-    def link(self):
-        """How outputs relate to data."""
-        return make_link("identity")
+    # Whether the decoder's columns are kept at unit norm.
+    unit_norm = False
 
     @property
     def linear(self):
         """Whether a linear path stands beside the network."""
         return self.init == "pca"
 
-    @property
-    def has_start(self):
-        """Whether there is a start that training has to beat."""
-        return self.linear
-
-    @property
+    @functools.cached_property
     def branches(self):
         """What builds encoder and decoder."""
         return make_architecture(
             self.architecture, self.hidden_layer_sizes, self.activation, self.linear, self.seed
         )
 
-    @property
+    @functools.cached_property
     def width(self):
         """Numbers that a row takes at most: of the data, the code twice, the widest layer."""
         return max(self.n_features, 2 * self.n_components, self.branches.widest)
 
-    def _parts(self):
-        return (self.architecture,)
+    @property
+    def is_linear(self):
+        """Whether the whole is a linear map, which spans a subspace as PCA does."""
+        is_flat = self.hidden_layer_sizes == () or self.activation == "identity"
+        return isinstance(self.architecture, str) and is_flat
 
     def auto_hidden_layer_sizes(self, n_components):
         """Widths of the dense hidden layers where the user leaves them to us."""
         return auto_hidden_layer_sizes(self.architecture, self.n_features, n_components)
 
     def scaling(self, rows):
-        """Centre, scale and limits of the rows that are to be met."""
-        scaling = table_scaling(rows.wanted, rows.weight)
-        scaling.applied = self.link.scales_rows
-        # only a network that starts at PCA and may leave the plane
-        if self.linear and not self.branches.is_linear:
-            scaling.limits = table_limits(rows.wanted, rows.weight)
-        return scaling
+        """Centre, scale and limits of the rows that outputs are to meet."""
+        # limits serve a network that starts at PCA and may leave the plane
+        has_limits = self.linear and not self.is_linear
+        applied = self.link.scales_rows
+        return table_scaling(_wanted(rows), rows.weight, has_limits=has_limits, applied=applied)
 
     def start(self, rows, scaling):
-        """PCA, which also says how wide the code is where that is no int."""
-        if self.linear or not isinstance(self.n_components, Integral):
-            return PrincipalStart(self.directions(rows, scaling))
-        return None
+        """PCA, or random weights with its directions where these say how wide the code is."""
+        if not self.linear and isinstance(self.n_components, Integral):
+            return None
+        return self.start_from(rows, scaling, principal_start)
 
-    def directions(self, rows, scaling):
-        """Principal directions of the rows that are to be met."""
-        return principal_directions(rows.wanted, scaling, self.n_components, rows.weight, self.seed)
+    def start_from(self, rows, scaling, make_start):
+        """What ``make_start`` makes of the table of rows that outputs are to meet."""
+        return make_start(
+            _wanted(rows), scaling, self.n_components, rows.weight, self.seed, laid=self.linear
+        )
 
     def settled(self, start):
         """The blueprint with the width of the code and of the hidden layers."""
         n_components = self.n_components
         if not isinstance(n_components, Integral):
-            n_components = len(start.directions)
+            n_components = len(start.directions.components)
         return self._with_width(int(n_components))
 
     def settled_as(self, other):
@@ -228,25 +224,44 @@ class EncoderDecoderBlueprint(Blueprint):
             sizes = self.auto_hidden_layer_sizes(n_components)
         return dataclasses.replace(self, n_components=n_components, hidden_layer_sizes=sizes)
 
-    def beside_the_branches(self, scaling):
-        """Parts of every network that stand beside its encoder and decoder."""
-        rescales = not scaling.applied
-        offset = None
-        if rescales:  # outputs behind a link start at the mean of the data
+    def build(self, scaling, start=None):
+        """The task, weights not drawn."""
+        encoder, decoder = self.branches.build(
+            self.n_features, self.n_components, self.n_code_outputs
+        )
+        offset, limits = None, scaling.scaled_limits
+        if not scaling.applied:  # outputs behind a link start at the mean of the data
             offset = self.link.link(torch.from_numpy(scaling.smoothed_mean()))
-        return {
+        beside = {
             "linear": LinearPath(self.n_features, self.n_components) if self.linear else None,
-            "centre": torch.from_numpy(scaling.mean) if rescales else None,
-            "scale": scaling.scale if rescales else 1.0,
+            "centre": None if scaling.applied else torch.from_numpy(scaling.mean),
+            "scale": 1.0 if scaling.applied else scaling.scale,
             "offset": offset,
-            "limits": None if scaling.limits is None else OutputLimits(scaling.scaled_limits()),
+            "limits": None if limits is None else OutputLimits(limits),
         }
+        return self.task(encoder, decoder, beside, scaling, start)
+
+    @property
+    def n_code_outputs(self):
+        """Width of the encoder's output."""
+        return self.n_components
+
+    def task(self, encoder, decoder, beside, scaling, start):
+        """The task around encoder and decoder; ``beside`` is what stands beside them."""
+        raise NotImplementedError
 
     def draw(self, task, start, generator):
         """Draw the weights of encoder and decoder, and lay the start."""
         draw_branches(task.network, self.branches, generator)
-        if self.linear:
+        if start is not None:
             start.lay(task, generator)
+        if self.unit_norm:
+            self.centre(task.network)
+
+
+def _wanted(rows):
+    """Rows that outputs are to meet."""
+    return rows.x if rows.target is None else rows.target
 
 
 def _same(new, old):

@@ -1,0 +1,89 @@
+"""Reconstruct rows from a code."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.code_units import CodeUnits
+from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
+from sklearn_ae.corruptions import corruption_of_batches
+from sklearn_ae.networks import AutoencoderNetwork
+from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
+from sklearn_ae.penalties import make_penalty
+from sklearn_ae.tasks import ReconstructionTask
+
+
+@dataclass(kw_only=True)
+class ReconstructionBlueprint(EncoderDecoderBlueprint):
+    """A code from which rows are reconstructed.
+
+    Parameters
+    ----------
+    loss : part
+        Loss of the reconstruction.
+    code_activation : str, part or torch.nn.Module
+        What is applied to the code.
+    unit_norm : bool
+        Whether the decoder's columns are kept at unit norm.
+    whiten : bool
+        Whether codes are whitened.
+    corruption, penalty : str, part, callable or None
+        What acts in training only.
+    """
+
+    loss: object
+    code_activation: object
+    unit_norm: bool
+    whiten: bool
+    corruption: object = training_only()
+    penalty: object = training_only()
+
+    parts = ("architecture", "loss", "code_activation", "corruption", "penalty")
+
+    @property
+    def power(self):
+        """Power of the data's unit that errors of rows have."""
+        return self.loss.power
+
+    def task(self, encoder, decoder, beside, scaling, start):
+        """The task around encoder and decoder."""
+        code_activation = None
+        if not isinstance(self.code_activation, str) or self.code_activation != "identity":
+            code_activation = make_code_activation(self.code_activation, self.n_components)
+        if self.unit_norm:
+            # a bounded code cannot grow: values of the usual spread are to give rows of the usual
+            # variance, n_features units of scale
+            spread = USUAL_SPREAD.get(type(code_activation))
+            length = math.sqrt(self.n_features / self.n_components) / spread if spread else 1.0
+            constrain_columns(decoder, length)
+        network = AutoencoderNetwork(encoder, decoder, code_activation=code_activation, **beside)
+        return ReconstructionTask(network, self.loss, self.link)
+
+    def centre(self, network):
+        """Let the decoder start at zero for the usual code, where that is not about zero."""
+        if type(network.code_activation) in USUAL_SPREAD:
+            usual = network.code_activation(torch.zeros(1, self.n_components))
+            centre_first_layer(network.decoder, usual)
+
+    def for_training(self, task, scaling):
+        """Give the task its corruption and its penalty."""
+        if self.corruption is not None:
+            task.corruption = corruption_of_batches(self.corruption, scaling)
+        if self.penalty is not None:
+            task.penalty = make_penalty(self.penalty, task.network)
+
+    def keeps_units(self, one_epoch):
+        """A whitened code is whitened again by a fit, not by one more chunk of rows."""
+        return one_epoch or not self.whiten
+
+    def code_units(self, fitted, rows, start, device):
+        """Whitened, PCA's, or those of the network."""
+        scaling = fitted.scaling
+        if self.whiten:
+            return CodeUnits.whitening(fitted, rows, device)
+        if self.linear:
+            variances = start.directions.variances
+            return CodeUnits.principal(variances, self.n_components, scaling.scale)
+        return None
