@@ -128,6 +128,10 @@ class Corruption(BaseEstimator):
             If a parameter is not valid.
         """
         check_parameters(self)
+        return self._bound()
+
+    def _bound(self):
+        """The function with the parameters as they are."""
         return functools.partial(self._function, **self.get_params(deep=False))
 
     def corrupt(self, X, random_state=None):
@@ -532,7 +536,7 @@ def make_corruption(corruption):
                 f"Unknown corruption {corruption!r}; use one of {sorted(CORRUPTIONS)}, a part or a "
                 "callable."
             )
-        corruption = CORRUPTIONS[corruption]()
+        return CORRUPTIONS[corruption]()._bound()
     check_instance("corruption", corruption)
     if not (hasattr(corruption, "make") or callable(corruption)):
         raise TypeError(
@@ -569,7 +573,8 @@ def corrupting(corruption, seed):
     corrupt = make_corruption(corruption)
     generator = make_generator(seed)
     # a user's function may draw from a global state, anew for each part of the rows
-    foreign, seeds = is_foreign(corruption), itertools.count(seed)
+    foreign = not isinstance(corruption, str) and is_foreign(corruption)
+    seeds = itertools.count(seed)
 
     def corrupt_rows(rows):
         with global_state_guard(next(seeds)) if foreign else contextlib.nullcontext():

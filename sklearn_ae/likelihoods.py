@@ -29,7 +29,7 @@ from sklearn_ae.objectives.likelihoods import (
     LaplaceLikelihood,
     PoissonLikelihood,
 )
-from sklearn_ae.objectives.links import SoftmaxLink, make_link
+from sklearn_ae.objectives.links import LINKS, SoftmaxLink, make_link
 from sklearn_ae.utils._parts import (
     check_groups,
     check_instance,
@@ -407,7 +407,7 @@ def make_users_module(likelihood, variance):
 def resolve_likelihood(likelihood, X):
     """The likelihood of an estimator as a part, and its link; ValueError where data do not suit."""
     part = make_likelihood(likelihood)
-    link = make_link(part.link)
+    link = LINKS.get(part.link) or make_link(part.link)
     if not link.scales_rows:
         check_range(X, link, f"likelihood={in_one_line(likelihood)}")
     part.check(X)

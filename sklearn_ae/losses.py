@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ae.objectives import absolute_error, categorical_log_density, huber, log_loss
 from sklearn_ae.objectives import squared_error as sum_of_squares
-from sklearn_ae.objectives.links import SoftmaxLink, make_link
+from sklearn_ae.objectives.links import LINKS, SoftmaxLink, make_link
 from sklearn_ae.utils._parts import (
     check_groups,
     check_instance,
@@ -228,7 +228,7 @@ def make_loss(loss):
 def resolve_loss(loss, X, input_name="X"):
     """The loss of an estimator as a part, and its link; ValueError where data do not suit it."""
     part = make_loss(loss)
-    link = make_link(part.link)
+    link = LINKS.get(part.link) or make_link(part.link)
     if not link.scales_rows:
         check_range(X, link, f"loss={in_one_line(loss)}", input_name)
     if hasattr(part, "check"):

@@ -1,9 +1,9 @@
 """What the detector computes: scores, covariance, robust statistics, neighbours, threshold."""
 
-from sklearn_ae._anomaly.robust import core_of, down_weights, within_fences
+from sklearn_ae._anomaly.robust import below_median, core_of, down_weights, within_fences
 from sklearn_ae._anomaly.scores import AnomalyScores
 from sklearn_ae._anomaly.standardizer import Standardizer
-from sklearn_ae._anomaly.threshold import below_median, calibration_rank, rounding
+from sklearn_ae._anomaly.threshold import calibration_rank, rounding
 
 __all__ = [
     "AnomalyScores",

@@ -89,6 +89,11 @@ class ShrunkCovariance:
         return (along**2 / self.variances).sum(axis=1) + beside / self.other_variance
 
 
+def shrunk_covariances(tables, seed):
+    """The `ShrunkCovariance` of each table."""
+    return [ShrunkCovariance(rows, seed) for rows in tables]
+
+
 def _shrinkage(centred, values, left):
     """Ledoit and Wolf's delta from the eigenvalues; the last ones share the value ``left``."""
     n_rows, n_columns = centred.shape

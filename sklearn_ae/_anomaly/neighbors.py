@@ -5,8 +5,6 @@ import torch
 from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree, NearestNeighbors
 
-from sklearn_ae._compute import in_chunks
-
 # Rows that the others are compared with to find their neighbours.
 MOST_NEIGHBORS = 10_000
 # Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
@@ -16,6 +14,8 @@ FEWEST_NEIGHBORS = 5
 TREE_SHARE, TREE_COLUMNS, TREE_ROWS = 0.15, 64, 50
 # Of a row's length: nearer rows have distances that are known to a few digits only.
 INEXACT = 3e-2
+# Numbers that are computed again together.
+VALUES_AT_ONCE = 2**22
 
 
 class Neighbors:
@@ -46,6 +46,12 @@ class Neighbors:
         self.n_found = min(n_neighbors + 1, len(rows))
         self.axes = self._axes_of_tree() if rows.shape[1] <= TREE_COLUMNS else None
         self._build_index()
+
+    @classmethod
+    def among(cls, rows, n_neighbors, seed):
+        """The `Neighbors` of rows, and the `distances` of these rows themselves."""
+        neighbors = cls(rows, n_neighbors, seed)
+        return neighbors, *neighbors.distances(rows)
 
     def _axes_of_tree(self):
         """Principal axes, which a tree splits along; None where it is no help."""
@@ -98,12 +104,11 @@ class Neighbors:
         # how many rows are asked for
         inexact = np.nonzero(found < INEXACT * lengths)
 
-        def chunk(start, stop):
-            place, rank = (indices[start:stop] for indices in inexact)
+        step = max(1, VALUES_AT_ONCE // rows.shape[1])
+        for first in range(0, len(inexact[0]), step):
+            place, rank = (indices[first : first + step] for indices in inexact)
             difference = rows[place] - self.rows[places[place, rank]]
             found[place, rank] = np.sqrt((difference**2).sum(axis=1))
-
-        in_chunks(chunk, len(inexact[0]), rows.shape[1])
         found[found <= 1e-7 * lengths] = 0.0
         found.sort(axis=1)
         nearest, others = found[:, : self.n_neighbors], found[:, 1:]

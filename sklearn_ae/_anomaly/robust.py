@@ -9,6 +9,8 @@ CORE_FRACTION = 0.75
 FAR_APART, SMALLEST_WEIGHT = 3.0, 0.05
 # Fences lie FENCE times as far from the median of a feature as its FENCE_PERCENT-th percentile.
 FENCE_PERCENT, FENCE = 5, 5.0
+# Deviations below the median where the threshold "auto" lies.
+THRESHOLD_DEVIATIONS = 3.0
 # Median absolute deviation to standard deviation of a normal distribution.
 MAD_TO_STD = 1.4826
 # Relative difference of numbers that are equal but for the order of a sum.
@@ -136,6 +138,12 @@ def closest(distances):
     """
     last = np.quantile(distances, CORE_FRACTION, method="higher")
     return distances <= last * (1 + ROUNDING)
+
+
+def below_median(scores):
+    """Three deviations below the median of scores, by the median absolute deviation."""
+    median, spread = median_and_spread(scores)
+    return median - max(THRESHOLD_DEVIATIONS * spread, ROUNDING * abs(median))
 
 
 def core_of(distances, robust):

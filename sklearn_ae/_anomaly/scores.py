@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ae._anomaly.covariance import ShrunkCovariance
+from sklearn_ae._anomaly.covariance import shrunk_covariances
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING, core_of, median_and_spread
 
@@ -81,8 +81,7 @@ class AnomalyScores:
     def __init__(self, split, robust, n_neighbors, seed, left_out=None):
         joined = _joined(split)
         self.seed = seed
-        self.near = Neighbors(joined, n_neighbors, seed)
-        mean, greatest = self.near.distances(joined)
+        self.near, mean, greatest = Neighbors.among(joined, n_neighbors, seed)
         # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
         self.core = core_of(greatest, robust)
         self.near_scale = LogScale(mean)
@@ -96,9 +95,10 @@ class AnomalyScores:
         kept = np.full(len(self.core), True) if left_out is None else ~left_out
         core = self.core & kept
         self.spread = _spread_of_errors(split.errors[core], split.outputs[core])
-        self.code_covariance = ShrunkCovariance(split.codes[core], self.seed)
-        self.covariance = ShrunkCovariance(_joined(split)[core], self.seed)
-        self.scale = LogScale(self.covariance.squared_distances(_joined(split)[kept]))
+        joined = _joined(split)
+        tables = joined[core], split.codes[core]
+        self.covariance, self.code_covariance = shrunk_covariances(tables, self.seed)
+        self.scale = LogScale(self.covariance.squared_distances(joined[kept]))
 
     def reconstruction(self, split):
         """Squared error, the sum over features."""

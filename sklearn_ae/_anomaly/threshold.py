@@ -4,16 +4,7 @@ import math
 
 import numpy as np
 
-from sklearn_ae._anomaly.robust import ROUNDING, median_and_spread
-
-# Deviations below the median where the threshold "auto" lies.
-THRESHOLD_DEVIATIONS = 3.0
-
-
-def below_median(scores):
-    """Three deviations below the median of scores, by the median absolute deviation."""
-    median, spread = median_and_spread(scores)
-    return median - max(THRESHOLD_DEVIATIONS * spread, ROUNDING * abs(median))
+from sklearn_ae._anomaly.robust import ROUNDING
 
 
 def rounding(threshold, scores):

@@ -1,15 +1,15 @@
 """Devices, random generators, rows in chunks: what computing with torch needs everywhere."""
 
-from sklearn_ae._compute.chunks import in_chunks, rows_at_once
+from sklearn_ae._compute.chunks import rows_at_once, slices
 from sklearn_ae._compute.device import inference_device, resolve_device, supports_float64
 from sklearn_ae._compute.generators import global_state_guard, make_generator
 
 __all__ = [
     "global_state_guard",
-    "in_chunks",
     "inference_device",
     "make_generator",
     "resolve_device",
     "rows_at_once",
+    "slices",
     "supports_float64",
 ]

@@ -11,7 +11,7 @@ def rows_at_once(width):
     return max(1, min(MOST_ROWS, CHUNK_NUMBERS // max(width, 1)))
 
 
-def in_chunks(function, n_rows, width):
-    """List of ``function(start, stop)`` over chunks of rows that take ``width`` numbers each."""
+def slices(n_rows, width):
+    """Slices of rows of which each takes ``width`` numbers, in order, of bounded memory."""
     step = max(1, CHUNK_NUMBERS // max(width, 1))
-    return [function(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
+    return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]

@@ -11,7 +11,7 @@ from sklearn_ae.architectures import Convolutional
 from sklearn_ae.networks import (
     ConvolutionalDecoder,
     ConvolutionalEncoder,
-    dense,
+    dense_pair,
     draw_weights,
     level_sizes,
 )
@@ -68,6 +68,8 @@ class Stack:
         self.hidden_layer_sizes = tuple(hidden_layer_sizes)
         self.activation = activation
         self.zero_start = zero_start
+        # numbers that a row takes at most in the layers
+        self.widest = max(self.hidden_layer_sizes, default=0)
 
     def draw(self, modules, generator):
         """Draw the weights of what `build` made.
@@ -79,22 +81,11 @@ class Stack:
         generator : torch.Generator
             Source of the draws.
         """
-        for module in modules:
-            draw_weights(module, self.activation, generator, zero_last=self.zero_start)
+        draw_weights(modules, self.activation, generator, zero_last=self.zero_start)
 
 
 class DenseStack(Stack):
     """Fully connected layers; the decoder mirrors the encoder."""
-
-    @property
-    def is_linear(self):
-        """Whether the whole is a linear map, which spans a subspace as PCA does."""
-        return not self.hidden_layer_sizes or self.activation == "identity"
-
-    @property
-    def widest(self):
-        """Numbers that a row takes at most in the layers."""
-        return max(self.hidden_layer_sizes, default=0)
 
     def build(self, n_features, n_components, n_code_outputs):
         """Build encoder and decoder without drawing their weights.
@@ -112,9 +103,7 @@ class DenseStack(Stack):
             The modules.
         """
         sizes = self.hidden_layer_sizes
-        encoder = dense(n_features, sizes, n_code_outputs, self.activation)
-        decoder = dense(n_components, sizes[::-1], n_features, self.activation)
-        return encoder, decoder
+        return dense_pair(n_features, sizes, n_code_outputs, n_components, self.activation)
 
 
 class ConvolutionalStack(Stack):
@@ -128,15 +117,13 @@ class ConvolutionalStack(Stack):
         Parameters of `Stack`.
     """
 
-    is_linear = False
-
     def __init__(self, part, *layers):
         super().__init__(*layers)
         self.part = part
         self.image_shape = full_shape(part.image_shape)
+        self.widest = self._widest()
 
-    @property
-    def widest(self):
+    def _widest(self):
         """Numbers that a row takes at most in the layers."""
         channels = self.image_shape[0], *self.part.channels
         sizes = level_sizes(*self.image_shape[1:], len(self.part.channels))
@@ -180,7 +167,6 @@ class Factory:
         Of torch's global state while they are made.
     """
 
-    is_linear = False
     widest = 0
 
     def __init__(self, function, zero_start, seed):

@@ -1,6 +1,7 @@
 """The way of a fit: scale, start, build, draw, train, judge."""
 
 import copy
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from sklearn_ae._compute import make_generator
 from sklearn_ae._fitting.fitted import FittedNetwork, load_arrays, relative_weight
 from sklearn_ae._training import Batch, train
+from sklearn_ae.utils._seeds import draw_seed
 
 # Share of the epochs after which the validation rows choose between blueprints.
 CHOICE_SHARE = 0.1
@@ -122,17 +124,19 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     mean_weight = course.mean_weight if goes_on else _mean_weight(rows)
     everything = _everything(blueprint, rows, scaling, mean_weight)
     if blueprint.is_open:
-        blueprint = _choose(blueprint, everything, plan, scaling, start)
+        blueprint = _choose(blueprint, rows, everything, plan, scaling)
     task, exact = _prepare(blueprint, scaling, start, previous)
     settings = plan.settings(blueprint, len(course.loss_curve))
 
     def fitted_as(task, exact, course=None, net=None):
         """The network with the weights of a task, and the task of an exact type for inference."""
-        fitted = FittedNetwork(blueprint, scaling, to_numpy(task.state_dict()), course)
-        fitted.keep(exact, settings.device, net)
+        weights = to_numpy(task.state_dict())
+        # on another device it is made where it is asked for
+        exact = exact.requires_grad_(False) if settings.device.type == "cpu" else None
+        fitted = FittedNetwork(blueprint, scaling, weights, course, exact, net)
         if previous is not None and blueprint.keeps_units(plan.one_epoch):
             fitted.units = previous.units
-        else:
+        elif blueprint.code_units is not None:
             fitted.units = blueprint.code_units(fitted, rows, start, settings.device)
         return fitted
 
@@ -184,13 +188,17 @@ def _loaded(exact, task):
     return exact
 
 
-def _choose(blueprint, everything, plan, scaling, start):
+def _choose(blueprint, rows, everything, plan, scaling):
     """The candidate with the least loss on the rows held out after a share of the epochs."""
     candidates = blueprint.candidates()
     if len(candidates) == 1 or not plan.can_choose:
         return candidates[0]
-    settings, losses = plan.shortened(CHOICE_SHARE).settings(blueprint), []
-    for candidate in candidates:
+    # draws of their own: the fit that follows is the one that its mode alone would have
+    trial = dataclasses.replace(blueprint, seed=draw_seed(blueprint.seed))
+    start = trial.start(rows, scaling)
+    trial = trial.settled(start)
+    settings, losses = plan.shortened(CHOICE_SHARE).settings(trial), []
+    for candidate in trial.candidates():
         task, _ = _prepare(candidate, scaling, start)
         losses.append(train(task, everything, settings).best_loss)
     return candidates[int(np.argmin(losses))]

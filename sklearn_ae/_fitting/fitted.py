@@ -1,5 +1,6 @@
 """Fitted networks: a blueprint, a scaling, units of the code and weights as arrays."""
 
+import dataclasses
 import threading
 import weakref
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_ae._compute import in_chunks, rows_at_once, supports_float64
+from sklearn_ae._compute import rows_at_once, slices, supports_float64
 
 # Modules and nets of living fitted networks. They stay out of these networks' own dictionaries,
 # so that a pickle or a copy holds plain arrays only.
@@ -56,28 +57,36 @@ class FittedNetwork:
         The state of the task.
     course : Course or None
         How training went; None while it goes on.
+    exact : Task or None
+        The task in float64 on the CPU, in evaluation mode, kept beside this in memory.
+    net : skorch.NeuralNet or None
+        What trained it, kept in memory too.
     """
 
-    def __init__(self, blueprint, scaling, weights, course=None):
+    def __init__(self, blueprint, scaling, weights, course=None, exact=None, net=None):
         self.blueprint = blueprint
         self.scaling = scaling
         self.weights = weights
         self.course = course
         self.units = None
+        beside = self._beside()
+        beside["net"] = net
+        if exact is not None:
+            beside["modules"][torch.float64, torch.device("cpu")] = exact
+
+    def __getstate__(self):
+        # a blueprint without what it has cached
+        return {**vars(self), "blueprint": dataclasses.replace(self.blueprint)}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.blueprint = self.blueprint.settled(None)
 
     # ------------------------------------------------------------------ modules
 
-    def keep(self, exact, device, net):
-        """Keep in memory the task in float64 with these weights, and what trained it."""
-        beside = self._beside()
-        beside["net"] = net
-        if supports_float64(device):
-            exact = exact.to(device).eval().requires_grad_(False)
-            beside["modules"][torch.float64, str(device)] = exact
-
     def task(self, dtype, device):
         """The task in evaluation mode, of an exact type on a device; kept for the next call."""
-        key = dtype, str(device)
+        key = dtype, torch.device(device)
         modules = self._beside()["modules"]
         if key not in modules:
             # made outside the lock: a user's module may have to wait for another fit
@@ -88,8 +97,10 @@ class FittedNetwork:
 
     def exact_task(self, device):
         """The task in the most exact type that a device computes in, and that type."""
-        dtype = torch.float64 if supports_float64(device) else torch.float32
-        return self.task(dtype, device), dtype
+        exact = self._beside()["modules"].get((torch.float64, device))
+        if exact is None and not supports_float64(device):
+            return self.task(torch.float32, device), torch.float32
+        return exact or self.task(torch.float64, device), torch.float64
 
     def _fresh_task(self):
         task = self.blueprint.build(self.scaling).double()
@@ -122,21 +133,20 @@ class FittedNetwork:
         ``function`` gives a tuple of tensors with rows first, of which a list of arrays is
         handed back; ``n_draws`` codes of a row are decoded together.
         """
-        task, numpy_dtype = self._task_for(X.dtype, device)
-
-        def chunk(start, stop):
-            x = torch.from_numpy(self.scaling.to_network(X[start:stop], numpy_dtype))
+        task, dtype = self._task_for(X.dtype, device)
+        chunks = []
+        for rows in slices(len(X), n_draws * self.blueprint.width):
+            x = torch.from_numpy(self.scaling.to_network(X[rows], dtype)).to(device)
             with torch.no_grad():
-                results = function(task, x.to(device))
-            return [tensor.cpu().numpy() for tensor in results]
-
-        chunks = in_chunks(chunk, len(X), n_draws * self.blueprint.width)
+                results = function(task, x)
+            chunks.append([tensor.cpu().numpy() for tensor in results])
         return [np.concatenate(arrays) for arrays in zip(*chunks, strict=True)]
 
     def _task_for(self, dtype, device):
         """The task for rows of a numpy type, and the type in which it takes them."""
-        if dtype == np.float64 and supports_float64(device):
-            return self.task(torch.float64, device), np.float64
+        if dtype == np.float64:
+            task, exact = self.exact_task(device)
+            return task, np.float64 if exact == torch.float64 else np.float32
         return self.task(torch.float32, device), np.float32
 
     def encode(self, X, device):
@@ -151,9 +161,9 @@ class FittedNetwork:
         """Data of codes in the user's units, of the type of the codes."""
         codes = Z if self.units is None else self.units.from_user(Z)
 
-        def function(task, start, stop):
+        def function(task, rows):
             like = next(task.parameters())
-            code = torch.as_tensor(codes[start:stop]).to(like)
+            code = torch.as_tensor(codes[rows]).to(like)
             return task.expected(task.network.decode(code))
 
         return self._decode(function, len(Z), Z.dtype, device)
@@ -161,9 +171,9 @@ class FittedNetwork:
     def sample(self, n_samples, generator, device, observation_noise=True):
         """Data of codes drawn from the prior, drawn about their means or these means; float64."""
 
-        def function(task, start, stop):
+        def function(task, rows):
             like = next(task.parameters())
-            shape = (stop - start, self.blueprint.n_components)
+            shape = (rows.stop - rows.start, self.blueprint.n_components)
             code = like.new_empty(shape).normal_(generator=generator)
             output = task.network.decode(code)
             if observation_noise:
@@ -173,16 +183,13 @@ class FittedNetwork:
         return self._decode(function, n_samples, np.dtype(np.float64), device)
 
     def _decode(self, function, n_rows, dtype, device):
-        """Data from ``function(task, start, stop)`` over chunks of rows."""
+        """Data from ``function(task, rows)`` over slices of rows."""
         task, _ = self._task_for(dtype, device)
         decoded = np.empty((n_rows, self.blueprint.n_features), dtype=dtype)
-
-        def chunk(start, stop):
+        for rows in slices(n_rows, self.blueprint.width):
             with torch.no_grad():
-                output = function(task, start, stop)
-            decoded[start:stop] = self.scaling.to_data(output.cpu().numpy())
-
-        in_chunks(chunk, n_rows, self.blueprint.width)
+                output = function(task, rows)
+            decoded[rows] = self.scaling.to_data(output.cpu().numpy())
         return decoded
 
     def reconstruct(self, X, device, positions=False):
@@ -213,8 +220,8 @@ class FittedNetwork:
         """What is left over of each row and what is not, and its code: `SplitErrors`."""
 
         def function(task, x):
-            code, _ = task.network.encode(x)
-            return code, task.expected(task.network.decode(code))
+            code, output = task.network.split(x)
+            return code, task.expected(output)
 
         code, output = self.map(X, function, device)
         output = self.scaling.to_data(output)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy import linalg
 
-from sklearn_ae._fitting.scaling import scale_rows
+from sklearn_ae._fitting.principal import principal_directions
 from sklearn_ae.corruptions import corrupting
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import seed_for
@@ -109,10 +109,12 @@ class FilterStart:
         network.offset.copy_(torch.from_numpy(filter_.offset))
 
 
-def filter_start(rows, scaling, directions, corruption, seed):
+def filter_start(rows, scaling, n_components, corruption, seed):
     """The `FilterStart` of pairs, or of rows and copies that ``corruption`` makes of them."""
-    seed = seed_for("start", seed)
     n_rows, paired = len(rows.x), rows.target is not None
+    clean = rows.target if paired else rows.x
+    directions = principal_directions(clean, scaling, n_components, rows.weight, seed)
+    seed = seed_for("start", seed)
     chosen = _rows_of_filter(n_rows, seed, paired)
     codes = _codes_of_filter(rows, chosen, scaling, directions, corruption, seed)
     if not np.isfinite(codes).all():
@@ -141,7 +143,7 @@ def _codes_of_filter(rows, chosen, scaling, directions, corruption, seed):
         some = rows.x[chosen[part]]
         pair = (corrupt(some), some) if corrupt else (some, rows.target[chosen[part]])
         for code, one in zip(codes, pair, strict=True):
-            scaled = scale_rows(one, scaling, np.empty(one.shape))
+            scaled = (one.astype(np.float64) - scaling.mean) / scaling.scale
             np.matmul(scaled, directions.components.T, out=code[part])
     return codes
 

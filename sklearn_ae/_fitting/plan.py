@@ -46,6 +46,8 @@ class Plan:
         Where to train.
     gate : bool
         Whether the start is kept unless training does better.
+    can_choose : bool
+        Whether rows are held out by which one blueprint can be preferred to another.
     """
 
     def __init__(self, parameters, n_rows, blueprint, *, going_on=False, one_epoch=False):
@@ -65,6 +67,7 @@ class Plan:
         self.max_iter = 1 if one_epoch else self._max_iter(n_train, has_start)
         self.n_validation = n_validation if self.max_iter else 0
         self.gate = has_start and self.n_validation > 0
+        self.can_choose = self.n_validation > 0 and n_rows >= FEWEST_ROWS_TO_TRAIN
 
     def _n_validation(self):
         """Rows held out to judge by."""
@@ -94,11 +97,6 @@ class Plan:
             return 0
         max_iter = self.parameters["max_iter"]
         return auto_max_iter(n_train, self.batch_size) if max_iter == "auto" else max_iter
-
-    @property
-    def can_choose(self):
-        """Whether rows are held out by which one blueprint can be preferred to another."""
-        return self.n_validation > 0 and self.n_rows >= FEWEST_ROWS_TO_TRAIN
 
     def shortened(self, share):
         """The same with a share of the epochs, silent and without callbacks."""

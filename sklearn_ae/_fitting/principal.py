@@ -101,15 +101,19 @@ class ProbabilisticStart(RandomStart):
                 network.base_log_variance[k] = np.log(noise / variance)
 
 
-def principal_start(X, scaling, n_components, weight=None, seed=0, *, laid=True):
-    """The `PrincipalStart` of a table; one that is not laid only knows the directions."""
-    directions = principal_directions(X, scaling, n_components, weight, seed)
-    return PrincipalStart(directions) if laid else RandomStart(directions)
+def random_start(*table):
+    """The `RandomStart` of a table; see `principal_directions`."""
+    return RandomStart(principal_directions(*table))
 
 
-def probabilistic_start(X, scaling, n_components, weight=None, seed=0, *, laid=True):
-    """The `ProbabilisticStart` of a table."""
-    directions = principal_directions(X, scaling, n_components, weight, seed)
+def principal_start(*table):
+    """The `PrincipalStart` of a table; see `principal_directions`."""
+    return PrincipalStart(principal_directions(*table))
+
+
+def probabilistic_start(*table):
+    """The `ProbabilisticStart` of a table; see `principal_directions`."""
+    directions = principal_directions(*table)
     return ProbabilisticStart(directions, max(directions.noise_variance, SMALLEST_VARIANCE))
 
 

@@ -37,15 +37,9 @@ class Scaling:
     limits: np.ndarray | None = None
     applied: bool = True
 
-    @property
-    def scaled_limits(self):
-        """The two rows of ``limits`` for centred and scaled data; None without."""
-        return None if self.limits is None else (self.limits - self.mean) / self.scale
-
-    @property
-    def unit(self):
-        """One unit of the network in units of the data."""
-        return self.scale if self.applied else 1.0
+    def __post_init__(self):
+        # one unit of the network in units of the data
+        self.unit = self.scale if self.applied else 1.0
 
     def to_network(self, X, dtype):
         """Rows as the network takes them: a new array."""

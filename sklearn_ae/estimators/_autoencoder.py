@@ -365,7 +365,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         fitted, device = self._fitted, self._device()
         return explained_variance(
             X,
-            lambda start, stop: fitted.reconstruct(X[start:stop], device),
+            lambda part: fitted.reconstruct(X[part], device),
             self.mean_,
             sample_weight,
         )

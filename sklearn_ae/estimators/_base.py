@@ -15,12 +15,12 @@ from sklearn_ae._fitting.fit import fit_network
 from sklearn_ae._fitting.format import add_format, check_format
 from sklearn_ae._fitting.plan import Plan
 from sklearn_ae._fitting.rows import Rows
-from sklearn_ae.estimators._parameters import check_sizes
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import (
     CallbackSupportMixin,
+    InvalidParameterError,
     check_sample_weight,
     fit_context,
     with_callbacks,
@@ -215,7 +215,9 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
     def _checked_rows(self, X, sample_weight, check_target, reset):
         """Checked `Rows`; those of weight zero are dropped."""
-        X, row_shape = flatten_images(X, self._image_shape())
+        image_shape, row_shape = self._image_shape(), None
+        if image_shape is not None:
+            X, row_shape = flatten_images(X, image_shape)
         if reset:
             self._row_shape = row_shape
         X = validate_data(
@@ -345,6 +347,17 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
                 "process. history_ and network_ are kept."
             )
         return net
+
+
+def check_sizes(sizes):
+    """``hidden_layer_sizes`` as a tuple of int; InvalidParameterError where it is none."""
+    sizes = tuple(sizes)
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise InvalidParameterError(
+            "The 'hidden_layer_sizes' parameter must be 'auto' or a sequence of positive "
+            f"integers. Got {sizes!r} instead."
+        )
+    return tuple(int(size) for size in sizes)
 
 
 def _is_fitted_attribute(name):

@@ -310,7 +310,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             **fields,
             link=link,
             loss=loss,
-            mode=self.mode,
+            mode="direct" if self.mode == "auto" else self.mode,
+            is_open=self.mode == "auto",
             paired=paired,
             corruption=self.corruption,
         )
@@ -407,12 +408,14 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
                 f"{type(self).__name__} goes on with what its first fit fixed: X_clean is to be "
                 "given in every call or in none; use clone() for another model."
             )
-        columns, image_shape = columns_of(X, self), self._image_shape()
+        check_target = None
+        if paired:
+            columns, image_shape = columns_of(X, self), self._image_shape()
 
-        def check_target(rows):
-            return check_pairs(rows, X_clean, columns, image_shape)
+            def check_target(rows):
+                return check_pairs(rows, X_clean, columns, image_shape)
 
-        return self._fit(X, y, sample_weight, check_target if paired else None, one_epoch)
+        return self._fit(X, y, sample_weight, check_target, one_epoch)
 
     # ------------------------------------------------------------------ use
 
@@ -485,7 +488,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             clean, corrupted = corrupted, corrupt(corrupted)
         return explained_variance(
             clean,
-            lambda start, stop: fitted.predict(corrupted[start:stop], device),
+            lambda part: fitted.predict(corrupted[part], device),
             self.mean_,
             sample_weight,
         )

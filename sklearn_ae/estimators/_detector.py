@@ -24,7 +24,7 @@ from sklearn_ae._anomaly import (
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._anomaly.standardizer import standardise
-from sklearn_ae._compute import in_chunks, inference_device
+from sklearn_ae._compute import inference_device, slices
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, restore_on_failure
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
@@ -34,7 +34,7 @@ from sklearn_ae.losses import make_loss
 from sklearn_ae.objectives import make_link
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import check_parameters, in_one_line
-from sklearn_ae.utils._seeds import draw_seed, seed_for
+from sklearn_ae.utils._seeds import draw_seeds
 from sklearn_ae.utils._sklearn import Interval, StrOptions, container_like, fit_context
 
 # Share of the variance that the default autoencoder's code has at the start, and its epochs: more
@@ -57,6 +57,8 @@ SCORES = (
     "likelihood",
     "neighbors",
 )
+# What a fit draws for, each from a stream of its own.
+PURPOSES = ("split", "rows to train", "estimator", "neighbors", "curvature")
 # Rows that tell whether the autoencoder leaves anything over.
 ROWS_TO_WARN = 100
 # Sums of one term for each feature.
@@ -293,12 +295,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """
         estimator = self._new_estimator()
         self._score = self._checked_score(self.anomaly_score, estimator)
-        seed = draw_seed(self.random_state)
+        seed, seeds = draw_seeds(self.random_state, PURPOSES)
         rows = self._rows(X, estimator, reset=True)
-        train, held_out, calibration = self._split(len(rows), seed)
+        train, held_out, calibration = self._split(len(rows), seeds["split"])
         self.robust_ = _chosen(self.robust, auto=True)
-        self._train(estimator, rows[train], seed)
-        scores_held_out = self._learn_scores(rows[~calibration], held_out[~calibration], seed)
+        self._train(estimator, rows[train], seeds)
+        scores_held_out = self._learn_scores(rows[~calibration], held_out[~calibration], seeds)
         self.__dict__.pop("calibration_scores_", None)
         if calibration.any():
             self._calibrate(rows[calibration])
@@ -504,6 +506,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         return copy.deepcopy(fitted)
 
     def _fit_estimator(self, estimator, rows, weight, seed):
+        """The autoencoder fitted to scaled rows, or the frozen one."""
         if isinstance(self.estimator, FrozenEstimator):
             if rows.shape[1] != estimator.n_features_in_:
                 raise ValueError(
@@ -524,7 +527,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 )
             return estimator
         if estimator.random_state is None:
-            estimator.set_params(random_state=seed_for("estimator", seed) % 2**31)
+            estimator.random_state = seed % 2**31
         return estimator.fit(rows, sample_weight=weight)
 
     def _checked_score(self, score, estimator):
@@ -543,7 +546,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _split(self, n_rows, seed):
         """Which rows the network learns from, give the threshold, and calibrate."""
-        order = np.random.default_rng(seed_for("split", seed)).permutation(n_rows)
+        order = np.random.default_rng(seed).permutation(n_rows)
         n_calibration = round(self.calibration_fraction * n_rows)
         n_held_out = 0
         if self.calibration_fraction:
@@ -562,20 +565,20 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         parts[0] = ~(parts[1] | parts[2])
         return parts
 
-    def _train(self, estimator, rows, seed):
+    def _train(self, estimator, rows, seeds):
         """Learn scale and autoencoder."""
         everything = kept = within_fences(rows) if self.robust_ else rows
         weight = None
         if self.robust_ and not isinstance(self.estimator, FrozenEstimator):
             standardised = standardise(kept)
-            near = Neighbors(standardised, self.n_neighbors, seed_for("rows to train", seed))
-            _, greatest = near.distances(standardised)
+            seed = seeds["rows to train"]
+            _, _, greatest = Neighbors.among(standardised, self.n_neighbors, seed)
             if isinstance(self.robust, str):
                 weight = down_weights(greatest)
             else:
                 kept = within_fences(rows[core_of(greatest, robust=True)])
         standardize = _chosen(self.standardize, auto=self.estimator is None)
-        if standardize:
+        if standardize and self.estimator is not None:
             check_parameters(estimator)
             if not _link_of(estimator).scales_rows:
                 raise ValueError(
@@ -584,24 +587,33 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 )
         self._standardizer = Standardizer(kept, standardize, everything)
         self.mean_, self.scale_ = self._standardizer.mean, self._standardizer.scale
-        self.estimator_ = self._fit_estimator(estimator, self._standardizer(kept), weight, seed)
+        scaled = self._standardizer(kept)
+        self.estimator_ = self._fit_estimator(estimator, scaled, weight, seeds["estimator"])
 
-    def _learn_scores(self, rows, held_out, seed):
+    def _learn_scores(self, rows, held_out, seeds):
         """Learn what errors and outputs of normal rows look like; scores of rows held out."""
         scaled = self._standardizer(rows)
-        split = self._split_errors(scaled)
+        device = inference_device(self.estimator_.device)
+        split = self._split_errors(scaled, device)
         self._scores = AnomalyScores(
             split,
             robust="auto" if isinstance(self.robust, str) else bool(self.robust),
             n_neighbors=self.n_neighbors,
-            seed=seed_for("neighbors", seed),
+            seed=seeds["neighbors"],
             left_out=held_out,
         )
-        scores = self._score_rows(rows[held_out], self._score)
+        scores = np.empty(0)
         if held_out.any():
+            if self._score == "likelihood":
+                scores = self._score_rows(rows[held_out], self._score)
+            else:
+                parts = type(split)(*(part[held_out] for part in split))
+                scores = -getattr(self._scores, self._score)(parts)
             # scores of the rows given to `fit` are to be comparable with each other
             self._scores.learn(split)
-        self._curvature = self._learn_curvature(scaled[self._scores.core], seed)
+        self._curvature = self._learn_curvature(
+            scaled[self._scores.core], seeds["curvature"], device
+        )
         return scores
 
     def _warn_of_rounding(self, rows):
@@ -641,9 +653,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
         return scores
 
-    def _learn_curvature(self, rows, seed):
+    def _learn_curvature(self, rows, seed, device):
         """Second derivative of the squared distance over each feature, a mean over rows."""
-        rng = np.random.default_rng(seed_for("curvature", seed))
+        rng = np.random.default_rng(seed)
         rows = rows[rng.integers(len(rows), size=CURVATURE_DRAWS)]
         covariance = self._scores.covariance
 
@@ -652,7 +664,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             return np.hsplit(covariance.scaled(signs, -0.5), 2)
 
         # E (J' S^(-1/2) r)_j^2 over random signs r is (J' S^(-1) J)_jj
-        squares = self._vector_jacobian(rows, weigh) ** 2
+        squares = self._vector_jacobian(rows, weigh, device) ** 2
         curvature = squares.mean(axis=0)
         return np.maximum(curvature, 1e-12 * curvature.max(initial=0.0) + 1e-300)
 
@@ -661,35 +673,33 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _rows(self, X, estimator, reset=False):
         """Validated rows, float64: a row's score must not depend on the rows beside it."""
         image_shape = getattr(estimator.architecture, "image_shape", None)
-        X, _ = flatten_images(X, image_shape)
+        if image_shape is not None:
+            X, _ = flatten_images(X, image_shape)
         return validate_data(
             self, X, dtype=np.float64, reset=reset, ensure_min_samples=2 if reset else 1
         )
 
-    def _split_errors(self, scaled):
+    def _split_errors(self, scaled, device=None):
         """Errors, outputs and codes of scaled rows."""
-        return self.estimator_._fitted.split_errors(
-            scaled, inference_device(self.estimator_.device)
-        )
+        device = device or inference_device(self.estimator_.device)
+        return self.estimator_._fitted.split_errors(scaled, device)
 
-    def _vector_jacobian(self, scaled, weigh):
+    def _vector_jacobian(self, scaled, weigh, device=None):
         """Gradient over scaled rows of a score of their errors and outputs."""
-        device = inference_device(self.estimator_.device)
+        device = device or inference_device(self.estimator_.device)
         return self.estimator_._fitted.vector_jacobian(scaled, weigh, device)
 
     def _score_rows(self, rows, score):
+        """Scores of checked rows, float64."""
         scores = np.empty(len(rows))
-
-        def chunk(start, stop):
-            scaled = self._standardizer(rows[start:stop])
+        for part in slices(len(rows), self.n_features_in_):
+            scaled = self._standardizer(rows[part])
             if score == "likelihood":
                 names = getattr(self.estimator_, "feature_names_in_", None)
                 named = scaled if names is None else pd.DataFrame(scaled, columns=names)
-                scores[start:stop] = self.estimator_.score_samples(named)
-                return
-            scores[start:stop] = -getattr(self._scores, score)(self._split_errors(scaled))
-
-        in_chunks(chunk, len(rows), self.n_features_in_)
+                scores[part] = self.estimator_.score_samples(named)
+            else:
+                scores[part] = -getattr(self._scores, score)(self._split_errors(scaled))
         return scores
 
 

@@ -9,7 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ae._compute import in_chunks, make_generator
+from sklearn_ae._compute import make_generator, slices
 from sklearn_ae._fitting.branches import has_positions, image_shape_of
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
@@ -250,21 +250,17 @@ def check_n_samples(n_samples):
 def explained_variance(X, predict, mean, sample_weight=None):
     """One minus the share of the variance of rows about a mean that is lost; 1 for 0/0.
 
-    ``predict(start, stop)`` gives what was made for these rows.
+    ``predict(part)`` gives what was made for a slice of the rows.
     """
     weight = None
     if sample_weight is not None:
         weight = check_sample_weight(sample_weight, X, dtype=np.float64)
     lost = total = 0.0
-
-    def chunk(start, stop):
-        nonlocal lost, total
-        rows = X[start:stop].astype(np.float64, copy=False)
-        share = 1.0 if weight is None else weight[start:stop, None]
-        lost += float((share * (rows - predict(start, stop)) ** 2).sum())
+    for part in slices(len(X), X.shape[1]):
+        rows = X[part].astype(np.float64, copy=False)
+        share = 1.0 if weight is None else weight[part, None]
+        lost += float((share * (rows - predict(part)) ** 2).sum())
         total += float((share * (rows - mean) ** 2).sum())
-
-    in_chunks(chunk, len(X), X.shape[1])
     if total == 0:
         return 1.0 if lost == 0 else -math.inf
     return 1.0 - lost / total

@@ -6,7 +6,7 @@ from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import CORRUPTIONS
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import ACTIVATIONS
-from sklearn_ae.utils._sklearn import HasMethods, Interval, InvalidParameterError, StrOptions
+from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
 
 CODE_CONSTRAINTS = {
     "n_components": [
@@ -45,16 +45,3 @@ TRAINING_CONSTRAINTS = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
-
-
-def check_sizes(sizes):
-    """``hidden_layer_sizes`` as "auto" or a tuple of int; InvalidParameterError if it is none."""
-    if isinstance(sizes, str):
-        return sizes
-    sizes = tuple(sizes)
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
-        raise InvalidParameterError(
-            "The 'hidden_layer_sizes' parameter must be 'auto' or a sequence of positive "
-            f"integers. Got {sizes!r} instead."
-        )
-    return tuple(int(size) for size in sizes)

@@ -31,6 +31,9 @@ from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
 
+# Largest learning rate behind "auto", with the identity link and with another one.
+LEARNING_RATE, LEARNING_RATE_BEHIND_A_LINK = 1e-3, 3e-3
+
 # A component whose posterior mean varies less than this over the rows carries no information
 # (Burda et al. 2015, section 5.2).
 ACTIVE_VARIANCE = 0.01
@@ -335,6 +338,7 @@ class VariationalAutoencoder(
             beta=self.beta,
             kl_warm_up=self.kl_warm_up,
             n_importance_samples=self.n_importance_samples,
+            auto_learning_rate=LEARNING_RATE if link.scales_rows else LEARNING_RATE_BEHIND_A_LINK,
         )
 
     def _describe(self, fitted, rows, start, device):

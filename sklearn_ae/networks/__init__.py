@@ -11,7 +11,7 @@ from sklearn_ae.networks.convolutional import (
     ConvolutionalEncoder,
     level_sizes,
 )
-from sklearn_ae.networks.dense import ACTIVATIONS, dense, draw_weights
+from sklearn_ae.networks.dense import ACTIVATIONS, dense, dense_pair, draw_weights
 from sklearn_ae.networks.output_limits import OutputLimits
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "OutputLimits",
     "VariationalNetwork",
     "dense",
+    "dense_pair",
     "draw_weights",
     "level_sizes",
 ]

@@ -184,6 +184,11 @@ class AutoencoderNetwork(nn.Module):
     def _limited(self, output):
         return output if self.limits is None else self.limits(output)
 
+    def split(self, x):
+        """Code of ``x``, and its reconstruction from the code alone."""
+        code, _ = self.encode(x)
+        return code, self.decode(code)
+
     def forward(self, x):
         """Reconstruction of ``x`` from its code alone."""
         return self.decode(self.encode(x)[0])

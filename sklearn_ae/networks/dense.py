@@ -47,6 +47,13 @@ def dense(n_inputs, hidden_layer_sizes, n_outputs, activation):
     return nn.Sequential(*layers)
 
 
+def dense_pair(n_features, hidden_layer_sizes, n_code_outputs, n_components, activation):
+    """An encoder to ``n_code_outputs`` and the decoder from ``n_components`` that mirrors it."""
+    encoder = dense(n_features, hidden_layer_sizes, n_code_outputs, activation)
+    decoder = dense(n_components, hidden_layer_sizes[::-1], n_features, activation)
+    return encoder, decoder
+
+
 def linear(n_inputs, n_outputs):
     """A linear layer whose weights are not drawn: torch would read its global random state.
 
@@ -63,28 +70,29 @@ def linear(n_inputs, n_outputs):
     return skip_init(nn.Linear, n_inputs, n_outputs)
 
 
-def draw_weights(stack, activation, generator, *, zero_last=False):
-    """Draw the weights of a stack of linear and convolutional layers from one generator.
+def draw_weights(stacks, activation, generator, *, zero_last=False):
+    """Draw the weights of stacks of linear and convolutional layers from one generator.
 
     Weights are normal with standard deviation ``gain / sqrt(fan_in)``, the gain of the
     activation that follows (1 after the last layer); biases are zero.
 
     Parameters
     ----------
-    stack : torch.nn.Module
+    stacks : sequence of torch.nn.Module
         Layers in the order in which they are passed.
     activation : str
         Key of ``ACTIVATIONS``: the activation between them.
     generator : torch.Generator
         Source of the draws.
     zero_last : bool, default=False
-        Whether the last layer starts at zero, so that the stack's output does.
+        Whether the last layer of each starts at zero, so that its output does.
     """
     _, gain = ACTIVATIONS[activation]
-    layers = [layer for layer in stack.modules() if isinstance(layer, WEIGHTED)]
+    layers = [
+        [layer for layer in stack.modules() if isinstance(layer, WEIGHTED)] for stack in stacks
+    ]
     with torch.no_grad():
-        for layer in layers:
-            last = layer is layers[-1]
+        for layer, last in ((one, one is of[-1]) for of in layers for one in of):
             weight = layer.weight
             if parametrize.is_parametrized(layer, "weight"):
                 weight = layer.parametrizations.weight.original

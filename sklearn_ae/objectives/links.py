@@ -88,13 +88,11 @@ class SoftmaxLink:
         return torch.cat([torch.softmax(group, dim=-1) for group in self.groups(output)], dim=-1)
 
 
-LINKS = {"identity": IdentityLink, "logit": LogitLink, "log": LogLink}
+LINKS = {"identity": IdentityLink(), "logit": LogitLink(), "log": LogLink()}
 
 
 def make_link(link):
     """A link by its name; a link is handed back."""
-    if not isinstance(link, str):
-        return link
-    if link not in LINKS:
+    if isinstance(link, str) and link not in LINKS:
         raise ValueError(f"Unknown link {link!r}; use one of {sorted(LINKS)}, or a link.")
-    return LINKS[link]()
+    return LINKS.get(link, link)

@@ -46,7 +46,8 @@ class EvidenceBoundTask(Task):
         kl_warm_up=0,
         n_importance_samples=1,
     ):
-        super().__init__(network)
+        super().__init__()
+        self.network = network
         self.likelihood = likelihood
         self.link = link
         self.beta = beta

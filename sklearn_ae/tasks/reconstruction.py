@@ -23,8 +23,10 @@ class ReconstructionTask(Task):
     """
 
     def __init__(self, network, loss, link, corruption=None, penalty=None):
-        super().__init__(network)
-        self.link = link
+        super().__init__()
+        self.network = network
+        # data that an output of the decoder stands for
+        self.expected = link.inverse
         self.loss = loss
         self.corruption = corruption
         self.penalty = penalty
@@ -32,10 +34,6 @@ class ReconstructionTask(Task):
     def row_error(self, output, x):
         """Loss of each row."""
         return self.loss(output, x)
-
-    def expected(self, output):
-        """Data that an output of the decoder stands for."""
-        return self.link.inverse(output)
 
     def forward(self, batch, generator):
         """Terms of the objective of a batch, of shape (n,), by name."""

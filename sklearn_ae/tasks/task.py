@@ -11,19 +11,12 @@ class Task(nn.Module):
     ``target``, ``weight``, ``mask``, ``group`` and ``partners``, tensors with rows first; all but
     ``x`` may be None.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        The network.
+    It has the network as its attribute ``network``.
     """
 
     # Each has an optimiser of its own; in every step they take turns. The first one's objective
     # is that of the fit: it is recorded, and judged on the validation rows.
     players = ("network",)
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
 
     def terms(self, player, batch, generator):
         """Terms that a player minimises, of shape (n,), by name."""

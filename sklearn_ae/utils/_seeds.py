@@ -24,6 +24,12 @@ def draw_seed(random_state):
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
+def draw_seeds(random_state, purposes):
+    """A seed for one call, and a dict with a seed of its own for each purpose."""
+    seed = draw_seed(random_state)
+    return seed, {purpose: seed_for(purpose, seed) for purpose in purposes}
+
+
 def seed_for(purpose, seed):
     """A seed of its own for one purpose: its stream has nothing in common with that of another.
 

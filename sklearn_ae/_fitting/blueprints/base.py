@@ -16,7 +16,7 @@ from sklearn_ae._fitting.branches import (
     draw_branches,
     make_architecture,
 )
-from sklearn_ae._fitting.principal import principal_start
+from sklearn_ae._fitting.principal import principal_start, random_start
 from sklearn_ae._fitting.scaling import table_scaling
 from sklearn_ae.networks import LinearPath, OutputLimits
 from sklearn_ae.utils._parts import is_foreign
@@ -44,29 +44,28 @@ class Blueprint:
     ----------
     seed : int
         Seed of the fit: of its split, its weights and its draws.
+
+    Attributes
+    ----------
+    width : int
+        Numbers that a row takes at most on its way through the network; known once settled.
     """
 
     seed: int
+    width: int = field(init=False, default=1, compare=False)
 
     # "pca" where there is a start in closed form that training has to beat.
     init = "random"
     # Whether the rows held out are to choose among `candidates`.
     is_open = False
+    # Whether a user's part takes part, which may draw from torch's global state.
+    has_user_code = False
     # Learning rate behind "auto".
     auto_learning_rate = 1e-3
     # Fields that may hold a user's part.
     parts = ()
-
-    @property
-    def width(self):
-        """Numbers that a row takes at most on its way through the network."""
-        raise NotImplementedError
-
-    @property
-    def has_user_code(self):
-        """Whether a user's part takes part, which may draw from torch's global state."""
-        parts = (getattr(self, name) for name in self.parts)
-        return any(not isinstance(part, PLAIN_PARTS) and is_foreign(part) for part in parts)
+    # Units of the code, a method ``(fitted, rows, start, device)``, where there are some.
+    code_units = None
 
     def scaling(self, rows):
         """Centre and scale of the rows."""
@@ -106,10 +105,6 @@ class Blueprint:
     def for_training(self, task, scaling):
         """Give a task what it needs in training only."""
 
-    def code_units(self, fitted, rows, start, device):
-        """Units of the code of a fitted network; None where there are none."""
-        return None
-
     def keeps_units(self, one_epoch):
         """Whether a network that goes on, for one epoch or more, keeps the units of its code."""
         return True
@@ -121,10 +116,6 @@ class Blueprint:
             if one.compare and not _same(new, old):
                 return one.name, old, new
         return None
-
-    def __getstate__(self):
-        # without what is cached
-        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
 
 
 @dataclass(kw_only=True)
@@ -157,6 +148,10 @@ class EncoderDecoderBlueprint(Blueprint):
     init: str
     link: object = training_only()
 
+    # What the start in closed form is made by, of a table with its scaling.
+    make_start = staticmethod(principal_start)
+    # Outputs of the encoder for each component of the code.
+    outputs_per_component = 1
     # Whether the decoder's columns are kept at unit norm.
     unit_norm = False
 
@@ -171,11 +166,6 @@ class EncoderDecoderBlueprint(Blueprint):
         return make_architecture(
             self.architecture, self.hidden_layer_sizes, self.activation, self.linear, self.seed
         )
-
-    @functools.cached_property
-    def width(self):
-        """Numbers that a row takes at most: of the data, the code twice, the widest layer."""
-        return max(self.n_features, 2 * self.n_components, self.branches.widest)
 
     @property
     def is_linear(self):
@@ -196,15 +186,13 @@ class EncoderDecoderBlueprint(Blueprint):
 
     def start(self, rows, scaling):
         """PCA, or random weights with its directions where these say how wide the code is."""
-        if not self.linear and isinstance(self.n_components, Integral):
+        if self.init == "pca":
+            make_start = self.make_start
+        elif isinstance(self.n_components, Integral):
             return None
-        return self.start_from(rows, scaling, principal_start)
-
-    def start_from(self, rows, scaling, make_start):
-        """What ``make_start`` makes of the table of rows that outputs are to meet."""
-        return make_start(
-            _wanted(rows), scaling, self.n_components, rows.weight, self.seed, laid=self.linear
-        )
+        else:
+            make_start = random_start
+        return make_start(_wanted(rows), scaling, self.n_components, rows.weight, self.seed)
 
     def settled(self, start):
         """The blueprint with the width of the code and of the hidden layers."""
@@ -222,29 +210,33 @@ class EncoderDecoderBlueprint(Blueprint):
         sizes = self.hidden_layer_sizes
         if isinstance(sizes, str):
             sizes = self.auto_hidden_layer_sizes(n_components)
-        return dataclasses.replace(self, n_components=n_components, hidden_layer_sizes=sizes)
+        settled = dataclasses.replace(self, n_components=n_components, hidden_layer_sizes=sizes)
+        settled.width = max(self.n_features, 2 * n_components, settled.branches.widest)
+        parts = (getattr(self, name) for name in self.parts)
+        settled.has_user_code = any(
+            not isinstance(part, PLAIN_PARTS) and is_foreign(part) for part in parts
+        )
+        return settled
 
     def build(self, scaling, start=None):
         """The task, weights not drawn."""
+        n_features, n_components = self.n_features, self.n_components
         encoder, decoder = self.branches.build(
-            self.n_features, self.n_components, self.n_code_outputs
+            n_features, n_components, self.outputs_per_component * n_components
         )
-        offset, limits = None, scaling.scaled_limits
+        offset, limits = None, scaling.limits
         if not scaling.applied:  # outputs behind a link start at the mean of the data
             offset = self.link.link(torch.from_numpy(scaling.smoothed_mean()))
         beside = {
-            "linear": LinearPath(self.n_features, self.n_components) if self.linear else None,
+            "linear": LinearPath(n_features, n_components) if self.linear else None,
             "centre": None if scaling.applied else torch.from_numpy(scaling.mean),
             "scale": 1.0 if scaling.applied else scaling.scale,
             "offset": offset,
-            "limits": None if limits is None else OutputLimits(limits),
+            "limits": None,
         }
+        if limits is not None:
+            beside["limits"] = OutputLimits((limits - scaling.mean) / scaling.scale)
         return self.task(encoder, decoder, beside, scaling, start)
-
-    @property
-    def n_code_outputs(self):
-        """Width of the encoder's output."""
-        return self.n_components
 
     def task(self, encoder, decoder, beside, scaling, start):
         """The task around encoder and decoder; ``beside`` is what stands beside them."""

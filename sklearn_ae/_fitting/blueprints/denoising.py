@@ -1,6 +1,6 @@
 """Make clean rows of corrupted ones."""
 
-import dataclasses
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +21,10 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
     ----------
     loss : part
         Loss of the cleaned rows.
-    mode : {"auto", "direct", "residual"}
-        What the network gives; "auto" is left open.
+    mode : {"direct", "residual"}
+        What the network gives.
+    is_open : bool
+        Whether the rows held out are to choose the mode.
     paired : bool
         Whether corrupted rows are given beside the clean ones.
     corruption : str, part, callable or None
@@ -31,15 +33,11 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
 
     loss: object
     mode: str
+    is_open: bool = training_only()
     paired: bool
     corruption: object = training_only()
 
     parts = ("architecture", "loss", "corruption")
-
-    @property
-    def is_open(self):
-        """Whether the rows held out are to choose the mode."""
-        return self.mode == "auto"
 
     def auto_hidden_layer_sizes(self, n_components):
         """A narrow layer would lose what is to be kept."""
@@ -48,19 +46,23 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
     def candidates(self):
         """Both modes, the direct one first; behind a link it alone."""
         modes = ("direct", "residual") if self.link.scales_rows else ("direct",)
-        return [dataclasses.replace(self, mode=mode) for mode in modes]
+        return [self._in_mode(mode) for mode in modes]
 
     def settled_as(self, other):
         """The blueprint with the mode of another one where its own is open."""
         settled = super().settled_as(other)
-        return dataclasses.replace(settled, mode=other.mode) if self.is_open else settled
+        return settled._in_mode(other.mode) if self.is_open else settled
+
+    def _in_mode(self, mode):
+        other = copy.copy(self)
+        other.mode, other.is_open = mode, False
+        return other
 
     def start(self, rows, scaling):
         """The linear filter, of either mode."""
-        if not self.linear:
+        if self.init != "pca":
             return None
-        directions = super().start(rows, scaling).directions
-        return filter_start(rows, scaling, directions, self.corruption, self.seed)
+        return filter_start(rows, scaling, self.n_components, self.corruption, self.seed)
 
     def task(self, encoder, decoder, beside, scaling, start):
         """The task around encoder and decoder."""

@@ -7,13 +7,10 @@ import torch
 from sklearn_ae._compute import global_state_guard
 from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, training_only
 from sklearn_ae._fitting.principal import probabilistic_start
-from sklearn_ae.likelihoods import make_users_module
+from sklearn_ae.likelihoods import LIKELIHOODS, make_users_module
 from sklearn_ae.networks import VariationalNetwork
 from sklearn_ae.tasks import EvidenceBoundTask
-from sklearn_ae.utils._parts import is_ours
 
-# Largest learning rate behind "auto", with the identity link and with another one.
-LEARNING_RATE, LEARNING_RATE_BEHIND_A_LINK = 1e-3, 3e-3
 # Where the logarithm of the posterior's variance starts behind a link. A narrow posterior tells
 # the decoder the code from the first step on, and fewer components die.
 FIRST_LOG_VARIANCE = -3.0
@@ -31,6 +28,8 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
         Its variance in the units of the data, where that is not learnt.
     beta, kl_warm_up, n_importance_samples : float, int, int
         How the bound is trained.
+    auto_learning_rate : float
+        Learning rate behind "auto".
     """
 
     likelihood: object
@@ -38,23 +37,17 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
     beta: float = training_only()
     kl_warm_up: int = training_only()
     n_importance_samples: int = training_only()
+    auto_learning_rate: float = training_only()
 
     parts = ("architecture", "likelihood")
+    make_start = staticmethod(probabilistic_start)
+    # a mean and a variance
+    outputs_per_component = 2
 
     @property
     def power(self):
         """Power of the data's unit that errors of rows have."""
         return 2 if self.link.scales_rows else 0
-
-    @property
-    def auto_learning_rate(self):
-        """Learning rate behind "auto"."""
-        return LEARNING_RATE if self.link.scales_rows else LEARNING_RATE_BEHIND_A_LINK
-
-    @property
-    def n_code_outputs(self):
-        """A mean and a variance for each component."""
-        return 2 * self.n_components
 
     def auto_hidden_layer_sizes(self, n_components):
         """Widths of the dense hidden layers where the user leaves them to us."""
@@ -62,15 +55,6 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
         if not self.link.scales_rows and len(sizes) == 2:
             return (2 * sizes[0], 2 * sizes[0])
         return sizes
-
-    def start(self, rows, scaling):
-        """Probabilistic PCA, with the noise variance that the likelihood fixes, if any."""
-        if not self.linear:
-            return super().start(rows, scaling)
-        start = self.start_from(rows, scaling, probabilistic_start)
-        if self.fixed_variance is not None:
-            start.noise_variance = self.fixed_variance / scaling.unit**2
-        return start
 
     def task(self, encoder, decoder, beside, scaling, start):
         """The task around encoder and decoder."""
@@ -83,11 +67,15 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
     def _likelihood_module(self, scaling, start):
         """The likelihood as a torch module, with the variance that it starts at."""
         variance = torch.ones(self.n_features, dtype=torch.float32)
+        has_start = start is not None and self.init == "pca"
         if self.fixed_variance is not None:
-            variance = variance.double() * (self.fixed_variance / scaling.unit**2)
-        elif start is not None and self.linear:
+            fixed = self.fixed_variance / scaling.unit**2
+            variance = variance.double() * fixed
+            if has_start:
+                start.noise_variance = fixed
+        elif has_start:
             variance = torch.full_like(variance, start.noise_variance, dtype=torch.float64)
-        if is_ours(self.likelihood):
+        if type(self.likelihood) in LIKELIHOODS.values():
             return self.likelihood.module(variance)
         with global_state_guard(self.seed):  # a user's module may draw
             return make_users_module(self.likelihood, variance)

@@ -83,7 +83,7 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
         scaling = fitted.scaling
         if self.whiten:
             return CodeUnits.whitening(fitted, rows, device)
-        if self.linear:
+        if self.init == "pca":
             variances = start.directions.variances
             return CodeUnits.principal(variances, self.n_components, scaling.scale)
         return None
