@@ -5,7 +5,6 @@ tensors of shape (n, n_features), or is such a function itself. The functions st
 never change ``x``, and draw from ``generator`` only, on the device of ``x``.
 """
 
-import contextlib
 import copy
 import functools
 import itertools
@@ -17,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from torch import nn
 
-from sklearn_ae._compute import global_state_guard, make_generator, supports_float64
+from sklearn_ae._compute import global_state_guard, make_generator, own_state, supports_float64
 from sklearn_ae.utils._images import IMAGE_SHAPE, flatten_images, full_shape
 from sklearn_ae.utils._parts import (
     check_instance,
@@ -577,8 +576,8 @@ def corrupting(corruption, seed):
     seeds = itertools.count(seed)
 
     def corrupt_rows(rows):
-        with global_state_guard(next(seeds)) if foreign else contextlib.nullcontext():
-            return corrupt(torch.tensor(rows), generator).numpy()
+        with global_state_guard(next(seeds)) if foreign else own_state():
+            return corrupt(torch.tensor(rows, device="cpu"), generator).numpy()
 
     return corrupt_rows
 

@@ -1,5 +1,6 @@
 """Devices, random generators, rows in chunks: what computing with torch needs everywhere."""
 
+from sklearn_ae._compute.caller import own_state
 from sklearn_ae._compute.chunks import rows_at_once, slices
 from sklearn_ae._compute.device import inference_device, resolve_device, supports_float64
 from sklearn_ae._compute.generators import global_state_guard, make_generator
@@ -8,6 +9,7 @@ __all__ = [
     "global_state_guard",
     "inference_device",
     "make_generator",
+    "own_state",
     "resolve_device",
     "rows_at_once",
     "slices",

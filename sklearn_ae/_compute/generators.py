@@ -6,25 +6,14 @@ import threading
 import numpy as np
 import torch
 
+from sklearn_ae._compute.caller import own_state
+
 # reentrant: a callback may rebuild the user's module while it is being trained
 _GLOBAL_STATE_LOCK = threading.RLock()
 
 
 def make_generator(seed, device="cpu"):
-    """Make a generator on a device, seeded.
-
-    Parameters
-    ----------
-    seed : int
-        Seed.
-    device : str or torch.device, default="cpu"
-        Where the draws are to be made; streams differ between kinds of device.
-
-    Returns
-    -------
-    torch.Generator
-        The generator.
-    """
+    """A seeded generator on the device of the draws; streams differ between kinds of device."""
     return torch.Generator(device).manual_seed(seed)
 
 
@@ -32,8 +21,9 @@ def make_generator(seed, device="cpu"):
 def global_state_guard(seed):
     """Run code that draws from a global state, such as a user's module being built.
 
-    The states of torch and numpy are seeded, then put back as they were; a lock keeps fits in
-    other threads from meeting inside.
+    The states of torch and numpy are seeded, and torch's default type and device are those that
+    it is imported with; then all are put back as they were. A lock keeps fits in other threads
+    from meeting inside.
 
     Parameters
     ----------
@@ -49,9 +39,13 @@ def global_state_guard(seed):
         for generator in generators:
             generator.manual_seed(seed)
         np.random.set_state(np.random.RandomState(seed % 2**32).get_state())
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)
         try:
-            yield
+            with own_state():
+                yield
         finally:
+            torch.set_default_dtype(default)
             np.random.set_state(numpy_state)
             for generator, state in zip(generators, before, strict=True):
                 generator.set_state(state)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_ae._compute import rows_at_once, slices, supports_float64
+from sklearn_ae._compute import own_state, rows_at_once, slices, supports_float64
 
 # Modules and nets of living fitted networks. They stay out of these networks' own dictionaries,
 # so that a pickle or a copy holds plain arrays only.
@@ -103,8 +103,9 @@ class FittedNetwork:
         return exact or self.task(torch.float64, device), torch.float64
 
     def _fresh_task(self):
-        task = self.blueprint.build(self.scaling).double()
-        load_arrays(task, self.weights)
+        with own_state():
+            task = self.blueprint.build(self.scaling).double()
+            load_arrays(task, self.weights)
         return task
 
     def _beside(self):
@@ -133,13 +134,14 @@ class FittedNetwork:
         ``function`` gives a tuple of tensors with rows first, of which a list of arrays is
         handed back; ``n_draws`` codes of a row are decoded together.
         """
-        task, dtype = self._task_for(X.dtype, device)
         chunks = []
-        for rows in slices(len(X), n_draws * self.blueprint.width):
-            x = torch.from_numpy(self.scaling.to_network(X[rows], dtype)).to(device)
-            with torch.no_grad():
-                results = function(task, x)
-            chunks.append([tensor.cpu().numpy() for tensor in results])
+        with own_state():
+            task, dtype = self._task_for(X.dtype, device)
+            for rows in slices(len(X), n_draws * self.blueprint.width):
+                x = torch.from_numpy(self.scaling.to_network(X[rows], dtype)).to(device)
+                with torch.no_grad():
+                    results = function(task, x)
+                chunks.append([tensor.cpu().numpy() for tensor in results])
         return [np.concatenate(arrays) for arrays in zip(*chunks, strict=True)]
 
     def _task_for(self, dtype, device):
@@ -184,12 +186,13 @@ class FittedNetwork:
 
     def _decode(self, function, n_rows, dtype, device):
         """Data from ``function(task, rows)`` over slices of rows."""
-        task, _ = self._task_for(dtype, device)
         decoded = np.empty((n_rows, self.blueprint.n_features), dtype=dtype)
-        for rows in slices(n_rows, self.blueprint.width):
-            with torch.no_grad():
-                output = function(task, rows)
-            decoded[rows] = self.scaling.to_data(output.cpu().numpy())
+        with own_state():
+            task, _ = self._task_for(dtype, device)
+            for rows in slices(n_rows, self.blueprint.width):
+                with torch.no_grad():
+                    output = function(task, rows)
+                decoded[rows] = self.scaling.to_data(output.cpu().numpy())
         return decoded
 
     def reconstruct(self, X, device, positions=False):
@@ -258,7 +261,9 @@ class FittedNetwork:
         """
         task, dtype = self.exact_task(device)
         share = relative_weight(rows)
-        share = torch.ones(len(rows.x), dtype=torch.float32) if share is None else share
+        share = (
+            torch.ones(len(rows.x), dtype=torch.float32, device="cpu") if share is None else share
+        )
         share = (share / share.sum()).to(dtype)
         at_once, totals = rows_at_once(self.blueprint.width), None
         for start in range(0, len(rows.x), at_once):

@@ -99,7 +99,7 @@ class IndexBatches:
         indices = self.rows.rows
         if self.generator is None:
             return indices
-        permutation = torch.randperm(len(indices), generator=self.generator)
+        permutation = torch.randperm(len(indices), generator=self.generator, device="cpu")
         return indices.index_select(0, permutation.to(indices.device))
 
     def __iter__(self):

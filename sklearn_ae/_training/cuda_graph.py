@@ -35,7 +35,7 @@ class CapturedSteps:
         self.steps = 0
         self.device = net.noise.device
         self.indices = torch.zeros(batch_size, dtype=torch.int64, device=self.device)
-        self.total = torch.zeros((), device=self.device)
+        self.total = torch.zeros((), dtype=torch.float32, device=self.device)
 
     @staticmethod
     def applies(net):

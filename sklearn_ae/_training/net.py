@@ -203,7 +203,7 @@ class TrainingNet(NeuralNet):
         self._set_training(True)
         if CapturedSteps.applies(self):
             return CapturedSteps.of(self, batches).run(batches).item()
-        total = torch.zeros((), device=batches.rows.rows.device)
+        total = torch.zeros((), dtype=torch.float32, device=batches.rows.rows.device)
         for batch in batches:
             self.set_learning_rate()
             self.plain_step(batch, total)

@@ -196,7 +196,7 @@ def split_rows(n_rows, n_validation, seed, device):
     """
     if not n_validation:
         return torch.arange(n_rows, device=device), torch.arange(0, device=device)
-    order = torch.randperm(n_rows, generator=make_generator(seed))
+    order = torch.randperm(n_rows, generator=make_generator(seed), device="cpu")
     return order[n_validation:].to(device), order[:n_validation].to(device)
 
 
@@ -218,6 +218,8 @@ def make_net(task, settings):
     device = settings.device
     cuda = device.type == "cuda"
     rate = settings.learning_rate_init
+    if cuda and settings.capturable:  # a captured graph sees it change
+        rate = torch.tensor(rate, dtype=torch.float32, device=device)
     net = TrainingNet(
         task,
         settings=settings,
@@ -225,7 +227,9 @@ def make_net(task, settings):
         noise=make_generator(settings.seeds.noise, device),
         optimizer=DecayedAdam,
         optimizer__fused=device.type != "mps",
-        lr=torch.tensor(rate, device=device) if cuda and settings.capturable else rate,
+        lr=torch.tensor(rate, dtype=torch.float32, device=device)
+        if cuda and settings.capturable
+        else rate,
         batch_size=settings.batch_size,
         max_epochs=settings.max_iter,
         # deep copies, so that a fit cannot change the user's templates

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ae._compute import inference_device
+from sklearn_ae._compute import inference_device, own_state
 from sklearn_ae._fitting.branches import check_architecture, image_shape_of
 from sklearn_ae._fitting.callbacks import SklearnCallbacks
 from sklearn_ae._fitting.fit import fit_network
@@ -30,15 +30,19 @@ from sklearn_ae.utils._sklearn import (
 SET_BY_VALIDATION = ("n_features_in_", "feature_names_in_")
 
 
-def restore_on_failure(method):
-    """Let an exception leave the estimator as it was before the call of a method."""
+def fits(method):
+    """Let a method that fits compute in its own torch state, and leave no trace where it fails.
+
+    An exception, Ctrl-C included, leaves the estimator as it was before the call.
+    """
 
     @functools.wraps(method)
     def wrapper(self, *args, **kwargs):
         before = self.__dict__.copy()
         succeeded = False
         try:
-            result = method(self, *args, **kwargs)
+            with own_state():
+                result = method(self, *args, **kwargs)
             succeeded = True
             return result
         finally:
@@ -108,7 +112,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ fit
 
-    @restore_on_failure
+    @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
@@ -142,7 +146,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight)
 
-    @restore_on_failure
+    @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):

@@ -7,7 +7,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn_ae._fitting.blueprints import DenoisingBlueprint
 from sklearn_ae._fitting.branches import image_shape_of
 from sklearn_ae.corruptions import corrupting
-from sklearn_ae.estimators._base import BaseNetworkEstimator, restore_on_failure
+from sklearn_ae.estimators._base import BaseNetworkEstimator, fits
 from sklearn_ae.estimators._methods import explained_variance
 from sklearn_ae.estimators._pairs import check_pairs, columns_of
 from sklearn_ae.estimators._parameters import (
@@ -321,7 +321,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     # ------------------------------------------------------------------ fit
 
-    @restore_on_failure
+    @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_clean=None):
@@ -359,7 +359,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         """
         return self._fit_pairs(X, y, sample_weight, X_clean, going_on=self.warm_start)
 
-    @restore_on_failure
+    @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, *, X_clean=None):

@@ -26,7 +26,7 @@ from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._anomaly.standardizer import standardise
 from sklearn_ae._compute import inference_device, slices
 from sklearn_ae.estimators._autoencoder import Autoencoder
-from sklearn_ae.estimators._base import PackageMixin, restore_on_failure
+from sklearn_ae.estimators._base import PackageMixin, fits
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae.estimators._variational import VariationalAutoencoder
 from sklearn_ae.likelihoods import make_likelihood
@@ -262,7 +262,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    @restore_on_failure
+    @fits
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Fit the autoencoder and learn what its errors and outputs look like.
@@ -413,7 +413,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ calibration
 
-    @restore_on_failure
+    @fits
     def calibrate(self, X_cal):
         """Set the threshold so that ``false_positive_rate`` of normal rows are flagged.
 

@@ -203,7 +203,7 @@ class GenerativeMixin:
         check_n_samples(n_samples)
         mean, std = self.encode_distribution(X)
         shape = (n_samples, *mean.shape)
-        noise = torch.empty(shape, dtype=torch.float64).normal_(
+        noise = torch.empty(shape, dtype=torch.float64, device="cpu").normal_(
             generator=make_generator(draw_seed(random_state))
         )
         return mean + std * noise.numpy().astype(mean.dtype)

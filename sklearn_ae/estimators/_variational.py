@@ -476,7 +476,9 @@ class VariationalAutoencoder(
         check_n_samples(n_samples)
         seed = self._fitted.blueprint.seed if random_state is None else draw_seed(random_state)
         shape = (n_samples, 1, self.n_components_)
-        return torch.empty(shape, dtype=torch.float64).normal_(generator=make_generator(seed))
+        return torch.empty(shape, dtype=torch.float64, device="cpu").normal_(
+            generator=make_generator(seed)
+        )
 
     def _log_unit(self):
         """What a log density of scaled rows exceeds that of rows in their own units by."""

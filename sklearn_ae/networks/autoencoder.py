@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from sklearn_ae.networks.dense import FACTORY
+
 # Standard deviations of a posterior stay within exp(-15) and exp(15): a step that is too long
 # then ends in a large but finite loss, from which training recovers.
 LOG_VARIANCE_LIMIT = 30.0
@@ -26,8 +28,8 @@ class LinearPath(nn.Module):
 
     def __init__(self, n_features, n_components):
         super().__init__()
-        self.encoder = nn.Parameter(torch.zeros(n_components, n_features))
-        self.decoder = nn.Parameter(torch.zeros(n_features, n_components))
+        self.encoder = nn.Parameter(torch.zeros((n_components, n_features), **FACTORY))
+        self.decoder = nn.Parameter(torch.zeros((n_features, n_components), **FACTORY))
 
     def draw(self, generator):
         """Draw small rows of the encoder: with two zeros in a row nothing could be learnt.
@@ -67,7 +69,7 @@ class ZeroStart(nn.Module):
     def __init__(self, module, width):
         super().__init__()
         self.module = module
-        self.gain = nn.Parameter(torch.zeros(width))
+        self.gain = nn.Parameter(torch.zeros(width, **FACTORY))
 
     def forward(self, x):
         return self.gain * self.module(x)
@@ -120,7 +122,8 @@ class AutoencoderNetwork(nn.Module):
         """Run a network branch, in reduced precision where asked for; so is its result."""
         if self.autocast_dtype is None:
             return module(x, *state)
-        with torch.autocast(x.device.type, dtype=self.autocast_dtype):
+        # no cached casts: a caller's region may outlive the weights that they were made of
+        with torch.autocast(x.device.type, dtype=self.autocast_dtype, cache_enabled=False):
             return module(x, *state)
 
     def _full(self, x):

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils import skip_init
 
-from sklearn_ae.networks.dense import ACTIVATIONS, linear
+from sklearn_ae.networks.dense import ACTIVATIONS, FACTORY, linear
 
 STRIDE = 2
 # Groups of GroupNorm, or fewer where the channels cannot be divided by it.
@@ -54,7 +54,15 @@ def convolution(n_inputs, n_outputs, kernel_size, stride, padding=0):
     torch.nn.Conv2d
         The module.
     """
-    layer = skip_init(nn.Conv2d, n_inputs, n_outputs, kernel_size, stride=stride, padding=padding)
+    layer = skip_init(
+        nn.Conv2d,
+        n_inputs,
+        n_outputs,
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        **FACTORY,
+    )
     if stride == 1:  # on a CPU up to a third faster so, but not with a stride or transposed
         layer.to(memory_format=torch.channels_last)
     return layer
@@ -123,6 +131,7 @@ def transposed_convolution(n_inputs, n_outputs, kernel_size, size):
         stride=STRIDE,
         padding=tuple(padding),
         output_padding=tuple(output_padding),
+        **FACTORY,
     )
 
 
@@ -161,7 +170,8 @@ class MaxUnpool(BedOfNails):
     def __init__(self, size):
         super().__init__(size)
         height, width = size
-        corners = torch.arange(0, height, STRIDE)[:, None] * width + torch.arange(0, width, STRIDE)
+        rows, columns = (torch.arange(0, size, STRIDE, device="cpu") for size in (height, width))
+        corners = rows[:, None] * width + columns
         self.register_buffer("corners", corners, persistent=False)
 
     def forward(self, x, positions=None):
@@ -178,8 +188,8 @@ def _normalization(name, n_channels):
     if name is None:
         return []
     if name == "batch":
-        return [nn.BatchNorm2d(n_channels)]
-    return [nn.GroupNorm(math.gcd(GROUPS, n_channels), n_channels)]
+        return [nn.BatchNorm2d(n_channels, **FACTORY)]
+    return [nn.GroupNorm(math.gcd(GROUPS, n_channels), n_channels, **FACTORY)]
 
 
 class ConvolutionalEncoder(nn.Module):

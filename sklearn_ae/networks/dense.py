@@ -16,6 +16,8 @@ ACTIVATIONS = {
     "gelu": (nn.GELU, math.sqrt(2.0)),
     "silu": (nn.SiLU, math.sqrt(2.0)),
 }
+# Networks are built in single precision on the CPU, whatever a caller's defaults are.
+FACTORY = {"dtype": torch.float32, "device": "cpu"}
 WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -67,7 +69,7 @@ def linear(n_inputs, n_outputs):
     torch.nn.Linear
         The layer.
     """
-    return skip_init(nn.Linear, n_inputs, n_outputs)
+    return skip_init(nn.Linear, n_inputs, n_outputs, **FACTORY)
 
 
 def draw_weights(stacks, activation, generator, *, zero_last=False):

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from sklearn_ae.networks.dense import FACTORY
+
 # Slope that is left outside the limits, so that no output stops learning.
 LEAST_SLOPE = 0.01
 
@@ -26,7 +28,7 @@ class OutputLimits(nn.Module):
         # the estimator keeps them
         self.register_buffer("lower", lower, persistent=False)
         self.register_buffer("upper", upper, persistent=False)
-        self.bend = nn.Parameter(torch.zeros(()))
+        self.bend = nn.Parameter(torch.zeros((), **FACTORY))
 
     def forward(self, x):
         """Limited outputs: (n, n_features) to the same shape."""

@@ -54,7 +54,8 @@ class EvidenceBoundTask(Task):
         self.kl_warm_up = kl_warm_up
         self.n_importance_samples = n_importance_samples
         # a tensor, so that a captured CUDA graph sees the weight change
-        self.register_buffer("kl_weight", torch.tensor(float(beta)), persistent=False)
+        weight = torch.tensor(float(beta), dtype=torch.float32, device="cpu")
+        self.register_buffer("kl_weight", weight, persistent=False)
 
     def row_error(self, output, x):
         """Squared error of each row about its mean; behind a link minus its log density."""

@@ -67,7 +67,7 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
     def task(self, encoder, decoder, beside, scaling, start):
         """The task around encoder and decoder."""
         if beside["offset"] is None:
-            beside["offset"] = torch.zeros(self.n_features)
+            beside["offset"] = torch.zeros(self.n_features, dtype=torch.float32, device="cpu")
         network = DenoisingNetwork(encoder, decoder, self.mode == "residual", **beside)
         return DenoisingTask(network, self.loss, self.link)
 

@@ -59,14 +59,16 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
     def task(self, encoder, decoder, beside, scaling, start):
         """The task around encoder and decoder."""
         log_variance = 0.0 if self.link.scales_rows else FIRST_LOG_VARIANCE
-        base_log_variance = torch.full((self.n_components,), log_variance)
+        base_log_variance = torch.full(
+            (self.n_components,), log_variance, dtype=torch.float32, device="cpu"
+        )
         network = VariationalNetwork(encoder, decoder, base_log_variance, **beside)
         likelihood = self._likelihood_module(scaling, start)
         return EvidenceBoundTask(network, likelihood, self.link)
 
     def _likelihood_module(self, scaling, start):
         """The likelihood as a torch module, with the variance that it starts at."""
-        variance = torch.ones(self.n_features, dtype=torch.float32)
+        variance = torch.ones(self.n_features, dtype=torch.float32, device="cpu")
         has_start = start is not None and self.init == "pca"
         if self.fixed_variance is not None:
             fixed = self.fixed_variance / scaling.unit**2

@@ -64,8 +64,8 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
     def centre(self, network):
         """Let the decoder start at zero for the usual code, where that is not about zero."""
         if type(network.code_activation) in USUAL_SPREAD:
-            usual = network.code_activation(torch.zeros(1, self.n_components))
-            centre_first_layer(network.decoder, usual)
+            code = torch.zeros((1, self.n_components), dtype=torch.float32, device="cpu")
+            centre_first_layer(network.decoder, network.code_activation(code))
 
     def for_training(self, task, scaling):
         """Give the task its corruption and its penalty."""
