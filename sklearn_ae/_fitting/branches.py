@@ -12,7 +12,7 @@ from sklearn_ae.networks import (
     ConvolutionalDecoder,
     ConvolutionalEncoder,
     dense_pair,
-    draw_weights,
+    draw_pair,
     level_sizes,
 )
 from sklearn_ae.networks.autoencoder import ZeroStart
@@ -81,7 +81,7 @@ class Stack:
         generator : torch.Generator
             Source of the draws.
         """
-        draw_weights(modules, self.activation, generator, zero_last=self.zero_start)
+        draw_pair(modules, self.activation, generator, zero_last=self.zero_start)
 
 
 class DenseStack(Stack):

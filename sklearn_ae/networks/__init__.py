@@ -11,7 +11,7 @@ from sklearn_ae.networks.convolutional import (
     ConvolutionalEncoder,
     level_sizes,
 )
-from sklearn_ae.networks.dense import ACTIVATIONS, dense, dense_pair, draw_weights
+from sklearn_ae.networks.dense import ACTIVATIONS, dense, dense_pair, draw_pair, draw_weights
 from sklearn_ae.networks.output_limits import OutputLimits
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "VariationalNetwork",
     "dense",
     "dense_pair",
+    "draw_pair",
     "draw_weights",
     "level_sizes",
 ]

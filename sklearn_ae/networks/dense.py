@@ -72,29 +72,28 @@ def linear(n_inputs, n_outputs):
     return skip_init(nn.Linear, n_inputs, n_outputs, **FACTORY)
 
 
-def draw_weights(stacks, activation, generator, *, zero_last=False):
-    """Draw the weights of stacks of linear and convolutional layers from one generator.
+def draw_weights(stack, activation, generator, *, zero_last=False):
+    """Draw the weights of a stack of linear and convolutional layers from one generator.
 
     Weights are normal with standard deviation ``gain / sqrt(fan_in)``, the gain of the
     activation that follows (1 after the last layer); biases are zero.
 
     Parameters
     ----------
-    stacks : sequence of torch.nn.Module
+    stack : torch.nn.Module
         Layers in the order in which they are passed.
     activation : str
         Key of ``ACTIVATIONS``: the activation between them.
     generator : torch.Generator
         Source of the draws.
     zero_last : bool, default=False
-        Whether the last layer of each starts at zero, so that its output does.
+        Whether the last layer starts at zero, so that the stack's output does.
     """
     _, gain = ACTIVATIONS[activation]
-    layers = [
-        [layer for layer in stack.modules() if isinstance(layer, WEIGHTED)] for stack in stacks
-    ]
+    layers = [layer for layer in stack.modules() if isinstance(layer, WEIGHTED)]
     with torch.no_grad():
-        for layer, last in ((one, one is of[-1]) for of in layers for one in of):
+        for layer in layers:
+            last = layer is layers[-1]
             weight = layer.weight
             if parametrize.is_parametrized(layer, "weight"):
                 weight = layer.parametrizations.weight.original
@@ -103,6 +102,12 @@ def draw_weights(stacks, activation, generator, *, zero_last=False):
             layer.bias.zero_()
             if last and zero_last:
                 weight.zero_()
+
+
+def draw_pair(stacks, activation, generator, *, zero_last=False):
+    """Draw the weights of an encoder and a decoder: see `draw_weights`."""
+    for stack in stacks:
+        draw_weights(stack, activation, generator, zero_last=zero_last)
 
 
 def _fan_in(layer):
