@@ -24,7 +24,6 @@ default number. All else at defaults.
 import io
 
 import numpy as np
-from PIL import Image
 from sklearn.decomposition import PCA
 
 from benchmarks.data import IMAGE_SHAPES, split_images, squared_error
@@ -111,6 +110,8 @@ def run(cell, options):
 
 def jpeg(X, shape, side, optimize, quality):
     """Quality, bytes per image and squared error per image of JPEG, side x side images a file."""
+    from PIL import Image
+
     n_files = len(X) // side**2
     pixels = np.rint(X[: n_files * side**2] * 255).astype(np.uint8)
     # (files, rows of images, height, columns of images, width)

@@ -28,8 +28,6 @@ import itertools
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, median_filter
-from skimage.metrics import structural_similarity
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 from sklearn.decomposition import PCA
 
 from benchmarks.data import IMAGE_SHAPES, images
@@ -86,11 +84,15 @@ def gaussian(spoilt, sigma):
 
 def non_local_means(spoilt, **setting):
     """Non-local means of each image."""
+    from skimage.restoration import denoise_nl_means
+
     return np.stack([denoise_nl_means(image, **setting) for image in spoilt])
 
 
 def total_variation(spoilt, weight):
     """Chambolle's total variation denoising of each image."""
+    from skimage.restoration import denoise_tv_chambolle
+
     return np.stack([denoise_tv_chambolle(image, weight=weight) for image in spoilt])
 
 
@@ -160,6 +162,8 @@ def parts(train):
 
 def quality(clean, spoilt, cleaned, n_similar=None):
     """The measures of rows of images; SSIM of the first ``n_similar``."""
+    from skimage.metrics import structural_similarity
+
     touched = np.any(spoilt != clean, axis=1)
     clean = clean.astype(np.float64)
     cleaned = np.clip(cleaned, 0, 1).astype(np.float64)

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 from sklearn.decomposition import PCA
 
 from benchmarks.harness import ROOT, fit_time, seconds
@@ -52,6 +51,8 @@ class PeakMemory:
     """Bytes of resident memory at most during a block, above those before it."""
 
     def __enter__(self):
+        import psutil
+
         self.process = psutil.Process()
         self.before = self.peak = self.process.memory_info().rss
         self.resets = reset_high_water()
