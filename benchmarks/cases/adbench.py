@@ -48,6 +48,23 @@ WITHOUT_ERRORS = {"on rows": False, "on PCA codes": True}
 TOO_SLOW = {("adbench/InternetAds", "EllipticEnvelope"), ("adbench/InternetAds", "PyOD MCD")}
 NOT_TRIED = f"not tried: over {METHOD_LIMIT_S} s with seed 0"
 OTHER_SCORES = ("reconstruction", "standardized", "mahalanobis", "neighbors")
+NEIGHBOUR, ROBUST = "k-NN distance", "robust Mahalanobis"
+# that of another package
+SAME_AS_NEIGHBOUR = "PyOD KNN"
+# name of a figure -> the method that it is of
+IN_GUIDE = {
+    "ours": DEFAULT,
+    "pca": f"{DEFAULT}, PCA",
+    "rows": f"{DEFAULT}, on rows",
+    "codes": f"{DEFAULT}, on PCA codes",
+    "neighbour": NEIGHBOUR,
+    "lof": "LocalOutlierFactor",
+    "svm": "OneClassSVM",
+    "forest": "IsolationForest",
+    "mahalanobis": ROBUST,
+    "inne": "PyOD INNE",
+    "autoencoder": "PyOD AutoEncoder",
+}
 
 
 def cells():
@@ -319,3 +336,46 @@ def tables(lines):
             )
         shown[f"{protocol}, {len(areas)} tables; medians of seconds"] = rows
     return shown
+
+
+def figures(lines):
+    """Areas and ranks of the guide's table, and how far ours is from those before it."""
+    seeds = {}
+    for line in complete(lines):
+        seeds.setdefault((line["data"], line["settings"]["protocol"]), set()).add(line["seed"])
+    numbers = sorted({len(of_table) for of_table in seeds.values()})
+    areas = {one: 100 * by_method(lines, one, "auroc", failed=0.5) for one in PROTOCOLS}
+    assert {len(of_protocol) for of_protocol in areas.values()} == {21}
+    found = {"tables": "21", "seeds": " or ".join(map(str, numbers))}
+    for protocol in PROTOCOLS:
+        of_protocol = figures_of(protocol, areas[protocol], ranks(lines, protocol))
+        found |= {f"{name}.{protocol}": text for name, text in of_protocol.items()}
+    behind = areas["one-class"][NEIGHBOUR] - areas["one-class"][DEFAULT]
+    return found | {
+        "behind": paired(behind, 1).removeprefix("+"),
+        "README": "; ".join(
+            " and ".join(f"{areas[protocol][method].mean():.1f}" for protocol in PROTOCOLS)
+            for method in (DEFAULT, NEIGHBOUR, "IsolationForest")
+        ),
+    }
+
+
+def figures_of(protocol, areas, ranked):
+    """Figures of one protocol: a row of the guide's table each, gains and lags of ours."""
+    assert {DEFAULT, *SKLEARN, *PYOD} == set(ranked)
+    means, mean_ranks = areas[ranked.columns].mean(), ranked.mean()
+    # by area first, but for the distance to the 5th neighbour where training rows are normal
+    ahead = {NEIGHBOUR, SAME_AS_NEIGHBOUR} if protocol == "one-class" else set()
+    assert set(means.index[means > means[DEFAULT]]) == ahead
+    # by rank second
+    first = NEIGHBOUR if protocol == "one-class" else ROBUST
+    assert [*mean_ranks.drop(SAME_AS_NEIGHBOUR).sort_values().index[:2]] == [first, DEFAULT]
+    network = areas[DEFAULT] - areas[f"{DEFAULT}, PCA"]
+    found = {
+        "network": paired(network, 1).removeprefix("+"),
+        "rank_behind": paired(ranked[DEFAULT] - ranked[first], 1).removeprefix("+"),
+    }
+    for name, method in IN_GUIDE.items():
+        rank = f" ({mean_ranks[method]:.1f})" if method in mean_ranks else ""
+        found[name] = f"{areas[method].mean():.1f}{rank}"
+    return found

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.decomposition import PCA
 
-from benchmarks.harness import ROOT, fit_time, seconds
+from benchmarks.harness import ROOT, figures_with, fit_time, seconds
 from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae.datasets import fetch_adbench
 
@@ -133,3 +133,9 @@ def tables(lines):
             }
         )
     return {f"{N_FEATURES} float32 features, max_iter={MAX_ITER}": rows}
+
+
+def figures(lines):
+    """Memory of a million rows beyond the data."""
+    largest = figures_with(lines, method="Autoencoder", n_rows=10**6)
+    return {"README": f"{largest['peak_over_data']:.2f}"}
