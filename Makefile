@@ -33,7 +33,7 @@ export SKLEARN_AE_DATA ?= $(abspath ../shared/data)
 endif
 
 .PHONY: help install compare test lint examples test-slow test-oldest test-gpu \
-	docs picture bench bench-table bench-peers format check-version build clean
+	docs picture readme bench bench-table bench-peers format check-version build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -105,6 +105,9 @@ docs: .venv/.installed-docs ## build docs/_build/html, warnings are errors
 
 picture: .venv/.installed ## draw the picture of the README again
 	$(BIN)/python docs/make_readme_picture.py
+
+readme: .venv/.installed ## write the figures of the README from benchmarks/results
+	$(BIN)/python -m benchmarks.figures
 
 bench: .venv/.installed-bench ## run the benchmark CASE, resuming what is finished
 	$(BIN)/python benchmarks/run.py $(CASE) $(ARGS)

@@ -1,6 +1,6 @@
 """What a case reads back from its own finished cells, to choose by their figures."""
 
-from benchmarks.harness import RESULTS, read_lines, result_file
+from benchmarks.harness import RESULTS, lines_with, read_lines, result_file
 
 
 def earlier_lines(case, options, **wanted):
@@ -21,12 +21,7 @@ def earlier_lines(case, options, **wanted):
         The lines, those of cells that were stopped at their limit too.
     """
     folder = options.cache.parent if options.smoke else RESULTS
-    lines = read_lines(result_file(case, options.device, folder))
-    return [
-        line
-        for line in lines
-        if all({**line, **line["settings"]}.get(name) == value for name, value in wanted.items())
-    ]
+    return lines_with(read_lines(result_file(case, options.device, folder)), **wanted)
 
 
 def check_finished(lines, number, options):

@@ -8,6 +8,8 @@ A case is a module of ``benchmarks/cases`` with
 - ``tables(lines)``: dict from a title to the rows (list of dicts) of a table, of the lines of
   the cells that were not stopped;
 - ``pictures(lines)``, where it has some: dict from a name to a figure of matplotlib;
+- ``figures(lines)``, where README or the user guide name some: dict from a name to the text of
+  a figure, "README" for that of README's table; what these say beside the figures is asserted;
 - ``LIMIT_S``, where a cell may take longer than ten minutes.
 """
 
@@ -157,6 +159,22 @@ def read_lines(path):
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
 
 
+def finished_lines(path):
+    """Result lines of a file but for those of cells that were stopped at their limit."""
+    return [line for line in read_lines(path) if not line["figures"].get("over_limit")]
+
+
+def lines_with(lines, **wanted):
+    """Result lines that have these settings, or these values of "data", "seed" and "method"."""
+    return [line for line in lines if wanted.items() <= cell_of(line).items()]
+
+
+def figures_with(lines, **wanted):
+    """Figures of the one line that has these settings."""
+    (line,) = lines_with(lines, **wanted)
+    return line["figures"]
+
+
 def key(cell):
     """What identifies a cell."""
     return json.dumps(cell, sort_keys=True)
@@ -268,6 +286,11 @@ def show(value):
     return str(value)
 
 
+def span(values, form):
+    """Least and greatest value as text, each in the given format."""
+    return f"{min(values):{form}} to {max(values):{form}}"
+
+
 def fit_time(figures, limit=FIT_LIMIT_S):
     """Seconds of a fit, or "over limit"."""
     taken = figures.get("fit_s")
@@ -300,7 +323,7 @@ def print_tables(case, device, folder):
 def draw_pictures(case, device, folder):
     """Write the pictures of one case, where it has some, beside its result file."""
     path = result_file(case, device, folder)
-    lines = [line for line in read_lines(path) if not line["figures"].get("over_limit")]
+    lines = finished_lines(path)
     draw = getattr(load_case(case), "pictures", None)
     for name, figure in (draw(lines) if draw and lines else {}).items():
         picture = path.with_name(f"{path.stem}-{name}.png")

@@ -1,8 +1,13 @@
 """Sphinx configuration. The build needs no network: neither intersphinx nor remote images."""
 
+import sys
 import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import sklearn_ae
+from benchmarks.figures import guide_figures
 
 project = "sklearn-ae"
 author = "the sklearn-ae developers"
@@ -50,6 +55,9 @@ sphinx_gallery_conf = {
 }
 # The gallery runs with a non-interactive backend, on purpose.
 warnings.filterwarnings("ignore", message=".*FigureCanvasAgg is non-interactive.*")
+
+# Figures of the pages, |case.name|, come from the results of the benchmarks.
+rst_epilog = "\n".join(f".. |{name}| replace:: {text}" for name, text in guide_figures().items())
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-ae"

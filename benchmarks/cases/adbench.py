@@ -48,6 +48,23 @@ WITHOUT_ERRORS = {"on rows": False, "on PCA codes": True}
 TOO_SLOW = {("adbench/InternetAds", "EllipticEnvelope"), ("adbench/InternetAds", "PyOD MCD")}
 NOT_TRIED = f"not tried: over {METHOD_LIMIT_S} s with seed 0"
 OTHER_SCORES = ("reconstruction", "standardized", "mahalanobis", "neighbors")
+NEIGHBOUR, ROBUST = "k-NN distance", "robust Mahalanobis"
+# that of another package
+SAME_AS_NEIGHBOUR = "PyOD KNN"
+# name of a figure -> the method that it is of
+IN_GUIDE = {
+    "ours": DEFAULT,
+    "pca": f"{DEFAULT}, PCA",
+    "rows": f"{DEFAULT}, on rows",
+    "codes": f"{DEFAULT}, on PCA codes",
+    "neighbour": NEIGHBOUR,
+    "lof": "LocalOutlierFactor",
+    "svm": "OneClassSVM",
+    "forest": "IsolationForest",
+    "mahalanobis": ROBUST,
+    "inne": "PyOD INNE",
+    "autoencoder": "PyOD AutoEncoder",
+}
 
 
 def cells():
@@ -233,7 +250,7 @@ def complete(lines):
 
 
 def by_method(lines, protocol, measure, failed=np.nan):
-    """Means over seeds: array (tables, methods), and the names of both."""
+    """Means over seeds: a row per table, a column per method that has all tables."""
     found = {}
     for line in complete(lines):
         if line["settings"]["protocol"] == protocol:
@@ -243,15 +260,20 @@ def by_method(lines, protocol, measure, failed=np.nan):
                     value = figures.get(measure, chance)
                     found.setdefault(name, {}).setdefault(line["data"], []).append(value)
     tables = sorted({data for of_method in found.values() for data in of_method})
-    names = [name for name, of_method in found.items() if set(of_method) == set(tables)]
-    values = [[np.mean(found[name][data]) for name in names] for data in tables]
+    means = {
+        name: [np.mean(of_method[data]) for data in tables]
+        for name, of_method in found.items()
+        if set(of_method) == set(tables)
+    }
     # methods that are the same have equal means, and ranks, but for the order of their sums
-    return np.round(values, 9), tables, names
+    return pd.DataFrame(means, index=tables).round(9)
 
 
-def in_field(names):
-    """Places of the methods that somebody else would take, ours once."""
-    return [place for place, name in enumerate(names) if not name.startswith(f"{DEFAULT},")]
+def ranks(lines, protocol):
+    """Ranks by area of the methods that somebody else would take, ours once; failures are last."""
+    areas = by_method(lines, protocol, "auroc", failed=-np.inf)
+    field = [name for name in areas if not name.startswith(f"{DEFAULT},")]
+    return areas[field].rank(axis=1, ascending=False)
 
 
 def pictures(lines):
@@ -264,20 +286,17 @@ def pictures(lines):
 
     drawn = {}
     for protocol in PROTOCOLS:
-        ranked, data, names = by_method(lines, protocol, "auroc", failed=-np.inf)
-        field = in_field(names)
-        if DEFAULT not in names or min(len(field), len(data)) < 3:
+        ranked = ranks(lines, protocol)
+        if DEFAULT not in ranked or min(ranked.shape) < 3:
             continue
-        # a failure is behind all others, and a number for the test
-        scores = pd.DataFrame(ranked[:, field], columns=[names[place] for place in field])
-        ranks = scores.rank(axis=1, ascending=False)
-        figure, ax = plt.subplots(figsize=(9, 0.24 * len(field) + 0.8), layout="constrained")
-        p_values = scikit_posthocs.posthoc_nemenyi_friedman(ranks)
-        colors = {name: "tab:blue" if name == DEFAULT else "0.35" for name in ranks}
+        figure, ax = plt.subplots(figsize=(9, 0.24 * ranked.shape[1] + 0.8), layout="constrained")
+        # a failure has a rank, and is a number for the test
+        p_values = scikit_posthocs.posthoc_nemenyi_friedman(ranked)
+        colors = {name: "tab:blue" if name == DEFAULT else "0.35" for name in ranked}
         scikit_posthocs.critical_difference_diagram(
-            ranks.mean(), p_values, ax=ax, color_palette=colors, text_h_margin=0.05
+            ranked.mean(), p_values, ax=ax, color_palette=colors, text_h_margin=0.05
         )
-        ax.set_title(f"{protocol}, {len(data)} tables: mean rank by AUROC, 1 is best")
+        ax.set_title(f"{protocol}, {len(ranked)} tables: mean rank by AUROC, 1 is best")
         drawn[protocol] = figure
     return drawn
 
@@ -290,34 +309,73 @@ def paired(differences, digits):
 
 def tables(lines):
     """Mean area, average precision and rank of each method; paired differences."""
-    from scipy.stats import rankdata
-
     shown = {}
     for protocol in PROTOCOLS:
-        areas, data, names = by_method(lines, protocol, "auroc", failed=0.5)
-        if DEFAULT not in names:
+        areas = by_method(lines, protocol, "auroc", failed=0.5)
+        if DEFAULT not in areas:
             continue
-        precision = by_method(lines, protocol, "ap")[0]
-        taken = {m: by_method(lines, protocol, m)[0] for m in ("fit_s", "score_s")}
-        field = in_field(names)
-        ranks = np.full(areas.shape, np.nan)
-        ranked = by_method(lines, protocol, "auroc", failed=-np.inf)[0]
-        ranks[:, field] = rankdata(-ranked[:, field], axis=1)
-        ours, own_ranks = areas[:, names.index(DEFAULT)], ranks[:, names.index(DEFAULT)]
-        rows = []
-        for i in np.argsort(-areas.mean(axis=0)):
+        precision = by_method(lines, protocol, "ap")
+        taken = {m: by_method(lines, protocol, m).median() for m in ("fit_s", "score_s")}
+        failures = np.isneginf(by_method(lines, protocol, "auroc", failed=-np.inf)).sum()
+        ranked, rows = ranks(lines, protocol), []
+        for name in areas.mean().sort_values(ascending=False, kind="stable").index:
+            known = name in ranked
+            lag = paired(ranked[DEFAULT] - ranked[name], 2) if known else ""
             rows.append(
                 {
-                    "detector": names[i],
-                    "AUROC": f"{100 * areas[:, i].mean():.1f}",
-                    "average precision": f"{100 * precision[:, i].mean():.1f}",
-                    "mean rank": f"{ranks[:, i].mean():.2f}" if i in field else "",
-                    "ours less it, AUROC": paired(100 * (ours - areas[:, i]), 1),
-                    "ours less it, rank": paired(own_ranks - ranks[:, i], 2) if i in field else "",
-                    "failed": int(np.isneginf(ranked[:, i]).sum()) or "",
-                    "fit (s)": float(np.nanmedian(taken["fit_s"][:, i])),
-                    "score (s)": float(np.nanmedian(taken["score_s"][:, i])),
+                    "detector": name,
+                    "AUROC": f"{100 * areas[name].mean():.1f}",
+                    "average precision": f"{100 * precision[name].mean():.1f}",
+                    "mean rank": f"{ranked[name].mean():.2f}" if known else "",
+                    "ours less it, AUROC": paired(100 * (areas[DEFAULT] - areas[name]), 1),
+                    "ours less it, rank": lag,
+                    "failed": int(failures[name]) or "",
+                    "fit (s)": float(taken["fit_s"][name]),
+                    "score (s)": float(taken["score_s"][name]),
                 }
             )
-        shown[f"{protocol}, {len(data)} tables; medians of seconds"] = rows
+        shown[f"{protocol}, {len(areas)} tables; medians of seconds"] = rows
     return shown
+
+
+def figures(lines):
+    """Areas and ranks of the guide's table, and how far ours is from those before it."""
+    seeds = {}
+    for line in complete(lines):
+        seeds.setdefault((line["data"], line["settings"]["protocol"]), set()).add(line["seed"])
+    numbers = sorted({len(of_table) for of_table in seeds.values()})
+    areas = {one: 100 * by_method(lines, one, "auroc", failed=0.5) for one in PROTOCOLS}
+    assert {len(of_protocol) for of_protocol in areas.values()} == {21}
+    found = {"tables": "21", "seeds": " or ".join(map(str, numbers))}
+    for protocol in PROTOCOLS:
+        of_protocol = figures_of(protocol, areas[protocol], ranks(lines, protocol))
+        found |= {f"{name}.{protocol}": text for name, text in of_protocol.items()}
+    behind = areas["one-class"][NEIGHBOUR] - areas["one-class"][DEFAULT]
+    return found | {
+        "behind": paired(behind, 1).removeprefix("+"),
+        "README": "; ".join(
+            " and ".join(f"{areas[protocol][method].mean():.1f}" for protocol in PROTOCOLS)
+            for method in (DEFAULT, NEIGHBOUR, "IsolationForest")
+        ),
+    }
+
+
+def figures_of(protocol, areas, ranked):
+    """Figures of one protocol: a row of the guide's table each, gains and lags of ours."""
+    assert {DEFAULT, *SKLEARN, *PYOD} == set(ranked)
+    means, mean_ranks = areas[ranked.columns].mean(), ranked.mean()
+    # by area first, but for the distance to the 5th neighbour where training rows are normal
+    ahead = {NEIGHBOUR, SAME_AS_NEIGHBOUR} if protocol == "one-class" else set()
+    assert set(means.index[means > means[DEFAULT]]) == ahead
+    # by rank second
+    first = NEIGHBOUR if protocol == "one-class" else ROBUST
+    assert [*mean_ranks.drop(SAME_AS_NEIGHBOUR).sort_values().index[:2]] == [first, DEFAULT]
+    network = areas[DEFAULT] - areas[f"{DEFAULT}, PCA"]
+    found = {
+        "network": paired(network, 1).removeprefix("+"),
+        "rank_behind": paired(ranked[DEFAULT] - ranked[first], 1).removeprefix("+"),
+    }
+    for name, method in IN_GUIDE.items():
+        rank = f" ({mean_ranks[method]:.1f})" if method in mean_ranks else ""
+        found[name] = f"{areas[method].mean():.1f}{rank}"
+    return found

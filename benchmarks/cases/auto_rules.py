@@ -7,12 +7,13 @@ of them; the test images are not read.
 """
 
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import MAX_ROWS, SHAPES, explained_variance, images, split_table
-from benchmarks.harness import encoder_sizes, fit_time, seconds
+from benchmarks.harness import encoder_sizes, fit_time, seconds, span
 from sklearn_ae import Autoencoder
 from sklearn_ae._training import auto_batch_size, auto_max_iter
 
@@ -37,6 +38,16 @@ METHODS = (
     "hidden_layer_sizes x 0.5",
     "hidden_layer_sizes x 2",
 )
+# name of a figure -> the method that it is of
+IN_GUIDE = {
+    "epochs_quarter": "max_iter x 0.25",
+    "epochs_times_4": "max_iter x 4",
+    "batches_32": "batch_size=32",
+    "batches_256": "batch_size=256",
+    "batches_1024": "batch_size=1024",
+    "width_half": "hidden_layer_sizes x 0.5",
+    "width_double": "hidden_layer_sizes x 2",
+}
 SMALL = 2000
 
 
@@ -128,3 +139,25 @@ def tables(lines):
 def slowest(times):
     """Longest time, or "over limit"."""
     return "over limit" if "over limit" in times else max(times)
+
+
+def figures(lines):
+    """How far each rule moves the explained variance, over the sets of rows."""
+    found = pd.DataFrame(
+        {"data": line["data"], "method": line["method"], **line["figures"]} for line in lines
+    )
+    n_rows = found.groupby("data")["n_rows"].last()
+    # eleven sets of 45 to 50000 rows
+    assert (len(n_rows), n_rows.min(), n_rows.max()) == (11, 45, 50000)
+    means = found.pivot_table(
+        index="data", columns="method", values=["explained_variance", "fit_s"]
+    )
+    scores, times = means["explained_variance"], means["fit_s"]
+    changes = scores.sub(scores["auto"], axis=0)
+    # gains of small batches: 1000 to 10000 rows, up to four times the time, none from 23000 on
+    small = changes["batch_size=32"]
+    gains = small.index[small > 0.001]
+    assert n_rows[gains].between(1000, 10000).all()
+    assert (small[n_rows >= 23000] < 0).all()
+    assert (times["batch_size=32"] / times["auto"])[gains].max() < 4.05
+    return {name: span(changes[method].dropna(), "+.2f") for name, method in IN_GUIDE.items()}

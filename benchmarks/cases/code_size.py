@@ -24,11 +24,10 @@ default number. All else at defaults.
 import io
 
 import numpy as np
-from PIL import Image
 from sklearn.decomposition import PCA
 
 from benchmarks.data import IMAGE_SHAPES, split_images, squared_error
-from benchmarks.harness import seconds
+from benchmarks.harness import figures_with, lines_with, seconds
 from sklearn_ae import Autoencoder
 from sklearn_ae.architectures import Convolutional
 
@@ -111,6 +110,8 @@ def run(cell, options):
 
 def jpeg(X, shape, side, optimize, quality):
     """Quality, bytes per image and squared error per image of JPEG, side x side images a file."""
+    from PIL import Image
+
     n_files = len(X) // side**2
     pixels = np.rint(X[: n_files * side**2] * 255).astype(np.uint8)
     # (files, rows of images, height, columns of images, width)
@@ -213,3 +214,29 @@ def at_bytes(k, errors, curves):
     least = [f"{name}: at least {min(c[1] for c in curve):.1f}" for name, curve in curves.items()]
     note = "; ".join(part for part, name in zip(least, curves, strict=True) if row[name] is None)
     return {"bytes": k, **row, "least error": min(known, key=known.get), "note": note or None}
+
+
+def figures(lines):
+    """Errors at equal bytes beside JPEG's, and with five components of other people."""
+    groups = [gathered(lines_with(lines, data=data)) for data in DATA]
+    (mnist, _, curves), (faces, exact, _) = groups
+    for errors, _, of_jpeg in groups:
+        errors["JPEG", 100] = min(e for c in of_jpeg.values() if (e := jpeg_at(c, 100)) is not None)
+    # JPEG wins on the faces, and with fewer than 30 bytes it cannot store an image of MNIST
+    assert mnist["dense", 100] < mnist["JPEG", 100] and faces["JPEG", 100] < faces["dense", 100]
+    assert 29 < min(size for curve in curves.values() for _, size, _ in curve) < 30
+    # with 30 components the gate kept PCA
+    assert figures_with(lines, data="olivetti", method="dense", n_components=30)["start_kept"]
+    methods = ("dense", "PCA", "JPEG")
+    on_mnist = ", ".join(f"{mnist[method, 100]:.2f}" for method in methods)
+    on_faces = ", ".join(f"{faces[method, 100]:.1f}" for method in methods)
+    return {
+        "mnist.dense_30": f"{mnist['dense', 30]:.2f}",
+        "mnist.dense_100": f"{mnist['dense', 100]:.2f}",
+        "mnist.jpeg_100": f"{mnist['JPEG', 100]:.2f}",
+        "olivetti.dense_100": f"{faces['dense', 100]:.1f}",
+        "olivetti.jpeg_100": f"{faces['JPEG', 100]:.1f}",
+        "olivetti.dense_5_components": f"{exact['dense', 5]:.1f}",
+        "olivetti.pca_5_components": f"{exact['PCA', 5]:.1f}",
+        "README": f"{on_mnist}; {on_faces}",
+    }

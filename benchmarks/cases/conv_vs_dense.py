@@ -15,6 +15,7 @@ The test images and the faces held out are read once, after that choice.
 """
 
 import numpy as np
+import pandas as pd
 from sklearn.decomposition import PCA
 
 from benchmarks.cases.embedding_2d import spread
@@ -26,7 +27,7 @@ from benchmarks.data import (
     split_images,
     squared_error,
 )
-from benchmarks.harness import fit_time, seconds
+from benchmarks.harness import figures_with, fit_time, lines_with, seconds, span
 from sklearn_ae import Autoencoder
 from sklearn_ae.architectures import Convolutional
 
@@ -175,3 +176,47 @@ def row_of(lines, data, method):
         "epochs": first.get("n_iter"),
         "fit (s)": fit_time({"fit_s": max(f["fit_s"] for f in figures)}),
     }
+
+
+def figures(lines):
+    """Errors beside dense layers, and what ``upsampling="nearest"`` gains in the pairs."""
+    best = "Convolutional, best pair"
+    compared = {
+        "mnist.convolutional": ("mnist", best),
+        "mnist.dense": ("mnist", "dense"),
+        "mnist.dense_default": ("mnist", DENSE),
+        "freyfaces.convolutional": ("freyfaces", best),
+        "freyfaces.dense": ("freyfaces", DENSE),
+        "fashion_mnist.convolutional": ("fashion_mnist", best),
+        "fashion_mnist.dense": ("fashion_mnist", "dense"),
+    }
+    found = {
+        name: figures_with(lines, data=data, method=method)
+        for name, (data, method) in compared.items()
+    }
+    error = {name: of_name["squared_error"] for name, of_name in found.items()}
+    # with as many passes convolutions are ahead on MNIST, of dense layers with twice the weights
+    ours, dense = found["mnist.convolutional"], found["mnist.dense"]
+    assert "nearest" in ours["pair"] and round(dense["n_parameters"] / ours["n_parameters"]) == 2
+    assert error["mnist.dense_default"] < error["mnist.convolutional"] < error["mnist.dense"]
+    assert error["freyfaces.dense"] < error["freyfaces.convolutional"]
+    # on Olivetti both keep the PCA start
+    for method in (best, DENSE):
+        assert figures_with(lines, data="olivetti", method=method)["start_kept"]
+    return {
+        "passes": f"{found['mnist.dense_default']['n_iter']}",
+        "nearest_gain": nearest_gain(lines_with(lines, data=PAIRS_DATA)),
+        **{name: f"{value:.2f}" for name, value in error.items()},
+    }
+
+
+def nearest_gain(lines):
+    """Percent of error that "nearest" takes off that of "transpose", by kind of downsampling."""
+    pairs = pd.DataFrame({**line["settings"], **line["figures"]} for line in lines)
+    assert len(pairs) == len(PAIRS)
+    errors = pairs.pivot(index="downsampling", columns="upsampling", values="squared_error")
+    # the least with each kind of downsampling, and the greatest
+    assert (errors.idxmin(axis=1) == "nearest").all() and errors.max().idxmax() == "max_unpool"
+    fastest = pairs.loc[pairs["fit_s"].idxmin(), ["downsampling", "upsampling"]]
+    assert [*fastest] == ["stride", "transpose"]
+    return span(100 * (1 - errors["nearest"] / errors["transpose"]), ".0f")

@@ -27,13 +27,12 @@ images, the same spoilt ones.
 import itertools
 
 import numpy as np
+import pandas as pd
 from scipy.ndimage import gaussian_filter, median_filter
-from skimage.metrics import structural_similarity
-from skimage.restoration import denoise_nl_means, denoise_tv_chambolle
 from sklearn.decomposition import PCA
 
 from benchmarks.data import IMAGE_SHAPES, images
-from benchmarks.harness import fit_time, seconds
+from benchmarks.harness import fit_time, lines_with, seconds, span
 from sklearn_ae import Denoiser
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise, Masking, Occlusion, SaltAndPepper
@@ -86,11 +85,15 @@ def gaussian(spoilt, sigma):
 
 def non_local_means(spoilt, **setting):
     """Non-local means of each image."""
+    from skimage.restoration import denoise_nl_means
+
     return np.stack([denoise_nl_means(image, **setting) for image in spoilt])
 
 
 def total_variation(spoilt, weight):
     """Chambolle's total variation denoising of each image."""
+    from skimage.restoration import denoise_tv_chambolle
+
     return np.stack([denoise_tv_chambolle(image, weight=weight) for image in spoilt])
 
 
@@ -160,6 +163,8 @@ def parts(train):
 
 def quality(clean, spoilt, cleaned, n_similar=None):
     """The measures of rows of images; SSIM of the first ``n_similar``."""
+    from skimage.metrics import structural_similarity
+
     touched = np.any(spoilt != clean, axis=1)
     clean = clean.astype(np.float64)
     cleaned = np.clip(cleaned, 0, 1).astype(np.float64)
@@ -333,4 +338,26 @@ def chosen(figures):
         "start kept": figures.get("start_kept"),
         "fit (s)": fit_time(figures) if "fit_s" in figures else None,
         "cleaning 10000 images (s)": figures["clean_s"],
+    }
+
+
+def figures(lines):
+    """Decibels above the best of the others and above the linear start, over the corruptions."""
+    psnr = pd.DataFrame(
+        {
+            "corruption": line["settings"]["corruption"],
+            "method": line["method"],
+            "psnr": line["figures"]["psnr"],
+        }
+        for line in lines_with(lines, data="mnist", seed=0)
+    ).pivot(index="corruption", columns="method", values="psnr")
+    assert psnr.shape == (6, len(METHODS)) and psnr.notna().all(axis=None)
+    best = psnr[[method for method in METHODS if method not in OURS]].max(axis=1)
+    dense, convolutional = (psnr[method] - best for method in TRAINED)
+    gains = psnr[TRAINED[0]] - psnr[START]
+    shown = (f"{span(values, '+.1f')} dB" for values in (dense, convolutional, gains))
+    return {
+        "above_others": span(dense, ".1f"),
+        "above_start": span(gains, ".1f"),
+        "README": "; ".join(shown),
     }

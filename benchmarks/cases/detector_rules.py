@@ -23,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.cases.adbench import DEFAULT, PROTOCOLS, by_protocol, paired
 from benchmarks.data import IMAGES, images
 from benchmarks.detectors import SKLEARN, timed
+from benchmarks.harness import lines_with
 from sklearn_ae import Autoencoder, AutoencoderDetector, datasets
 from sklearn_ae._anomaly_scores import LogScale
 from sklearn_ae._detector import EPOCHS
@@ -49,6 +50,13 @@ CHANGES = {
 }
 OTHER_SCORES = ("mahalanobis", "neighbors", "reconstruction")
 OTHERS = ("k-NN distance", "robust Mahalanobis", "IsolationForest", "LocalOutlierFactor")
+# name of a figure -> the method that it is of
+IN_GUIDE = {
+    "ours": DEFAULT,
+    "neighbour": "k-NN distance",
+    "mahalanobis": "robust Mahalanobis",
+    "forest": "IsolationForest",
+}
 FEWEST_ROWS, MOST_ROWS = 20, 20000
 
 
@@ -154,17 +162,22 @@ def run(cell, options):
     }
 
 
+def by_table(lines, protocol):
+    """Areas x 100: a row per table, the mean of its seeds, and a column per rule."""
+    found = pd.DataFrame(
+        {"data": line["data"], **line["figures"]["areas"]}
+        for line in lines_with(lines, protocol=protocol)
+    )
+    return 100 * found.groupby("data", sort=False).mean()
+
+
 def tables(lines):
     """Means over tables, and each rule less the default."""
     shown = {}
     for protocol in PROTOCOLS:
-        of_protocol = [line for line in lines if line["settings"]["protocol"] == protocol]
-        if not of_protocol:
+        if not lines_with(lines, protocol=protocol):
             continue
-        found = pd.DataFrame(
-            [{"data": line["data"], **line["figures"]["areas"]} for line in of_protocol]
-        )
-        found = 100 * found.groupby("data", sort=False).mean()
+        found = by_table(lines, protocol)
         gains = found.sub(found[DEFAULT], axis=0)
         shown[f"{protocol}, {len(found)} tables: AUROC"] = [
             {
@@ -177,3 +190,21 @@ def tables(lines):
             for name in found
         ]
     return shown
+
+
+def figures(lines):
+    """Mean areas in both protocols, and what other rules change."""
+    areas = {protocol: by_table(lines, protocol) for protocol in PROTOCOLS}
+    # eleven tables
+    assert {len(of_protocol) for of_protocol in areas.values()} == {len(DATA)} == {11}
+    means = pd.DataFrame({protocol: areas[protocol].mean() for protocol in PROTOCOLS})
+    gains = means - means.loc[DEFAULT]
+    flat = [name for name in CHANGES if name.startswith(("n_neighbors", "max_iter"))]
+    found = {
+        name: " and ".join(f"{mean:.1f}" for mean in means.loc[method])
+        for name, method in IN_GUIDE.items()
+    }
+    return found | {
+        "change": f"{gains.loc[flat].abs().max(axis=None):.1f}",
+        "not_robust": f"{gains.loc['robust=False', 'one-class']:.1f}",
+    }

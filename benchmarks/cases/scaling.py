@@ -14,10 +14,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 from sklearn.decomposition import PCA
 
-from benchmarks.harness import ROOT, fit_time, seconds
+from benchmarks.harness import ROOT, figures_with, fit_time, seconds
 from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae.datasets import fetch_adbench
 
@@ -52,6 +51,8 @@ class PeakMemory:
     """Bytes of resident memory at most during a block, above those before it."""
 
     def __enter__(self):
+        import psutil
+
         self.process = psutil.Process()
         self.before = self.peak = self.process.memory_info().rss
         self.resets = reset_high_water()
@@ -132,3 +133,9 @@ def tables(lines):
             }
         )
     return {f"{N_FEATURES} float32 features, max_iter={MAX_ITER}": rows}
+
+
+def figures(lines):
+    """Memory of a million rows beyond the data."""
+    largest = figures_with(lines, method="Autoencoder", n_rows=10**6)
+    return {"README": f"{largest['peak_over_data']:.2f}"}

@@ -9,11 +9,12 @@ on the test images taken out. Both were warmed up by a fit of one epoch.
 
 import time
 
+import numpy as np
 import torch
 from skorch.callbacks import Callback
 
 from benchmarks.data import images, squared_error
-from benchmarks.harness import encoder_sizes, seconds
+from benchmarks.harness import encoder_sizes, figures_with, seconds
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder
 
@@ -151,3 +152,13 @@ def tables(lines):
         others[-1]["until the recipe's error (s)"] = target and time_to(curve, target)
     found = {"Fashion-MNIST, 32 components": rows, "Other rows of Keras": others}
     return {title: rows for title, rows in found.items() if rows}
+
+
+def figures(lines):
+    """Our time as a share of the recipe's, mean of three fits, and of Keras's with our layers."""
+    recipes = [figures_with(lines, method=METHODS[0], seed=seed) for seed in SEEDS]
+    times = [time_to(one["ours"]["curve"], one["test_mse"]) for one in recipes]
+    shares = [taken / one["fit_s"] for taken, one in zip(times, recipes, strict=True)]
+    theirs = figures_with(lines, method="Keras, our layers")
+    ratio = time_to(theirs["curve"], recipes[0]["test_mse"]) / times[0]
+    return {"README": f"1/{1 / np.mean(shares):.0f} of its time; 1/{ratio:.0f}"}

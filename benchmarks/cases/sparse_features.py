@@ -32,7 +32,7 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from benchmarks.cases.embedding_2d import spread
 from benchmarks.choices import check_finished, earlier_lines
 from benchmarks.data import images
-from benchmarks.harness import commit, seconds
+from benchmarks.harness import commit, figures_with, lines_with, seconds
 from sklearn_ae import Autoencoder, __version__
 from sklearn_ae.code_activations import KSparse
 from sklearn_ae.corruptions import Masking
@@ -287,3 +287,31 @@ def tables(lines):
         ],
     }
     return {title: rows for title, rows in found.items() if rows}
+
+
+def figures(lines):
+    """Test errors in percent with all labels."""
+    tested = {
+        family: figures_with(lines, method=family, step="all labels")
+        for family in ("denoising", "KSparse", "PCA", "raw pixels")
+    }
+    assert tested["denoising"]["setting"] == "relu, masking 50 %"
+    # the smallest k is the best, a third of its components are never active
+    assert tested["KSparse"]["setting"] == "k=25"
+    assert round(3 * figures_with(lines, setting="k=25", step="train")["never_active"]) == 1
+    # with fewer labels KSparse is ahead
+    for n in FEW:
+        of_families = {
+            family: np.mean(
+                [li["figures"]["test_error"] for li in lines_with(lines, method=family, n_labels=n)]
+            )
+            for family in FAMILIES
+        }
+        assert min(of_families, key=of_families.get) == "KSparse"
+    first, second, third, last = (f"{100 * one['test_error']:.2f}" for one in tested.values())
+    return {
+        "denoising": first,
+        "ksparse": second,
+        "pixels": last,
+        "README": f"{first} % and {second} %; {third} %; {last} %",
+    }

@@ -17,6 +17,7 @@ import torch
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.data import images
+from benchmarks.harness import span
 from benchmarks.worker import Remote, peer_versions
 
 LIMIT_S = 900
@@ -164,3 +165,25 @@ def tables(lines):
                 }
             )
     return found
+
+
+def figures(lines):
+    """Ours over the loop, in turn with it alone, over the peers, and from PCA over without."""
+
+    def ratios(turns, names):
+        return [
+            line["figures"][name]["ours_over_it"]
+            for line in lines
+            if line["method"].startswith(turns)
+            for name in names
+        ]
+
+    assert len(lines) == 24
+    assert all(
+        line["figures"]["rounds"] >= MIN_ROUNDS["two"]
+        for line in lines
+        if line["method"].startswith("two")
+    )
+    loop, peers = ratios("two", ["hand-written"]), ratios("all", PEERS)
+    linear = [1 / ratio for ratio in ratios("all", [OURS_FROM_PCA])]
+    return {"README": "; ".join(span(values, ".2f") for values in (loop, peers, linear))}
