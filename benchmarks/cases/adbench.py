@@ -33,7 +33,8 @@ from benchmarks.data import ADBENCH, labelled_table
 from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
-from sklearn_ae._anomaly_scores import AnomalyScores
+from sklearn_ae._anomaly import AnomalyScores
+from sklearn_ae._fitting.fitted import SplitErrors
 
 # of a cell, which holds all methods of a package
 LIMIT_S = 7200
@@ -106,18 +107,20 @@ def without_errors(rows, seed, pca, of_codes):
     pca.fit(rows)
 
     def values(new):
-        scaled = pca._scaled(new)
+        scaled = pca._standardizer(new)
         return pca.estimator_.transform(scaled) if of_codes else scaled
 
     learnt = values(rows)
     nothing = learnt[:, :0]
     scores = AnomalyScores(
-        (nothing, learnt, learnt),
-        choose_core=pca._choose_core(),
+        SplitErrors(nothing, learnt, learnt),
+        robust=pca.robust,
         n_neighbors=pca.n_neighbors,
         seed=seed,
     )
-    return lambda new: scores.auto(nothing[:1].repeat(len(new), axis=0), values(new), None)
+    return lambda new: scores.auto(
+        SplitErrors(nothing[:1].repeat(len(new), axis=0), values(new), None)
+    )
 
 
 def ours(cell, train, test, options):

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.data import MAX_ROWS, SHAPES, explained_variance, images, split_table
 from benchmarks.harness import encoder_sizes, fit_time, seconds, span
 from sklearn_ae import Autoencoder
-from sklearn_ae._training import auto_batch_size, auto_max_iter
+from sklearn_ae._fitting.plan import auto_batch_size, auto_max_iter
 
 TABLES = (
     "adbench/Hepatitis",

@@ -15,6 +15,7 @@ indicators.
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn import datasets as bundled
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -25,8 +26,8 @@ from benchmarks.data import IMAGES, images
 from benchmarks.detectors import SKLEARN, timed
 from benchmarks.harness import lines_with
 from sklearn_ae import Autoencoder, AutoencoderDetector, datasets
-from sklearn_ae._anomaly_scores import LogScale
-from sklearn_ae._detector import EPOCHS
+from sklearn_ae._anomaly.scores import LogScale
+from sklearn_ae.estimators._detector import EPOCHS
 
 LIMIT_S = 3600
 # name -> the column with the classes
@@ -131,7 +132,9 @@ def by_the_last(detector, train, test):
     scores = detector._scores
 
     def distances(rows):
-        joined = np.hstack(detector.estimator_._decomposed(detector._scaled(rows))[:2])
+        scaled = detector._standardizer(rows)
+        split = detector.estimator_._fitted.split_errors(scaled, torch.device("cpu"))
+        joined = np.hstack(split[:2])
         return scores.covariance.squared_distances(joined), scores.near.distances(joined)[1]
 
     scales = [LogScale(of_train) for of_train in distances(train)]
