@@ -1,10 +1,8 @@
-"""Parts of a table that go through a network together."""
+"""Rows that go through a network together."""
 
 import pytest
-import torch
-from torch.testing import assert_close
 
-from sklearn_ae._compute import WeightedRows, in_chunks, rows_at_once
+from sklearn_ae._compute import chunks, rows_at_once, slices
 from sklearn_ae._compute.chunks import CHUNK_NUMBERS, MOST_ROWS
 
 
@@ -16,29 +14,18 @@ def test_rows_at_once_are_of_bounded_size(width):
     assert n_rows == MOST_ROWS or (n_rows + 1) * width > CHUNK_NUMBERS
 
 
-def test_chunks_cover_every_row_once(monkeypatch):
-    monkeypatch.setattr("sklearn_ae._compute.chunks.CHUNK_NUMBERS", 100)
-    chunks = in_chunks(lambda start, stop: list(range(start, stop)), 23, 12)
-    assert [len(chunk) for chunk in chunks] == [8, 8, 7]
-    assert [row for chunk in chunks for row in chunk] == list(range(23))
-    assert in_chunks(lambda start, stop: stop - start, 3, 1000) == [1, 1, 1]
+def test_slices_cover_every_row_once(monkeypatch):
+    monkeypatch.setattr(chunks, "CHUNK_NUMBERS", 100)
+    parts = [list(range(23))[part] for part in slices(23, 12)]
+    assert [len(part) for part in parts] == [8, 8, 7]
+    assert [row for part in parts for row in part] == list(range(23))
+    assert [part.stop - part.start for part in slices(3, 1000)] == [1, 1, 1]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("at_once, sizes", [(4, [4, 4, 2]), (10, [10]), (99, [10]), (1, [1] * 10)])
-def test_weighted_rows_come_in_parts_whose_shares_add_up_to_one(weighted, at_once, sizes, dtype):
-    generator = torch.Generator().manual_seed(0)
-    data = torch.randn(10, 3, generator=generator)
-    weight = 7 * torch.rand(10, generator=generator, dtype=torch.float64) if weighted else None
-    rows = WeightedRows(data, weight, at_once, dtype)
-    assert len(rows) == 10
-    for _ in range(2):  # they can be passed through more than once
-        parts = list(rows)
-        assert [(len(x), len(share)) for x, share in parts] == [(size, size) for size in sizes]
-        assert {tensor.dtype for part in parts for tensor in part} == {dtype}
-        assert torch.equal(torch.cat([x for x, _ in parts]), data.to(dtype))
-        share = torch.cat([share for _, share in parts])
-        assert_close(share.sum().item(), 1.0)
-        expected = torch.full((10,), 0.1) if weight is None else weight / weight.sum()
-        assert_close(share, expected.to(dtype))
+@pytest.mark.parametrize("n_rows, width", [(0, 5), (1, 5), (100, 5), (100, 10**9), (10**4, 3000)])
+def test_slices_cover_all_rows_in_order(n_rows, width):
+    parts = slices(n_rows, width)
+    covered = [row for part in parts for row in range(part.start, part.stop)]
+    assert covered == list(range(n_rows))
+    limit = max(1, CHUNK_NUMBERS // width)
+    assert all(part.stop - part.start <= limit for part in parts)

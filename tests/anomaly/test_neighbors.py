@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from sklearn_ae import _neighbors as module
-from sklearn_ae._neighbors import Neighbors
+from sklearn_ae._anomaly import neighbors as module
+from sklearn_ae._anomaly.neighbors import Neighbors
 
 
 def test_a_row_is_no_neighbour_of_its_own(by_sort):

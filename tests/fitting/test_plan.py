@@ -1,0 +1,24 @@
+"""The rules behind "auto": rows per step and epochs."""
+
+import pytest
+
+from sklearn_ae._fitting.plan import auto_batch_size, auto_max_iter
+
+
+@pytest.mark.parametrize("n_samples", [2, 19, 80, 500, 1797, 60_000, 10**6])
+def test_automatic_rules_are_bounded(n_samples):
+    batch_size = auto_batch_size(n_samples)
+    epochs = auto_max_iter(n_samples, batch_size)
+    assert isinstance(batch_size, int) and isinstance(epochs, int)
+    assert 1 <= batch_size <= 1024
+    assert epochs >= 1
+    steps = epochs * max(1, n_samples // batch_size)
+    assert steps <= max(30_000, n_samples // batch_size)
+    if n_samples >= 80:
+        assert steps >= 1000
+
+
+def test_automatic_batches_grow_with_the_data():
+    sizes = [auto_batch_size(n) for n in (10, 80, 500, 2000, 60_000)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
