@@ -7,9 +7,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import sem
 
-from sklearn_ae._training import Settings, train
+from sklearn_ae._compute import chunks
+from sklearn_ae._training import Batch, Settings, train
+from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.trainer import gains_significantly, split_rows
+from sklearn_ae.tasks import Task
 
 
 class Line(torch.nn.Module):
@@ -25,8 +28,8 @@ class Line(torch.nn.Module):
         return x @ self.slope + self.intercept
 
 
-class FitLine(torch.nn.Module):
-    """The second column of the data is fitted by a line in the first."""
+class FitLine(Task):
+    """The target is fitted by a line in x."""
 
     def __init__(self, slope=0.0, intercept=0.0):
         super().__init__()
@@ -36,24 +39,8 @@ class FitLine(torch.nn.Module):
     def begin_epoch(self, epoch):
         self.epochs.append(epoch)
 
-    def predict(self, x):
-        return self.network(x)
-
-    def end_step(self):
-        pass
-
-    def forward(self, x, generator):
-        return {"fit": (self.network(x[:, :1]) - x[:, 1:]).square().sum(1)}
-
-
-class NetworkOfFirstColumn(FitLine):
-    """Lets skorch's own `infer` pass whole rows."""
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        line = self.network
-        forward = line.forward
-        line.forward = lambda x: forward(x[:, :1])
+    def forward(self, batch, generator):
+        return {"fit": (self.network(batch.x) - batch.target).square().sum(1)}
 
 
 def settings(**kwargs):
@@ -61,7 +48,7 @@ def settings(**kwargs):
         "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
         "alpha": 0.0, "weight_decay": 0.0, "n_validation": 0, "gate": False,
         "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32",
-        "device": torch.device("cpu"), "seed": 0, "split_seed": 1,
+        "device": torch.device("cpu"), "seed": 0,
     }  # fmt: skip
     return Settings(**{**defaults, **kwargs})
 
@@ -70,7 +57,16 @@ def settings(**kwargs):
 def data():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(63, 1, generator=generator)
-    return torch.cat([x, 2 * x + 1 + 0.3 * torch.randn(63, 1, generator=generator)], dim=1)
+    return Batch(x, target=2 * x + 1 + 0.3 * torch.randn(63, 1, generator=generator))
+
+
+def weighted(data, weight):
+    return Batch(data.x, target=data.target, weight=weight)
+
+
+def columns(data):
+    """x and target in double precision."""
+    return (field.double().numpy()[:, 0] for field in data)
 
 
 def parameters(task):
@@ -78,7 +74,7 @@ def parameters(task):
 
 
 def least_squares(data, weight=None, ridge=0.0):
-    x, y = data.double().numpy().T
+    x, y = columns(data)
     weight = np.ones(len(x)) if weight is None else weight
     design = np.column_stack([x, np.ones_like(x)])
     gram = design.T @ (design * weight[:, None]) / weight.sum()
@@ -90,12 +86,13 @@ def test_training_finds_the_least_squares_line(learning_rate, data):
     task = FitLine()
     rate = 0.1 if learning_rate == "one_cycle" else 0.02
     result = train(
-        task, data, None,
+        task, data,
         settings(max_iter=300, learning_rate=learning_rate, learning_rate_init=rate,
                  batch_size=63),
     )  # fmt: skip
     assert_allclose(parameters(task), least_squares(data), atol=2e-3)
-    residual = data[:, 1].double().numpy() - data[:, 0].double().numpy() * 2
+    x, y = columns(data)
+    residual = y - 2 * x
     assert result.loss_curve[-1] < residual.var()
     assert len(result.loss_curve) == 300
     assert not task.training
@@ -104,7 +101,9 @@ def test_training_finds_the_least_squares_line(learning_rate, data):
 def test_weights_give_the_weighted_line(data):
     weight = torch.linspace(0, 2, 63)
     task = FitLine()
-    train(task, data, weight, settings(max_iter=400, learning_rate_init=0.02, batch_size=63))
+    train(
+        task, weighted(data, weight), settings(max_iter=400, learning_rate_init=0.02, batch_size=63)
+    )
     expected = least_squares(data, weight.numpy())
     assert_allclose(parameters(task), expected, atol=2e-3)
     assert np.abs(expected - least_squares(data)).max() > 5e-3
@@ -113,30 +112,28 @@ def test_weights_give_the_weighted_line(data):
 def test_alpha_is_half_the_squared_norm_of_the_weights(data):
     """The minimised formula is loss + alpha / 2 ||w||^2: a ridge of alpha / 2 on the slope."""
     task = FitLine()
-    train(
-        task, data, None, settings(max_iter=600, learning_rate_init=0.02, batch_size=63, alpha=1.0)
-    )
+    train(task, data, settings(max_iter=600, learning_rate_init=0.02, batch_size=63, alpha=1.0))
     assert_allclose(parameters(task), least_squares(data, ridge=0.5), atol=2e-3)
 
 
 def test_weight_decay_takes_a_share_of_the_weights_alone(data):
     """A step takes that share off the slope before it moves it; the bias is spared."""
     task = FitLine(4.0, 4.0)
-    train(task, data, None, settings(batch_size=63, learning_rate_init=0.01, weight_decay=0.05))
+    train(task, data, settings(batch_size=63, learning_rate_init=0.01, weight_decay=0.05))
     assert_allclose(parameters(task), [4.0 * (1 - 0.05) - 0.01, 4.0 - 0.01], rtol=1e-4)
 
 
 def test_first_step_of_adam_moves_by_the_learning_rate(data):
     task = FitLine()
-    train(task, data, None, settings(batch_size=63, learning_rate_init=0.01))
+    train(task, data, settings(batch_size=63, learning_rate_init=0.01))
     assert_allclose(parameters(task), [0.01, 0.01], rtol=1e-4)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 31, 62, 63, 100])
 def test_loss_of_an_epoch_is_the_mean_over_rows(batch_size, data):
     task = FitLine(0.5, -1.0)
-    result = train(task, data, None, settings(batch_size=batch_size, learning_rate_init=1e-12))
-    x, y = data.double().numpy().T
+    result = train(task, data, settings(batch_size=batch_size, learning_rate_init=1e-12))
+    x, y = columns(data)
     assert_allclose(result.loss_curve, [((0.5 * x - 1 - y) ** 2).mean()], rtol=1e-5)
 
 
@@ -144,9 +141,11 @@ def test_loss_of_an_epoch_is_the_mean_over_rows(batch_size, data):
 def test_weighted_loss_of_an_epoch_is_the_weighted_mean(batch_size, data):
     weight = torch.linspace(0, 2, 63)
     result = train(
-        FitLine(0.5, -1.0), data, weight, settings(batch_size=batch_size, learning_rate_init=1e-12)
+        FitLine(0.5, -1.0),
+        weighted(data, weight),
+        settings(batch_size=batch_size, learning_rate_init=1e-12),
     )
-    x, y = data.double().numpy().T
+    x, y = columns(data)
     expected = np.average((0.5 * x - 1 - y) ** 2, weights=weight.numpy())
     assert_allclose(result.loss_curve, [expected], rtol=1e-5)
 
@@ -159,8 +158,8 @@ class WatchBatches(skorch.callbacks.Callback):
 def test_slow_path_equals_the_fast_one(data):
     curves, found = [], []
     for callbacks in ([], [WatchBatches()]):
-        task = NetworkOfFirstColumn()
-        result = train(task, data, None, settings(max_iter=5, n_validation=10, callbacks=callbacks))
+        task = FitLine()
+        result = train(task, data, settings(max_iter=5, n_validation=10, callbacks=callbacks))
         curves.append(result.loss_curve + result.validation_losses)
         found.append(parameters(task))
     assert_allclose(curves[0], curves[1], rtol=1e-6)
@@ -178,15 +177,15 @@ class NormTask(FitLine):
             self.network[1].weight.fill_(0.3)
             self.network[1].bias.zero_()
 
-    def forward(self, x, generator):
-        return {"fit": (self.network(x) - x).square().sum(1)}
+    def forward(self, batch, generator):
+        return {"fit": (self.network(batch.x) - batch.x).square().sum(1)}
 
 
 def test_slow_path_does_not_pass_rows_twice(data):
     states = []
     for callbacks in ([], [WatchBatches()]):
         task = NormTask()
-        train(task, data, None, settings(max_iter=2, callbacks=callbacks))
+        train(task, Batch(torch.cat(data, dim=1)), settings(max_iter=2, callbacks=callbacks))
         states.append(task.state_dict())
     for name in states[0]:
         assert_allclose(states[1][name].numpy(), states[0][name].numpy(), rtol=1e-5, err_msg=name)
@@ -195,13 +194,11 @@ def test_slow_path_does_not_pass_rows_twice(data):
 def test_graph_runner_falls_back_to_plain_steps(data):
     """Batches that the graph does not serve go the plain way, which needs no card."""
     plain, fallback = FitLine(), FitLine()
-    expected = train(plain, data, None, settings()).loss_curve
-    result = train(fallback, data, None, settings(max_iter=0))
+    expected = train(plain, data, settings()).loss_curve
+    result = train(fallback, data, settings(max_iter=0))
     assert not CapturedSteps.applies(result.net)
-    from sklearn_ae._training.batches import IndexBatches, Part
-
-    part = Part(data, None, torch.arange(len(data)))
-    batches = IndexBatches(part, 10, result.net.generator)
+    rows = RowsOnDevice(data, torch.arange(63))
+    batches = IndexBatches(rows, 10, result.net.generator)
     result.net._set_training(True)
     total = CapturedSteps(result.net, batch_size=10**6).run(batches)
     assert_allclose([total.item() / 63], expected, rtol=1e-6)
@@ -215,7 +212,7 @@ def test_the_gate_keeps_a_start_at_the_optimum(data):
     best = least_squares(data)
     task = FitLine(*best)
     result = train(
-        task, data, None,
+        task, data,
         settings(max_iter=5, n_validation=20, gate=True, learning_rate_init=1.0),
     )  # fmt: skip
     assert result.start_kept
@@ -225,7 +222,7 @@ def test_the_gate_keeps_a_start_at_the_optimum(data):
 
 def test_the_gate_lets_a_better_network_through(data):
     task = FitLine()
-    result = train(task, data, None, settings(max_iter=60, n_validation=20, gate=True))
+    result = train(task, data, settings(max_iter=60, n_validation=20, gate=True))
     assert not result.start_kept
     assert np.abs(parameters(task) - least_squares(data)).max() < 0.3
 
@@ -260,26 +257,25 @@ def test_best_weights_are_restored(data):
     """A rate that is far too large makes the loss jump about; the best epoch is returned."""
     task = FitLine()
     result = train(
-        task, data, None,
+        task, data,
         settings(max_iter=25, n_validation=20, learning_rate_init=1.5, n_iter_no_change=100),
     )  # fmt: skip
     losses = result.validation_losses
     assert losses[-1] > min(losses)
     assert result.best_loss == min(losses)
-    _, held_out = split_rows(63, 20, 1, torch.device("cpu"))
+    _, held_out = split_rows(63, 20, 0, torch.device("cpu"))
     with torch.no_grad():
-        found = task(data[held_out], None)["fit"].mean().item()
+        found = task(data.map(lambda field: field[held_out]), None)["fit"].mean().item()
     assert_allclose(found, min(losses), rtol=1e-5)
 
 
 def test_without_validation_the_last_weights_are_returned(data):
     one, two = FitLine(), FitLine()
-    train(one, data, None, settings(max_iter=4))
+    train(one, data, settings(max_iter=4))
     seen = []
     train(
         two,
         data,
-        None,
         settings(max_iter=4, on_epoch=lambda net, last: seen.append(parameters(two))),
     )
     assert_array_equal(parameters(one), seen[-1])
@@ -290,7 +286,7 @@ def test_without_validation_the_last_weights_are_returned(data):
 @pytest.mark.parametrize("patience", [1, 3])
 def test_constant_rate_stops_when_nothing_is_gained(patience, data):
     result = train(
-        FitLine(), data, None,
+        FitLine(), data,
         settings(max_iter=50, n_validation=20, tol=1e6, n_iter_no_change=patience),
     )  # fmt: skip
     # The first epoch has nothing to be compared with.
@@ -299,7 +295,7 @@ def test_constant_rate_stops_when_nothing_is_gained(patience, data):
 
 def test_one_cycle_never_stops_early(data):
     result = train(
-        FitLine(), data, None,
+        FitLine(), data,
         settings(max_iter=12, n_validation=20, tol=1e6, n_iter_no_change=1,
                  learning_rate="one_cycle"),
     )  # fmt: skip
@@ -308,7 +304,7 @@ def test_one_cycle_never_stops_early(data):
 
 def test_a_true_answer_after_an_epoch_stops_training(data):
     result = train(
-        FitLine(), data, None,
+        FitLine(), data,
         settings(max_iter=50, on_epoch=lambda net, last: len(net.history) == 3),
     )  # fmt: skip
     assert len(result.loss_curve) == 3
@@ -319,37 +315,69 @@ class BreakAt(FitLine):
         super().begin_epoch(epoch)
         self.factor = float("nan") if epoch == 2 else 1.0
 
-    def forward(self, x, generator):
-        return {"fit": self.factor * super().forward(x, generator)["fit"]}
+    def forward(self, batch, generator):
+        return {"fit": self.factor * super().forward(batch, generator)["fit"]}
 
 
 @pytest.mark.parametrize("n_validation", [0, 20])
 def test_a_non_finite_loss_raises_and_names_the_epoch(n_validation, data):
     task = BreakAt()
     with pytest.raises(FloatingPointError, match=r"epoch 3.*learning_rate_init"):
-        train(task, data, None, settings(max_iter=5, n_validation=n_validation))
+        train(task, data, settings(max_iter=5, n_validation=n_validation))
     assert task.epochs == [0, 1, 2]
+
+
+def states_of(result):
+    """State of each player's optimiser."""
+    return [optimizer.state_dict()["state"] for _, optimizer in result.net.turns]
 
 
 def test_an_optimiser_state_continues_where_it_ended(data):
     whole = FitLine()
-    train(whole, data, None, settings(max_iter=6, batch_size=63))
+    train(whole, data, settings(max_iter=6, batch_size=63))
     halves = FitLine()
-    state = train(
-        halves, data, None, settings(max_iter=3, batch_size=63)
-    ).net.optimizer_.state_dict()["state"]
-    train(halves, data, None, settings(max_iter=3, batch_size=63), optimizer_state=state)
+    states = states_of(train(halves, data, settings(max_iter=3, batch_size=63)))
+    train(halves, data, settings(max_iter=3, batch_size=63), optimizer_states=states)
     assert_allclose(parameters(halves), parameters(whole), rtol=1e-5)
     forgetful = FitLine()
     for _ in range(2):
-        train(forgetful, data, None, settings(max_iter=3, batch_size=63))
+        train(forgetful, data, settings(max_iter=3, batch_size=63))
     assert np.abs(parameters(forgetful) - parameters(whole)).max() > 1e-3
+
+
+def test_epochs_are_counted_on_and_have_an_order_of_their_own(data):
+    found = []
+    for first_epoch in (0, 0, 4):
+        task = FitLine()
+        train(task, data, settings(max_iter=3, first_epoch=first_epoch))
+        assert task.epochs == [first_epoch, first_epoch + 1, first_epoch + 2]
+        found.append(parameters(task))
+    assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_rows_held_out_are_judged_in_chunks_of_bounded_width(data, monkeypatch):
+    sizes, curves = [], []
+
+    class Watch(FitLine):
+        def forward(self, batch, generator):
+            if not self.training:
+                sizes[-1].append(len(batch.x))
+            return super().forward(batch, generator)
+
+    monkeypatch.setattr(chunks, "CHUNK_NUMBERS", 90)
+    for width in (1, 10):
+        sizes.append([])
+        result = train(Watch(), data, settings(n_validation=21, width=width))
+        curves.append(result.validation_losses)
+    assert sizes == [[21], [9, 9, 3]]
+    assert_allclose(curves[1], curves[0], rtol=1e-6)
 
 
 def test_seeds_decide_order_and_noise(data):
     def fit(seed):
         task = FitLine()
-        train(task, data, None, settings(max_iter=3, seed=seed))
+        train(task, data, settings(max_iter=3, seed=seed))
         return parameters(task)
 
     before = torch.get_rng_state()
