@@ -2,30 +2,24 @@
 
 import numpy as np
 import pytest
-import skorch
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import sem
 
 from sklearn_ae._compute import chunks
-from sklearn_ae._training import Batch, Settings, train
+from sklearn_ae._training import Batch, train
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.trainer import gains_significantly, split_rows
 from sklearn_ae.tasks import Task
-
-
-class Line(torch.nn.Module):
-    """``slope * x + intercept``."""
-
-    def __init__(self, slope=0.0, intercept=0.0):
-        super().__init__()
-        self.slope = torch.nn.Parameter(torch.tensor([[slope]], dtype=torch.float32))
-        self.intercept = torch.nn.Parameter(torch.tensor([intercept], dtype=torch.float32))
-        self.autocast_dtype = None
-
-    def forward(self, x):
-        return x @ self.slope + self.intercept
+from tests.training.toys import (
+    Line,
+    WatchBatches,
+    columns,
+    line_of_least_squares,
+    settings,
+    states_of,
+)
 
 
 class FitLine(Task):
@@ -43,16 +37,6 @@ class FitLine(Task):
         return {"fit": (self.network(batch.x) - batch.target).square().sum(1)}
 
 
-def settings(**kwargs):
-    defaults = {
-        "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
-        "alpha": 0.0, "weight_decay": 0.0, "n_validation": 0, "gate": False,
-        "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32",
-        "device": torch.device("cpu"), "seed": 0,
-    }  # fmt: skip
-    return Settings(**{**defaults, **kwargs})
-
-
 @pytest.fixture
 def data():
     generator = torch.Generator().manual_seed(0)
@@ -64,21 +48,12 @@ def weighted(data, weight):
     return Batch(data.x, target=data.target, weight=weight)
 
 
-def columns(data):
-    """x and target in double precision."""
-    return (field.double().numpy()[:, 0] for field in data)
-
-
 def parameters(task):
-    return np.array([task.network.slope.item(), task.network.intercept.item()])
+    return task.network.parameters_as_array()
 
 
 def least_squares(data, weight=None, ridge=0.0):
-    x, y = columns(data)
-    weight = np.ones(len(x)) if weight is None else weight
-    design = np.column_stack([x, np.ones_like(x)])
-    gram = design.T @ (design * weight[:, None]) / weight.sum()
-    return np.linalg.solve(gram + np.diag([ridge, 0]), design.T @ (weight * y) / weight.sum())
+    return line_of_least_squares(*columns(data), weight, ridge)
 
 
 @pytest.mark.parametrize("learning_rate", ["one_cycle", "constant"])
@@ -150,11 +125,6 @@ def test_weighted_loss_of_an_epoch_is_the_weighted_mean(batch_size, data):
     assert_allclose(result.loss_curve, [expected], rtol=1e-5)
 
 
-class WatchBatches(skorch.callbacks.Callback):
-    def on_batch_end(self, net, **kwargs):
-        pass
-
-
 def test_slow_path_equals_the_fast_one(data):
     curves, found = [], []
     for callbacks in ([], [WatchBatches()]):
@@ -164,6 +134,54 @@ def test_slow_path_equals_the_fast_one(data):
         found.append(parameters(task))
     assert_allclose(curves[0], curves[1], rtol=1e-6)
     assert_allclose(found[0], found[1], rtol=1e-6)
+
+
+class Classify(Task):
+    """Logits of the class of an image."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3))
+        self.network.autocast_dtype = None
+        for parameter in self.network.parameters():
+            torch.nn.init.zeros_(parameter)
+
+    def forward(self, batch, generator):
+        logits = self.network(batch.x)
+        loss = torch.nn.functional.cross_entropy(logits, batch.target, reduction="none")
+        return {"cross entropy": loss}
+
+
+class Pairs(WatchBatches):
+    """Writes down the pairs that come by."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        x, y = batch
+        self.seen.append((x.dtype, tuple(x.shape[1:]), y.dtype, tuple(y.shape[1:]), len(x)))
+
+
+def test_images_and_their_classes_reach_the_task_and_the_callbacks():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(50, 1, 3, 4, generator=generator)
+    target = x.flatten(1)[:, :3].argmax(1)
+    curves, seen = [], []
+    for callbacks in ([], [Pairs(seen)]):
+        task = Classify()
+        result = train(
+            task, Batch(x, target=target),
+            settings(max_iter=30, n_validation=10, n_iter_no_change=30, callbacks=callbacks),
+        )  # fmt: skip
+        curves.append(result.loss_curve + result.validation_losses)
+        assert (task.predict(x).argmax(1) == target).float().mean() > 0.9
+    assert_allclose(curves[1], curves[0], rtol=1e-5)
+    assert set(seen) == {(torch.float32, (1, 3, 4), torch.int64, (), 10)}
+    assert len(seen) == 30 * 5
 
 
 class NormTask(FitLine):
@@ -325,11 +343,6 @@ def test_a_non_finite_loss_raises_and_names_the_epoch(n_validation, data):
     with pytest.raises(FloatingPointError, match=r"epoch 3.*learning_rate_init"):
         train(task, data, settings(max_iter=5, n_validation=n_validation))
     assert task.epochs == [0, 1, 2]
-
-
-def states_of(result):
-    """State of each player's optimiser."""
-    return [optimizer.state_dict()["state"] for _, optimizer in result.net.turns]
 
 
 def test_an_optimiser_state_continues_where_it_ended(data):

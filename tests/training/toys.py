@@ -1,0 +1,58 @@
+"""What the tests of the training loop share: settings, a line, and its least squares."""
+
+import numpy as np
+import skorch
+import torch
+
+from sklearn_ae._training import Settings
+
+
+class Line(torch.nn.Module):
+    """``slope * x + intercept``."""
+
+    def __init__(self, slope=0.0, intercept=0.0):
+        super().__init__()
+        self.slope = torch.nn.Parameter(torch.tensor([[slope]], dtype=torch.float32))
+        self.intercept = torch.nn.Parameter(torch.tensor([intercept], dtype=torch.float32))
+        self.autocast_dtype = None
+
+    def forward(self, x):
+        return x @ self.slope + self.intercept
+
+    def parameters_as_array(self):
+        return np.array([self.slope.item(), self.intercept.item()])
+
+
+class WatchBatches(skorch.callbacks.Callback):
+    """Has a hook at every batch."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+def settings(**kwargs):
+    defaults = {
+        "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
+        "alpha": 0.0, "weight_decay": 0.0, "n_validation": 0, "gate": False,
+        "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32",
+        "device": torch.device("cpu"), "seed": 0,
+    }  # fmt: skip
+    return Settings(**{**defaults, **kwargs})
+
+
+def columns(data):
+    """x and target of a batch in double precision."""
+    return (field.double().numpy()[:, 0] for field in data)
+
+
+def line_of_least_squares(x, y, weight=None, ridge=0.0):
+    """Slope and intercept in closed form, with a ridge on the slope."""
+    weight = np.ones(len(x)) if weight is None else weight
+    design = np.column_stack([x, np.ones_like(x)])
+    gram = design.T @ (design * weight[:, None]) / weight.sum()
+    return np.linalg.solve(gram + np.diag([ridge, 0]), design.T @ (weight * y) / weight.sum())
+
+
+def states_of(result):
+    """State of each player's optimiser."""
+    return [optimizer.state_dict()["state"] for _, optimizer in result.net.turns]
