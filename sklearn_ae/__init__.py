@@ -29,7 +29,7 @@ _HOMES = {
 __all__ = ["Autoencoder", "AutoencoderDetector", "Denoiser", "VariationalAutoencoder", "compare"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name in _SUBMODULES:
         return importlib.import_module(f"sklearn_ae.{name}")
     if name in _HOMES:
@@ -39,5 +39,5 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, *_SUBMODULES})

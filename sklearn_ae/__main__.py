@@ -1,10 +1,13 @@
 """The command line: ``sklearn-ae`` and ``python -m sklearn_ae``."""
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -16,7 +19,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"sklearn-ae: error: {message}\n")
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Parameters

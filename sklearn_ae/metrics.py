@@ -5,12 +5,18 @@ codes themselves, so they work for `PCA`, for a `Pipeline` and for UMAP as well 
 estimators of this package.
 """
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn import manifold
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.utils import Bunch, check_array, check_consistent_length, check_random_state
+
+from sklearn_ae.utils._typing import RandomState
 
 __all__ = [
     "explained_variance",
@@ -21,7 +27,7 @@ __all__ = [
 ]
 
 
-def explained_variance(X, X_reconstructed):
+def explained_variance(X: ArrayLike, X_reconstructed: ArrayLike) -> float:
     r"""Share of the variance of ``X`` that a reconstruction keeps.
 
     .. math:: 1 - \frac{\sum_i \lVert x_i - \hat x_i \rVert^2}{\sum_i \lVert x_i - \bar x \rVert^2}
@@ -59,7 +65,7 @@ def explained_variance(X, X_reconstructed):
     return float(1 - lost / total)
 
 
-def explained_variance_scorer(estimator, X, y=None):
+def explained_variance_scorer(estimator: BaseEstimator, X: ArrayLike, y: object = None) -> float:
     """Explained variance of a fitted reducer on given rows.
 
     It has the signature of a scorer: pass it as ``scoring`` to a search or to
@@ -102,7 +108,14 @@ def _flat(rows):
     return rows if len(shape) < 3 else np.reshape(rows, (shape[0], -1))
 
 
-def trustworthiness(X, Z, *, n_neighbors=5, max_samples=10000, random_state=0):
+def trustworthiness(
+    X: ArrayLike,
+    Z: ArrayLike,
+    *,
+    n_neighbors: int = 5,
+    max_samples: int = 10000,
+    random_state: RandomState = 0,
+) -> float:
     """Trustworthiness of codes, whether neighbours among them are neighbours in the data.
 
     `sklearn.manifold.trustworthiness` on at most ``max_samples`` rows, since its memory
@@ -146,7 +159,14 @@ def trustworthiness(X, Z, *, n_neighbors=5, max_samples=10000, random_state=0):
     return float(manifold.trustworthiness(X, Z, n_neighbors=n_neighbors))
 
 
-def knn_accuracy(Z, y, Z_test=None, y_test=None, *, n_neighbors=5):
+def knn_accuracy(
+    Z: ArrayLike,
+    y: ArrayLike,
+    Z_test: ArrayLike | None = None,
+    y_test: ArrayLike | None = None,
+    *,
+    n_neighbors: int = 5,
+) -> float:
     """Accuracy of a nearest-neighbour classifier on codes.
 
     Parameters
@@ -196,7 +216,14 @@ def knn_accuracy(Z, y, Z_test=None, y_test=None, *, n_neighbors=5):
     return float(np.mean(votes.argmax(axis=1) == labels))
 
 
-def kmeans_scores(Z, y, *, n_clusters=None, n_init=10, random_state=None):
+def kmeans_scores(
+    Z: ArrayLike,
+    y: ArrayLike,
+    *,
+    n_clusters: int | None = None,
+    n_init: int = 10,
+    random_state: RandomState = None,
+) -> Bunch:
     """Agreement of the clusters that k-means finds in codes with given labels.
 
     Parameters

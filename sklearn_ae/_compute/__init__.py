@@ -1,9 +1,10 @@
-"""Devices, random generators, rows in chunks: what computing with torch needs everywhere."""
+"""Devices, generators, rows in chunks, guards: what computing with torch needs everywhere."""
 
 from sklearn_ae._compute.caller import own_state
 from sklearn_ae._compute.chunks import rows_at_once, slices
 from sklearn_ae._compute.device import inference_device, resolve_device, supports_float64
 from sklearn_ae._compute.generators import global_state_guard, make_generator
+from sklearn_ae._compute.warn import warn_user
 
 __all__ = [
     "global_state_guard",
@@ -14,4 +15,5 @@ __all__ = [
     "rows_at_once",
     "slices",
     "supports_float64",
+    "warn_user",
 ]

@@ -1,37 +1,17 @@
 """Devices: where tensors live."""
 
-import warnings
-
 import torch
+
+from sklearn_ae._compute.warn import warn_user
 
 
 def resolve_device(device):
-    """Turn a device parameter into a torch device.
+    """The torch device that a parameter names; "auto" is CUDA, else Apple's, else the CPU.
 
-    Parameters
-    ----------
-    device : str
-        "auto" takes the first CUDA device, else Apple's, else the CPU.
-
-    Returns
-    -------
-    torch.device
-        The device.
+    ValueError where torch does not know the name, or cannot compute there on this machine.
     """
     if device != "auto":
-        try:
-            resolved = torch.device(device)
-        except RuntimeError:
-            raise ValueError(
-                f"device={device!r} is not a device of torch; use 'auto', 'cpu', 'cuda', "
-                "'cuda:1' or 'mps'."
-            ) from None
-        if resolved.type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(
-                f"device={device!r} was asked for, but torch {torch.__version__} finds no CUDA "
-                "device; use device='auto' or 'cpu'."
-            )
-        return resolved
+        return _named_device(device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -39,12 +19,34 @@ def resolve_device(device):
     return torch.device("cpu")
 
 
+def _named_device(device):
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        resolved = torch.device("meta")
+    if resolved.type == "meta":  # its tensors hold no numbers
+        raise ValueError(
+            f"device={device!r} is not a device of torch that computes; use 'auto', 'cpu', "
+            "'cuda', 'cuda:1' or 'mps'."
+        )
+    if resolved.type != "cpu":
+        try:
+            torch.empty(1, dtype=torch.float32, device=resolved)
+        # torch has an error of its own for each kind of device that is not there
+        except (RuntimeError, AssertionError, NotImplementedError, ImportError):
+            raise ValueError(
+                f"device={device!r} was asked for, but torch {torch.__version__} finds no such "
+                "device on this machine; use device='auto' or 'cpu'."
+            ) from None
+    return resolved
+
+
 def inference_device(device):
     """Where a fitted model computes: the CPU, with a warning, where its device is not there."""
     try:
         return resolve_device(device)
     except ValueError as error:
-        warnings.warn(f"{error} Inference runs on the CPU.", UserWarning, stacklevel=4)
+        warn_user(f"{error} Inference runs on the CPU.")
         return torch.device("cpu")
 
 

@@ -4,6 +4,7 @@ import copy
 import itertools
 import math
 
+import torch
 from torch import nn
 
 from sklearn_ae._compute import global_state_guard
@@ -186,6 +187,7 @@ class Factory:
         return encoder, decoder
 
     def _call(self, n_features, n_components):
+        """What the user's function returns, checked, as a copy."""
         modules = self.function(n_features, n_components)
         is_pair = isinstance(modules, tuple) and len(modules) == 2
         if not (is_pair and all(isinstance(module, nn.Module) for module in modules)):
@@ -193,10 +195,57 @@ class Factory:
                 "architecture(n_features, n_components) must return a tuple (encoder, decoder) "
                 f"of torch modules; got {in_one_line(modules)}."
             )
-        return copy.deepcopy(modules)
+        if any(map(_is_lazy, modules)):
+            _check_widths(modules, n_features, n_components)
+        modules = copy.deepcopy(modules)
+        _check_widths(modules, n_features, n_components)
+        return modules
 
     def draw(self, modules, generator):
         """Leave the weights as the user's modules drew them."""
+
+
+def _is_lazy(module):
+    """Whether a module waits for a batch to know the shapes of its weights."""
+    tensors = itertools.chain(module.parameters(), module.buffers())
+    return any(map(_is_uninitialized, tensors))
+
+
+@torch.no_grad()
+def _check_widths(modules, n_features, n_components):
+    """Raise ValueError where encoder or decoder takes or gives rows of another width than asked.
+
+    Two rows pass through each, in evaluation mode, which also lets lazy modules know their shapes.
+    """
+    given = n_features, n_components
+    for name, module, width, wanted in zip(
+        ("encoder", "decoder"), modules, given, given[::-1], strict=True
+    ):
+        was_training = module.training
+        tensors = [p for p in module.parameters() if not _is_uninitialized(p)]
+        like = tensors[0] if tensors else torch.zeros((), dtype=torch.float32, device="cpu")
+        rows = torch.zeros((2, width), dtype=like.dtype, device=like.device)
+        try:
+            output = module.eval()(rows)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise ValueError(
+                f"The {name} of architecture(n_features={n_features}, n_components={n_components})"
+                f" must take rows of {width} values; it raised: {in_one_line(str(error))}"
+            ) from error
+        finally:
+            module.train(was_training)
+        output = output[0] if isinstance(output, tuple) else output
+        if not isinstance(output, torch.Tensor) or output.shape != (2, wanted):
+            got = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else output
+            got = got[0] if isinstance(got, tuple) and len(got) == 1 else in_one_line(got)
+            raise ValueError(
+                f"The {name} of architecture(n_features={n_features}, n_components={n_components})"
+                f" must give rows of {wanted} values; it gives {got}."
+            )
+
+
+def _is_uninitialized(tensor):
+    return isinstance(tensor, nn.parameter.UninitializedTensorMixin)
 
 
 def make_architecture(architecture, hidden_layer_sizes, activation, zero_start, seed):

@@ -30,15 +30,18 @@ class CodeUnits:
         return cls(np.zeros(len(scale)), scale, 1.0 / scale)
 
     @classmethod
-    def principal(cls, variances, n_components, scale):
-        """PCA's: whitened codes times the standard deviations along the directions."""
-        units = np.sqrt(variances)
+    def principal(cls, directions, n_components, scale, whiten):
+        """PCA's: standard deviations along the directions, or 1 with ``whiten``."""
+        units, variances = directions.units, directions.variances
         largest = units.max(initial=0.0)
-        # directions without variance come out as next to nothing, as PCA's do
-        units[units == 0] = 1e-5 * largest if largest > 0 else 1.0
+        units = np.where(units > 0, units, 1.0)  # of a constant table
+        if whiten:  # a direction without variance stays next to nothing
+            deviations = np.sqrt(variances)
+            units = np.divide(units, deviations, out=np.ones_like(units), where=deviations > 0)
+            return cls.diagonal(np.concatenate([units, np.ones(n_components - len(units))]))
         rest = units[units > 1e-5 * largest].min(initial=largest) if largest > 0 else 1.0
-        units = np.concatenate([units, np.full(n_components - len(units), rest)])
-        return cls.diagonal(units * scale)
+        rest = np.full(n_components - len(units), rest)
+        return cls.diagonal(np.concatenate([units, rest]) * scale)
 
     @classmethod
     def whitening(cls, fitted, rows, device):

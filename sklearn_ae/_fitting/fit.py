@@ -134,7 +134,8 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
         # on another device it is made where it is asked for
         exact = exact.requires_grad_(False) if settings.device.type == "cpu" else None
         fitted = FittedNetwork(blueprint, scaling, weights, course, exact, net)
-        if previous is not None and blueprint.keeps_units(plan.one_epoch):
+        is_start = course is not None and course.start_kept
+        if previous is not None and (is_start or blueprint.keeps_units(plan.one_epoch)):
             fitted.units = previous.units
         elif blueprint.code_units is not None:
             fitted.units = blueprint.code_units(fitted, rows, start, settings.device)
@@ -177,7 +178,7 @@ def _prepare(blueprint, scaling, start, previous=None):
         load_arrays(exact, previous.weights)
     exact.eval()
     task = copy.deepcopy(exact).float()
-    blueprint.for_training(task, scaling)
+    blueprint.for_training(task, scaling, start)
     return task, exact
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,8 +12,14 @@ from sklearn.utils.extmath import randomized_svd, svd_flip
 from sklearn_ae._fitting.scaling import row_chunks
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 
-# Directions with less than this share of the largest variance count as none.
+# Codes are in units of the standard deviation along their direction, or of one that has this
+# share of the largest variance: the rounding of float32 rows would drown what is smaller.
 SMALLEST_SHARE = 1e-10
+# Share of the variance from which what is left over is more than the rounding of a difference.
+EXACT_SHARE = 1e-6
+# What a share of the variance may be met by, for a direction to be left out as PCA does.
+EQUAL_SHARE = 1e-12
+EPS = np.finfo(np.float64).eps
 # Numbers of a table up to which one singular value decomposition is cheap: it loses least.
 SMALL_TABLE = 2**18
 # Least dimension beyond which few components are found by random projection.
@@ -38,6 +45,12 @@ class PrincipalDirections:
     variances: np.ndarray
     noise_variance: float
 
+    @property
+    def units(self):
+        """Unit of the code along each direction, in units of ``scale``."""
+        largest = self.variances.max(initial=0.0)
+        return np.sqrt(np.maximum(self.variances, SMALLEST_SHARE * largest))
+
 
 class RandomStart:
     """Random weights, with the directions that say how wide the code is.
@@ -61,13 +74,15 @@ class PrincipalStart(RandomStart):
     @torch.no_grad()
     def lay(self, task, generator):
         """Set the linear path of a task's network; rows of no direction are drawn."""
-        linear = task.network.linear
+        directions, linear = self.directions, task.network.linear
         linear.draw(generator)
-        for k, variance in enumerate(self.directions.variances):
+        for k, (variance, unit) in enumerate(
+            zip(directions.variances, directions.units, strict=True)
+        ):
             if variance > 0:
-                direction = torch.from_numpy(self.directions.components[k].copy())
-                linear.encoder[k] = direction / variance**0.5
-                linear.decoder[:, k] = direction * variance**0.5
+                direction = torch.from_numpy(directions.components[k].copy())
+                linear.encoder[k] = direction / unit
+                linear.decoder[:, k] = direction * unit
 
 
 class ProbabilisticStart(RandomStart):
@@ -89,9 +104,11 @@ class ProbabilisticStart(RandomStart):
         self.noise_variance = noise_variance
 
     @torch.no_grad()
-    def lay(self, task, generator):
-        """Set the linear path and the posterior's variances of a task's network."""
-        network, noise = task.network, self.noise_variance
+    def lay(self, task, generator, least=0.0):
+        """Set the linear path and the posterior's variances, for a noise variance of at least."""
+        network, noise = task.network, max(self.noise_variance, least)
+        for tensor in (network.linear.encoder, network.linear.decoder, network.base_log_variance):
+            tensor.zero_()
         for k, variance in enumerate(self.directions.variances):
             if variance > noise:
                 direction = self.directions.components[k]
@@ -114,7 +131,11 @@ def principal_start(*table):
 def probabilistic_start(*table):
     """The `ProbabilisticStart` of a table; see `principal_directions`."""
     directions = principal_directions(*table)
-    return ProbabilisticStart(directions, max(directions.noise_variance, SMALLEST_VARIANCE))
+    noise = directions.noise_variance
+    if noise <= 0:  # no direction is left out: next to nothing beside those that are kept
+        positive = directions.variances[directions.variances > 0]
+        noise = SMALLEST_VARIANCE * positive.min(initial=1.0)
+    return ProbabilisticStart(directions, noise)
 
 
 def principal_directions(X, scaling, n_components, weight=None, seed=0):
@@ -128,19 +149,21 @@ def principal_directions(X, scaling, n_components, weight=None, seed=0):
     rank = min(max(int(scaling.total_weight), 1), X.shape[1])
     n_wanted = rank if not isinstance(n_components, Integral) else min(n_components, rank)
     n_found = min(n_wanted, *X.shape)
-    total_variance, squares, components = _decompose(X, scaling, n_found, weight, seed)
-    squares = np.pad(squares, (0, n_wanted - n_found))
-    components = np.pad(components, ((0, n_wanted - n_found), (0, 0)))
+    found = _decompose(X, scaling, n_found, weight, seed)
+    squares = np.pad(found.squares, (0, n_wanted - n_found))
+    components = np.pad(found.vectors, ((0, n_wanted - n_found), (0, 0)))
     # PCA divides by n - 1
     total_weight = float(len(X)) if weight is None else float(weight.sum())
     divisor = total_weight * max(scaling.total_weight - 1, 1) / scaling.total_weight
     variances = np.maximum(squares, 0.0) / divisor
-    total = total_variance / divisor
+    total = found.total / divisor
     n_kept = _n_kept(n_components, variances, total, rank)
     _, components = svd_flip(None, components, u_based_decision=False)
     left_over = max(total - variances[:n_kept].sum(), 0.0)
+    if left_over < EXACT_SHARE * total and found.others is not None:
+        left_over = variances[n_kept:].sum() + found.others / divisor
     noise = left_over / (rank - n_kept) if n_kept < rank else 0.0
-    variances = np.where(variances > SMALLEST_SHARE * variances[0], variances, 0.0)
+    variances = np.where(variances > found.rounding * variances[0], variances, 0.0)
     return PrincipalDirections(components[:n_kept], variances[:n_kept], noise)
 
 
@@ -153,8 +176,9 @@ def _n_kept(n_components, variances, total, rank):
     if total <= 0:
         return 1
     ratios = np.cumsum(variances / total)
-    # as PCA: the fewest components whose share exceeds the number
-    return min(int(np.searchsorted(ratios, n_components, side="right")) + 1, rank)
+    # as PCA: the fewest components whose share exceeds the number, and not by rounding only
+    share = n_components * (1.0 + EQUAL_SHARE)
+    return min(int(np.searchsorted(ratios, share, side="right")) + 1, rank)
 
 
 def _scaled_rows(X, scaling, weight, rows):
@@ -165,33 +189,50 @@ def _scaled_rows(X, scaling, weight, rows):
     return scaled
 
 
+class _Decomposition(NamedTuple):
+    """Leading eigenvalues of X'X in descending order, and what is known of the others.
+
+    ``vectors`` are rows, ``total`` is the sum of all eigenvalues, ``others`` that of those left out
+    where it is known by itself; what is below ``rounding`` times the largest is none.
+    """
+
+    squares: np.ndarray
+    vectors: np.ndarray
+    total: float
+    rounding: float
+    others: float | None = None
+
+
 def _decompose(X, scaling, n_wanted, weight, seed):
-    """Total sum of squares, leading eigenvalues of X'X (descending) and eigenvectors (rows)."""
+    """The `_Decomposition` of a table, scaled and weighted."""
     n_rows, n_features = X.shape
-    smaller = min(n_rows, n_features)
+    smaller, size = min(n_rows, n_features), max(n_rows, n_features)
     everything = slice(0, n_rows)
     if X.size <= SMALL_TABLE:
         table = _scaled_rows(X, scaling, weight, everything)
         _, values, vectors = linalg.svd(table, full_matrices=False)
-        return float(np.square(table).sum()), values[:n_wanted] ** 2, vectors[:n_wanted]
+        squares, total = values**2, float(np.square(table).sum())
+        others, rounding = float(squares[n_wanted:].sum()), (size * EPS) ** 2
+        return _Decomposition(squares[:n_wanted], vectors[:n_wanted], total, rounding, others)
     if smaller > LARGE_DIMENSION and n_wanted < smaller // 10:
         table = _scaled_rows(X, scaling, weight, everything)
         _, values, vectors = randomized_svd(table, n_wanted, n_iter=7, random_state=seed)
-        return float(np.square(table).sum()), values**2, vectors
+        return _Decomposition(values**2, vectors, float(np.square(table).sum()), size * EPS)
     if n_features <= n_rows:
         product = np.zeros((n_features, n_features))
         for rows in row_chunks(n_rows, n_features):
             table = _scaled_rows(X, scaling, weight, rows)
             product += table.T @ table
         values, vectors = _leading_eigen(product, n_wanted)
-        return float(np.trace(product)), values, vectors.T
+        return _Decomposition(values, vectors.T, float(np.trace(product)), size * EPS)
     table = _scaled_rows(X, scaling, weight, everything)
     product = table @ table.T
     values, vectors = _leading_eigen(product, n_wanted)
     vectors = (table.T @ vectors).T
     # rows of directions without variance come out as noise; normalised they are harmless
     norms = linalg.norm(vectors, axis=1, keepdims=True)
-    return float(np.trace(product)), values, vectors / np.where(norms > 0, norms, 1.0)
+    vectors /= np.where(norms > 0, norms, 1.0)
+    return _Decomposition(values, vectors, float(np.trace(product)), size * EPS)
 
 
 def _leading_eigen(product, n_wanted):

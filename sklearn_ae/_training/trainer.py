@@ -287,6 +287,13 @@ def train(task, everything, settings, optimizer_states=None):
     try:
         with guard:
             result = _Run(net, *parts, settings).go()
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            "Batch normalisation needs at least 2 rows in a batch, but there is one of 1 row; use "
+            "a larger batch_size, or a larger chunk of rows in partial_fit."
+        ) from error
     finally:
         # the net outlives the fit: nothing of it may hold the estimator or its data
         settings.on_epoch = None

@@ -1,5 +1,7 @@
 """The main job: reducers side by side on one split of the data."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import operator
@@ -9,17 +11,21 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import metadata
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from sklearn_ae.comparison._data import as_dataset, check_target, load_data, split_target
+from sklearn_ae.comparison._data import Dataset, as_dataset, check_target, load_data, split_target
 from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._prepare import prepare
@@ -27,6 +33,7 @@ from sklearn_ae.comparison._progress import progress
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_from, resolve
 from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._runner import Job
+from sklearn_ae.utils._typing import RandomState, StrPath
 
 MIN_SAMPLES = 10
 # Up to so many different whole numbers, and a fifth of the rows, a target is a label.
@@ -35,20 +42,20 @@ PACKAGES = ("sklearn-ae", "scikit-learn", "numpy", "torch", "umap-learn")
 
 
 def compare(
-    X,
-    y=None,
-    reducers=None,
-    n_components=2,
+    X: ArrayLike | Dataset | StrPath,
+    y: ArrayLike | str | None = None,
+    reducers: Mapping[str, BaseEstimator | str] | Iterable[BaseEstimator | str] | None = None,
+    n_components: int = 2,
     *,
-    test_size=0.25,
-    n_repeats=3,
-    max_rows=None,
-    scale="auto",
-    image_shape=None,
-    name=None,
-    random_state=None,
-    verbose=1,
-):
+    test_size: float = 0.25,
+    n_repeats: int = 3,
+    max_rows: int | None = None,
+    scale: Literal["auto", "standard", "none"] = "auto",
+    image_shape: tuple[int, int] | None = None,
+    name: str | None = None,
+    random_state: RandomState = None,
+    verbose: int = 1,
+) -> ComparisonResult:
     """Fit several reducers of dimension on the same data and measure them.
 
     Each repeat splits the rows into a training and a test part, the same for all reducers.

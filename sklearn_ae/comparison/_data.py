@@ -1,16 +1,22 @@
 """What `compare` can read: named data sets, files, and what the caller holds in memory."""
 
+from __future__ import annotations
+
 import lzma
 import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import datasets as bundled
+
+from sklearn_ae.utils._typing import StrPath
 
 BUNDLED_TABLES = {
     "breast_cancer": bundled.load_breast_cancer,
@@ -61,12 +67,12 @@ class Dataset:
         What was done to the data on the way.
     """
 
-    X: object
-    y: object = None
+    X: pd.DataFrame | NDArray[Any]
+    y: NDArray[Any] | None = None
     name: str = "data"
-    image_shape: tuple | None = None
-    target_names: tuple | None = None
-    notes: tuple = ()
+    image_shape: tuple[int, int] | None = None
+    target_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def first_line(error):
@@ -75,7 +81,7 @@ def first_line(error):
     return lines[0] if lines else type(error).__name__
 
 
-def load_data(source, target=None):
+def load_data(source: StrPath, target: str | None = None) -> Dataset:
     """Read a named data set or a file.
 
     Parameters

@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 from sklearn_ae.display._estimators import final_estimator
 
-DEFAULT_REDUCERS = MappingProxyType(
+DEFAULT_REDUCERS: MappingProxyType[str, str] = MappingProxyType(
     {
         "PCA": "pca",
         "UMAP": "umap",

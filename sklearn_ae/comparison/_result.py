@@ -1,12 +1,23 @@
 """What `compare` returns: the table, the figures and the report."""
 
+from __future__ import annotations
+
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sklearn_ae.comparison._measures import MEASURES
+import pandas as pd
+from numpy.typing import NDArray
+
+from sklearn_ae.comparison._measures import MEASURES, Measure
 from sklearn_ae.comparison._text import text_table
 from sklearn_ae.comparison._verdict import summarise, verdict
+from sklearn_ae.utils._typing import StrPath
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class ComparisonResult:
@@ -73,18 +84,24 @@ class ComparisonResult:
     {'PCA': 0.98}
     """
 
+    results_: pd.DataFrame
+    summary_: pd.DataFrame
+    verdict_: list[str]
+    settings_: dict[str, Any]
+    notes_: list[str]
+
     def __init__(
         self,
-        results,
-        settings,
-        notes,
-        codes,
-        example,
-        colours=None,
-        image_shape=None,
-        pca=None,
-        autoencoders=(),
-    ):
+        results: pd.DataFrame,
+        settings: dict[str, Any],
+        notes: list[str],
+        codes: dict[str, dict[str, NDArray[Any]]],
+        example: tuple[NDArray[Any], list[str] | None],
+        colours: NDArray[Any] | None = None,
+        image_shape: tuple[int, int] | None = None,
+        pca: str | None = None,
+        autoencoders: Iterable[str] = (),
+    ) -> None:
         self.results_ = results
         self.settings_ = settings
         self.notes_ = notes
@@ -95,10 +112,10 @@ class ComparisonResult:
         self._colours = colours
         self._image_shape = image_shape
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return text_table(self)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         # pandas alone: a notebook without the extras shows the table too.
         columns = {measure.key: measure.label for measure in MEASURES}
         shown = {
@@ -110,7 +127,7 @@ class ComparisonResult:
         }
         return type(self.results_)(shown, index=self.summary_.index).to_html()
 
-    def measures(self):
+    def measures(self) -> list[Measure]:
         """List the measures that at least one reducer has.
 
         Returns
@@ -120,7 +137,7 @@ class ComparisonResult:
         """
         return [measure for measure in MEASURES if self.summary_[measure.key, "mean"].notna().any()]
 
-    def errors(self):
+    def errors(self) -> dict[str, str]:
         """Map the reducers that failed to the reason.
 
         Returns
@@ -131,7 +148,7 @@ class ComparisonResult:
         failed = self.results_[self.results_["error"].notna()]
         return failed.groupby("reducer", sort=False)["error"].first().to_dict()
 
-    def plot_maps(self):
+    def plot_maps(self) -> Figure:
         """Draw the codes of the test rows of the first repeat, a map per reducer.
 
         Of codes wider than two, the first two components are drawn.
@@ -143,7 +160,7 @@ class ComparisonResult:
         """
         return self._figures().maps(self)
 
-    def plot_reconstructions(self):
+    def plot_reconstructions(self) -> Figure | None:
         """Draw test rows of the first repeat and what each reducer makes of them.
 
         Returns
@@ -154,7 +171,7 @@ class ComparisonResult:
         """
         return self._figures().reconstructions(self)
 
-    def plot_decoded_codes(self):
+    def plot_decoded_codes(self) -> Figure | None:
         """Draw what codes between those of the test rows decode to, where rows are images.
 
         With two components a grid, the first to the right and the second upwards. Otherwise a
@@ -171,7 +188,7 @@ class ComparisonResult:
         """
         return self._figures().decoded_codes(self)
 
-    def plot_loss_curves(self):
+    def plot_loss_curves(self) -> Figure | None:
         """Draw the objective after each pass of the first repeat.
 
         Returns
@@ -181,7 +198,7 @@ class ComparisonResult:
         """
         return self._figures().loss_curves(self)
 
-    def plot_metrics(self):
+    def plot_metrics(self) -> Figure:
         """Draw a bar chart of each measure, with the spread over repeats.
 
         Returns
@@ -199,7 +216,7 @@ class ComparisonResult:
             raise ImportError("figures need: pip install 'sklearn-ae[compare]'") from error
         return _figures
 
-    def to_html(self, path=None):
+    def to_html(self, path: StrPath | None = None) -> str:
         """Write the report, one file that opens without a network.
 
         Parameters
@@ -218,7 +235,7 @@ class ComparisonResult:
             raise ImportError("the report needs: pip install 'sklearn-ae[compare]'") from error
         return _write(render(self), path)
 
-    def to_csv(self, path=None):
+    def to_csv(self, path: StrPath | None = None) -> str:
         """Write ``results_`` as CSV.
 
         Parameters
@@ -233,7 +250,7 @@ class ComparisonResult:
         """
         return _write(self.results_.to_csv(index=False, lineterminator="\n"), path)
 
-    def to_json(self, path=None):
+    def to_json(self, path: StrPath | None = None) -> str:
         """Write all but the figures as JSON.
 
         Parameters

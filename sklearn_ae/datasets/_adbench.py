@@ -1,8 +1,16 @@
 """Tables of the anomaly detection benchmark ADBench."""
 
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from sklearn_ae.datasets._cache import fetch_file, make_bunch
+from sklearn_ae.utils._typing import StrPath
 
 ADBENCH_URL = (
     "https://raw.githubusercontent.com/Minqi824/ADBench/"
@@ -37,17 +45,44 @@ def _table_name(file_name):
     return file_name.removesuffix(".npz").split("_", 1)[1]
 
 
-ADBENCH_NAMES = tuple(_table_name(file_name) for file_name in ADBENCH_SHA256)
+ADBENCH_NAMES: tuple[str, ...] = tuple(_table_name(file_name) for file_name in ADBENCH_SHA256)
 
 
+@overload
 def fetch_adbench(
-    name,
+    name: str,
     *,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    as_frame=False,
-):
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+) -> Bunch: ...
+@overload
+def fetch_adbench(
+    name: str,
+    *,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: Literal[False] = False,
+) -> tuple[NDArray[Any], NDArray[Any]]: ...
+@overload
+def fetch_adbench(
+    name: str,
+    *,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: Literal[True],
+) -> tuple[pd.DataFrame, pd.Series]: ...
+def fetch_adbench(
+    name: str,
+    *,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Bunch | tuple[Any, Any]:
     """Load one table of the anomaly detection benchmark ADBench.
 
     The file is downloaded once, checked by its sha256 and kept in the cache.

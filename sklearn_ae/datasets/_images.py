@@ -1,10 +1,17 @@
 """MNIST and Fashion-MNIST, read from their four idx files."""
 
+from __future__ import annotations
+
 import gzip
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
 
 from sklearn_ae.datasets._cache import fetch_file, make_bunch
+from sklearn_ae.utils._typing import StrPath
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist"
 MNIST_SHA256 = {
@@ -39,6 +46,7 @@ FASHION_MNIST_SHA256 = {
         "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
     ),
 }
+Subset: TypeAlias = Literal["train", "test", "all"]
 PARTS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
 DIGITS = [str(digit) for digit in range(10)]
 GARMENTS = [
@@ -55,15 +63,45 @@ GARMENTS = [
 ]
 
 
+@overload
 def fetch_mnist(
     *,
-    subset="train",
-    normalize=True,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    as_frame=False,
-):
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+) -> Bunch: ...
+@overload
+def fetch_mnist(
+    *,
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: Literal[False] = False,
+) -> tuple[NDArray[Any], NDArray[Any]]: ...
+@overload
+def fetch_mnist(
+    *,
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: Literal[True],
+) -> tuple[pd.DataFrame, pd.Series]: ...
+def fetch_mnist(
+    *,
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Bunch | tuple[Any, Any]:
     """Load MNIST, 70000 grey images of handwritten digits, 28 x 28 pixels.
 
     Files are downloaded once (about 11 MB), checked by their sha256 and kept in the cache.
@@ -128,15 +166,45 @@ def fetch_mnist(
     )
 
 
+@overload
 def fetch_fashion_mnist(
     *,
-    subset="train",
-    normalize=True,
-    data_home=None,
-    download_if_missing=True,
-    return_X_y=False,
-    as_frame=False,
-):
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+) -> Bunch: ...
+@overload
+def fetch_fashion_mnist(
+    *,
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: Literal[False] = False,
+) -> tuple[NDArray[Any], NDArray[Any]]: ...
+@overload
+def fetch_fashion_mnist(
+    *,
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: Literal[True],
+) -> tuple[pd.DataFrame, pd.Series]: ...
+def fetch_fashion_mnist(
+    *,
+    subset: Subset = "train",
+    normalize: bool = True,
+    data_home: StrPath | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Bunch | tuple[Any, Any]:
     """Load Fashion-MNIST, 70000 grey images of clothing, 28 x 28 pixels.
 
     Files are downloaded once (about 30 MB), checked by their sha256 and kept in the cache.

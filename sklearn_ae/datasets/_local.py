@@ -1,5 +1,7 @@
 """Data sets without a stable public address, read from the cache folder only."""
 
+from __future__ import annotations
+
 import re
 
 import numpy as np
@@ -8,6 +10,7 @@ from scipy.io import loadmat
 from sklearn.utils import Bunch
 
 from sklearn_ae.datasets._cache import cache_folder
+from sklearn_ae.utils._typing import StrPath
 
 ADULT_COLUMNS = [
     "age",
@@ -39,7 +42,7 @@ ABALONE_COLUMNS = [
 ]
 
 
-def load_local(name, *, data_home=None):
+def load_local(name: str, *, data_home: StrPath | None = None) -> Bunch:
     """Load a data set of the benchmarks that cannot be downloaded.
 
     The files have no stable public address, so they must lie in the cache folder already.
@@ -192,4 +195,4 @@ LOADERS = {
     "uci_mixed/abalone": _abalone,
     "uci_mixed/horse-colic": _horse_colic,
 }
-LOCAL_NAMES = (*LOADERS, "uci_imputation/<table>")
+LOCAL_NAMES: tuple[str, ...] = (*LOADERS, "uci_imputation/<table>")

@@ -1,11 +1,24 @@
 """Scores of an outlier detector, and its threshold."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from sklearn_ae.display._estimators import check_methods, final_estimator
 from sklearn_ae.display._images import axes_or_new, merged, require_matplotlib
+from sklearn_ae.utils._typing import MatrixLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 class AnomalyScoreDisplay:
@@ -48,12 +61,25 @@ class AnomalyScoreDisplay:
     'threshold: 1 of 4 below'
     """
 
-    def __init__(self, scores, offset, *, labels=None):
+    bars_: list[BarContainer]
+    threshold_line_: Line2D
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self, scores: ArrayLike, offset: float, *, labels: ArrayLike | None = None
+    ) -> None:
         self.scores = scores
         self.offset = offset
         self.labels = labels
 
-    def plot(self, ax=None, *, bins=40, hist_kwargs=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        bins: int | str | ArrayLike = 40,
+        hist_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw.
 
         Parameters
@@ -105,7 +131,16 @@ class AnomalyScoreDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, ax=None, bins=40, hist_kwargs=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        *,
+        ax: Axes | None = None,
+        bins: int | str | ArrayLike = 40,
+        hist_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the scores that a detector gives to rows.
 
         Parameters

@@ -1,9 +1,14 @@
 """Decoder columns as images."""
 
+from __future__ import annotations
+
 import math
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
 from sklearn_ae.display._estimators import (
@@ -14,8 +19,16 @@ from sklearn_ae.display._estimators import (
     needed_image_shape,
 )
 from sklearn_ae.display._images import as_rows, check_image_shape, draw_montage, require_matplotlib
+from sklearn_ae.utils._typing import MatrixLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 ORDERS = (None, "norm", "use")
+Order: TypeAlias = Literal["norm", "use"] | None
 
 
 class DictionaryDisplay:
@@ -70,12 +83,31 @@ class DictionaryDisplay:
     True
     """
 
-    def __init__(self, atoms, image_shape, *, mean_code=None):
+    montage_: AxesImage
+    order_: NDArray[np.intp]
+    colorbar_: Colorbar | None
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self,
+        atoms: ArrayLike,
+        image_shape: tuple[int, ...],
+        *,
+        mean_code: ArrayLike | None = None,
+    ) -> None:
         self.atoms = atoms
         self.image_shape = image_shape
         self.mean_code = mean_code
 
-    def plot(self, ax=None, *, n_atoms=100, order=None, im_kwargs=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_atoms: int = 100,
+        order: Order = None,
+        im_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw.
 
         Parameters
@@ -144,15 +176,15 @@ class DictionaryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: BaseEstimator,
+        X: MatrixLike | None = None,
         *,
-        image_shape=None,
-        n_atoms=100,
-        order=None,
-        ax=None,
-        im_kwargs=None,
-    ):
+        image_shape: tuple[int, ...] | None = None,
+        n_atoms: int = 100,
+        order: Order = None,
+        ax: Axes | None = None,
+        im_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Decode unit codes and draw what they add.
 
         Parameters

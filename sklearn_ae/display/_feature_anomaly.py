@@ -1,12 +1,22 @@
 """Which features make rows anomalous."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_scalar
 
 from sklearn_ae.display._estimators import check_methods
 from sklearn_ae.display._images import axes_or_new, merged, require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
+    from matplotlib.figure import Figure
 
 
 class FeatureAnomalyDisplay:
@@ -47,12 +57,28 @@ class FeatureAnomalyDisplay:
     ['b', 'c', 'a']
     """
 
-    def __init__(self, contributions, feature_names=None, *, values=None):
+    bars_: BarContainer
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self,
+        contributions: ArrayLike,
+        feature_names: ArrayLike | None = None,
+        *,
+        values: ArrayLike | None = None,
+    ) -> None:
         self.contributions = contributions
         self.feature_names = feature_names
         self.values = values
 
-    def plot(self, ax=None, *, max_features=10, bar_kwargs=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        max_features: int = 10,
+        bar_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw.
 
         Parameters
@@ -102,8 +128,15 @@ class FeatureAnomalyDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, anomaly_score=None, max_features=10, ax=None, bar_kwargs=None
-    ):
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        *,
+        anomaly_score: str | None = None,
+        max_features: int = 10,
+        ax: Axes | None = None,
+        bar_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the contributions in rows by a detector.
 
         Parameters

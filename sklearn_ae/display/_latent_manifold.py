@@ -1,8 +1,14 @@
 """Grid of decoded codes."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
 from sklearn_ae.display._estimators import (
@@ -17,6 +23,12 @@ from sklearn_ae.display._estimators import (
     prior_quantiles,
 )
 from sklearn_ae.display._images import draw_montage, require_matplotlib
+from sklearn_ae.utils._typing import MatrixLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 
 class LatentManifoldDisplay:
@@ -67,14 +79,26 @@ class LatentManifoldDisplay:
     (5, 5, 64)
     """
 
-    def __init__(self, images, x_values, y_values, image_shape, *, components=(0, 1)):
+    montage_: AxesImage
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self,
+        images: ArrayLike,
+        x_values: ArrayLike,
+        y_values: ArrayLike,
+        image_shape: tuple[int, ...],
+        *,
+        components: Sequence[int] = (0, 1),
+    ) -> None:
         self.images = images
         self.x_values = x_values
         self.y_values = y_values
         self.image_shape = image_shape
         self.components = components
 
-    def plot(self, ax=None, *, im_kwargs=None):
+    def plot(self, ax: Axes | None = None, *, im_kwargs: dict[str, Any] | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -114,16 +138,16 @@ class LatentManifoldDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: BaseEstimator,
+        X: MatrixLike | None = None,
         *,
-        components=(0, 1),
-        n_steps=15,
-        quantile_range=(0.05, 0.95),
-        image_shape=None,
-        ax=None,
-        im_kwargs=None,
-    ):
+        components: Sequence[int] = (0, 1),
+        n_steps: int = 15,
+        quantile_range: tuple[float, float] = (0.05, 0.95),
+        image_shape: tuple[int, ...] | None = None,
+        ax: Axes | None = None,
+        im_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Decode a grid of codes and draw it.
 
         The grid of a variational autoencoder goes through equally spaced quantiles of the

@@ -1,10 +1,25 @@
 """Map of codes."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklearn_ae.display._estimators import check_components, check_methods
 from sklearn_ae.display._images import axes_or_new, merged, require_matplotlib
+from sklearn_ae.utils._typing import MatrixLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection, PolyCollection
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 # Classes beyond which a legend no longer tells colours apart.
 MAX_CLASSES = 20
@@ -93,21 +108,28 @@ class LatentSpaceDisplay:
     (1797, 2)
     """
 
-    def __init__(self, codes, labels=None):
+    scatter_: PathCollection | None
+    hexbin_: PolyCollection | None
+    legend_: Legend | None
+    colorbar_: Colorbar | None
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(self, codes: ArrayLike, labels: ArrayLike | None = None) -> None:
         self.codes = codes
         self.labels = labels
 
     def plot(
         self,
-        ax=None,
+        ax: Axes | None = None,
         *,
-        components=(0, 1),
-        max_points=5000,
-        palette=None,
-        legend=True,
-        scatter_kwargs=None,
-        hexbin_kwargs=None,
-    ):
+        components: int | Sequence[int] = (0, 1),
+        max_points: int | None = 5000,
+        palette: Mapping[Any, Any] | None = None,
+        legend: bool = True,
+        scatter_kwargs: dict[str, Any] | None = None,
+        hexbin_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw.
 
         Parameters
@@ -205,18 +227,18 @@ class LatentSpaceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y=None,
+        estimator: BaseEstimator,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
         *,
-        components=(0, 1),
-        max_points=5000,
-        palette=None,
-        legend=True,
-        ax=None,
-        scatter_kwargs=None,
-        hexbin_kwargs=None,
-    ):
+        components: int | Sequence[int] = (0, 1),
+        max_points: int | None = 5000,
+        palette: Mapping[Any, Any] | None = None,
+        legend: bool = True,
+        ax: Axes | None = None,
+        scatter_kwargs: dict[str, Any] | None = None,
+        hexbin_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Encode and draw.
 
         Parameters

@@ -1,8 +1,14 @@
 """Decoded codes as one component at a time moves."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
 from sklearn_ae.display._estimators import (
@@ -17,6 +23,12 @@ from sklearn_ae.display._estimators import (
     prior_quantiles,
 )
 from sklearn_ae.display._images import draw_montage, require_matplotlib
+from sklearn_ae.utils._typing import MatrixLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 # Components that move where none are named.
 MAX_COMPONENTS = 10
@@ -69,14 +81,26 @@ class LatentTraversalDisplay:
     (4, 9, 64)
     """
 
-    def __init__(self, images, values, image_shape, *, components=None, probabilities=None):
+    montage_: AxesImage
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self,
+        images: ArrayLike,
+        values: ArrayLike,
+        image_shape: tuple[int, ...],
+        *,
+        components: Sequence[int] | None = None,
+        probabilities: Sequence[float] | NDArray[Any] | None = None,
+    ) -> None:
         self.images = images
         self.values = values
         self.image_shape = image_shape
         self.components = components
         self.probabilities = probabilities
 
-    def plot(self, ax=None, *, im_kwargs=None):
+    def plot(self, ax: Axes | None = None, *, im_kwargs: dict[str, Any] | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -115,17 +139,17 @@ class LatentTraversalDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: BaseEstimator,
+        X: MatrixLike | None = None,
         *,
-        components=None,
-        row=None,
-        n_steps=9,
-        quantile_range=(0.05, 0.95),
-        image_shape=None,
-        ax=None,
-        im_kwargs=None,
-    ):
+        components: int | Sequence[int] | None = None,
+        row: int | None = None,
+        n_steps: int = 9,
+        quantile_range: tuple[float, float] = (0.05, 0.95),
+        image_shape: tuple[int, ...] | None = None,
+        ax: Axes | None = None,
+        im_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Move one component at a time, decode and draw.
 
         A component moves over equally spaced quantiles of the codes of ``X`` while the others

@@ -1,9 +1,20 @@
 """Course of a fit."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from sklearn_ae.display._estimators import check_methods, final_estimator
 from sklearn_ae.display._images import axes_or_new, merged, require_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 class LossCurveDisplay:
@@ -53,12 +64,25 @@ class LossCurveDisplay:
     'best pass: 2'
     """
 
-    def __init__(self, loss_curve, validation_scores=None, *, start_loss=None):
+    train_line_: Line2D
+    validation_line_: Line2D | None
+    best_point_: Line2D | None
+    start_line_: Line2D | None
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self,
+        loss_curve: ArrayLike,
+        validation_scores: ArrayLike | None = None,
+        *,
+        start_loss: float | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_scores = validation_scores
         self.start_loss = start_loss
 
-    def plot(self, ax=None, *, line_kwargs=None):
+    def plot(self, ax: Axes | None = None, *, line_kwargs: dict[str, Any] | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -113,7 +137,13 @@ class LossCurveDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, line_kwargs=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        ax: Axes | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the course of an estimator's last fit.
 
         Parameters

@@ -1,9 +1,15 @@
 """Reconstructions beside their originals."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length, check_scalar
 
@@ -16,6 +22,13 @@ from sklearn_ae.display._images import (
     merged,
     require_matplotlib,
 )
+from sklearn_ae.utils._typing import MatrixLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
 
 # Share of the height of its band that the lines of a sample take.
 BAND = 0.8
@@ -88,16 +101,21 @@ class ReconstructionDisplay:
     ['original', 'reconstructed']
     """
 
+    montage_: AxesImage | None
+    lines_: dict[str, list[Line2D]] | None
+    ax_: Axes
+    figure_: Figure
+
     def __init__(
         self,
-        original,
-        reconstructed,
+        original: MatrixLike,
+        reconstructed: MatrixLike,
         *,
-        corrupted=None,
-        image_shape=None,
-        feature_names=None,
-        feature_range=None,
-    ):
+        corrupted: MatrixLike | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: Sequence[str] | None = None,
+        feature_range: ArrayLike | None = None,
+    ) -> None:
         self.original = original
         self.reconstructed = reconstructed
         self.corrupted = corrupted
@@ -105,7 +123,13 @@ class ReconstructionDisplay:
         self.feature_names = feature_names
         self.feature_range = feature_range
 
-    def plot(self, ax=None, *, im_kwargs=None, line_kwargs=None):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        im_kwargs: dict[str, Any] | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw.
 
         Parameters
@@ -195,16 +219,16 @@ class ReconstructionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: BaseEstimator,
+        X: MatrixLike,
         *,
-        X_corrupted=None,
-        n_samples=8,
-        image_shape=None,
-        ax=None,
-        im_kwargs=None,
-        line_kwargs=None,
-    ):
+        X_corrupted: MatrixLike | None = None,
+        n_samples: int = 8,
+        image_shape: tuple[int, ...] | None = None,
+        ax: Axes | None = None,
+        im_kwargs: dict[str, Any] | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> Self:
         """Reconstruct the first rows and draw them.
 
         Parameters

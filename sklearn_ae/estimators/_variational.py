@@ -1,6 +1,5 @@
 """Variational autoencoder."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,7 +7,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from sklearn_ae._compute import make_generator
+from sklearn_ae._compute import make_generator, warn_user
 from sklearn_ae._fitting.blueprints import EvidenceBoundBlueprint
 from sklearn_ae._fitting.branches import has_positions
 from sklearn_ae._fitting.plan import FEWEST_ROWS_TO_TRAIN
@@ -26,6 +25,7 @@ from sklearn_ae.estimators._parameters import (
 )
 from sklearn_ae.likelihoods import LIKELIHOODS, resolve_likelihood
 from sklearn_ae.objectives import gaussian_kl
+from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.tasks import SAMPLES_AT_ONCE
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
@@ -367,14 +367,29 @@ class VariationalAutoencoder(
             described["active_units_"] = n_active
         is_trained = course is not None and course.loss_curve and not course.start_kept
         if is_trained and n_active == 0 and is_enough:
-            warnings.warn(
+            warn_user(
                 "The posterior collapsed: no component of the code carries information about X. "
                 f"Try a smaller beta (it is {self.beta}), kl_warm_up of some epochs, or more "
                 "epochs.",
                 ConvergenceWarning,
-                stacklevel=2,
             )
+        if is_trained:
+            self._warn_of_floor(fitted, described.get("noise_variance_"))
         return described
+
+    @staticmethod
+    def _warn_of_floor(fitted, noise_variance):
+        """Warn where the noise variance is as small as training allows."""
+        floor = SMALLEST_VARIANCE * fitted.scaling.unit**2
+        is_learnt = noise_variance is not None and fitted.blueprint.fixed_variance is None
+        if is_learnt and np.min(noise_variance) < 1.01 * floor:
+            warn_user(
+                f"noise_variance_ is {np.min(noise_variance):.3g}, the least that training allows "
+                "(1e-6 of the mean feature variance): the code leaves next to nothing over, and "
+                "score depends on that limit. Use fewer components, or "
+                "likelihood=Gaussian(noise_variance=...) with the noise that you expect.",
+                ConvergenceWarning,
+            )
 
     # ------------------------------------------------------------------ densities
 

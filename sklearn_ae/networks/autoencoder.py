@@ -5,9 +5,9 @@ from torch import nn
 
 from sklearn_ae.networks.dense import FACTORY
 
-# Standard deviations of a posterior stay within exp(-15) and exp(15): a step that is too long
+# Standard deviations of a posterior stay within exp(-30) and exp(30): a step that is too long
 # then ends in a large but finite loss, from which training recovers.
-LOG_VARIANCE_LIMIT = 30.0
+LOG_VARIANCE_LIMIT = 60.0
 # Length of the linear encoder's rows for directions in which the data do not vary.
 SMALL_ROW = 1e-2
 

@@ -25,6 +25,8 @@ LOG_VARIANCE_STEP = 10.0
 # The trained part of the variance comes on top of this, which bounds the density of data that
 # are reconstructed exactly. The data have a mean variance of one.
 SMALLEST_VARIANCE = 1e-6
+# Floor of a likelihood that stays at a smaller variance, as a share of that.
+FLOOR_OF_A_START = 0.5
 
 
 class NoisyLikelihood(nn.Module):
@@ -46,12 +48,31 @@ class NoisyLikelihood(nn.Module):
             # exact where all are equal
             variance = variance[0] + (variance - variance[0]).mean()
         if learned:
-            floor = torch.tensor(SMALLEST_VARIANCE, dtype=torch.float32, device=variance.device)
-            self.register_buffer("log_floor", floor.log(), persistent=False)
-            excess = (variance.double() - SMALLEST_VARIANCE).clamp(min=1e-3 * SMALLEST_VARIANCE)
-            self.scaled_log_excess = nn.Parameter((excess.log() / LOG_VARIANCE_STEP).to(variance))
+            # a start may lie below what training allows
+            floor = min(SMALLEST_VARIANCE, FLOOR_OF_A_START * float(variance.min()))
+            log_floor = torch.tensor(floor, dtype=torch.float32, device=variance.device).log()
+            if floor < SMALLEST_VARIANCE:
+                log_floor = log_floor.double()
+            self.register_buffer("log_floor", log_floor)
+            self.scaled_log_excess = nn.Parameter(torch.empty_like(variance))
+            self._set_variance(variance, floor)
         else:
             self.register_buffer("fixed_log_variance", variance.log())
+
+    @torch.no_grad()
+    def _set_variance(self, variance, floor):
+        """Set the trained part of the variance, which comes on top of the floor."""
+        excess = (variance.double() - floor).clamp(min=1e-3 * floor)
+        self.scaled_log_excess.copy_(excess.log() / LOG_VARIANCE_STEP)
+
+    @torch.no_grad()
+    def bound_below(self):
+        """Let the variance be at least what training allows; see ``SMALLEST_VARIANCE``."""
+        least = math.log(SMALLEST_VARIANCE)
+        if hasattr(self, "log_floor") and float(self.log_floor) < least - 1e-3:
+            variance = torch.exp(self.log_variance)
+            self.log_floor.fill_(least)
+            self._set_variance(variance, SMALLEST_VARIANCE)
 
     @property
     def log_variance(self):

@@ -102,7 +102,7 @@ class Blueprint:
         """Draw the weights of a task and lay the start."""
         raise NotImplementedError
 
-    def for_training(self, task, scaling):
+    def for_training(self, task, scaling, start):
         """Give a task what it needs in training only."""
 
     def keeps_units(self, one_epoch):

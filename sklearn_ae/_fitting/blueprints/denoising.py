@@ -71,7 +71,7 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
         network = DenoisingNetwork(encoder, decoder, self.mode == "residual", **beside)
         return DenoisingTask(network, self.loss, self.link)
 
-    def for_training(self, task, scaling):
+    def for_training(self, task, scaling, start):
         """Give the task its corruption."""
         if not self.paired:
             task.corruption = corruption_of_batches(self.corruption, scaling)

@@ -9,6 +9,7 @@ from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, trainin
 from sklearn_ae._fitting.principal import probabilistic_start
 from sklearn_ae.likelihoods import LIKELIHOODS, make_users_module
 from sklearn_ae.networks import VariationalNetwork
+from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.tasks import EvidenceBoundTask
 
 # Where the logarithm of the posterior's variance starts behind a link. A narrow posterior tells
@@ -82,9 +83,14 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
         with global_state_guard(self.seed):  # a user's module may draw
             return make_users_module(self.likelihood, variance)
 
-    def for_training(self, task, scaling):
+    def for_training(self, task, scaling, start):
         """Say how the bound is trained."""
         task.beta = float(self.beta)
         task.kl_weight.fill_(task.beta)
         task.kl_warm_up = self.kl_warm_up
         task.n_importance_samples = self.n_importance_samples
+        if hasattr(task.likelihood, "bound_below") and self.fixed_variance is None:
+            task.likelihood.bound_below()
+            if self.init == "pca" and start is not None:
+                if start.noise_variance < SMALLEST_VARIANCE:
+                    start.lay(task, None, SMALLEST_VARIANCE)

@@ -67,7 +67,7 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
             code = torch.zeros((1, self.n_components), dtype=torch.float32, device="cpu")
             centre_first_layer(network.decoder, network.code_activation(code))
 
-    def for_training(self, task, scaling):
+    def for_training(self, task, scaling, start):
         """Give the task its corruption and its penalty."""
         if self.corruption is not None:
             task.corruption = corruption_of_batches(self.corruption, scaling)
@@ -80,10 +80,10 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
 
     def code_units(self, fitted, rows, start, device):
         """Whitened, PCA's, or those of the network."""
-        scaling = fitted.scaling
-        if self.whiten:
+        is_start = fitted.course is not None and fitted.course.start_kept
+        if self.whiten and not is_start:
             return CodeUnits.whitening(fitted, rows, device)
-        if self.init == "pca":
-            variances = start.directions.variances
-            return CodeUnits.principal(variances, self.n_components, scaling.scale)
-        return None
+        if self.init != "pca":
+            return None
+        scale = fitted.scaling.scale
+        return CodeUnits.principal(start.directions, self.n_components, scale, self.whiten)
