@@ -8,13 +8,15 @@ import torch
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
+from sklearn_ae._training import Batch
 from sklearn_ae.networks import LinearPath, VariationalNetwork
-from sklearn_ae.objectives import importance_weighted_bound
+from sklearn_ae.objectives import importance_weighted_bound, make_link
 from sklearn_ae.objectives.likelihoods import GaussianLikelihood
 from sklearn_ae.tasks import EvidenceBoundTask
 from sklearn_ae.tasks.evidence_bound import log_importance_weights
 
 NOISE = 0.5  # standard deviation of the noise
+IDENTITY = make_link("identity")
 WEIGHTS = np.array([[1.5, 0.0], [0.3, -0.8], [-0.6, 0.4]])
 
 
@@ -43,7 +45,7 @@ def linear_model(shift=0.0, widen=1.0):
     with torch.no_grad():
         linear.encoder.copy_(torch.from_numpy((weights / NOISE**2 / precision).T * (1 + shift)))
         linear.decoder.copy_(torch.from_numpy(weights))
-    return network, GaussianLikelihood(torch.tensor(NOISE**2, dtype=torch.float64))
+    return network, GaussianLikelihood(torch.full((3,), NOISE**2, dtype=torch.float64))
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +102,9 @@ def test_5000_samples_meet_the_likelihood(x):
 
 
 def objective(model, x, seed, **kwargs):
-    network, likelihood = model
-    task = EvidenceBoundTask(network, likelihood, **kwargs).double()
+    task = EvidenceBoundTask(*model, IDENTITY, **kwargs).double()
     with torch.no_grad():
-        return task(x, torch.Generator().manual_seed(seed))
+        return task(Batch(x), torch.Generator().manual_seed(seed))
 
 
 def test_task_with_the_exact_posterior_is_minus_the_likelihood_on_average(x):
@@ -128,7 +129,7 @@ def test_beta_multiplies_the_divergence_only(x):
 
 
 def test_warm_up_raises_the_weight_to_beta_over_its_epochs():
-    task = EvidenceBoundTask(*linear_model(), beta=2.0, kl_warm_up=4)
+    task = EvidenceBoundTask(*linear_model(), IDENTITY, beta=2.0, kl_warm_up=4)
     weights = []
     for epoch in range(6):
         task.begin_epoch(epoch)
@@ -137,10 +138,9 @@ def test_warm_up_raises_the_weight_to_beta_over_its_epochs():
 
 
 def test_warm_up_does_not_enter_evaluation(x):
-    network, likelihood = linear_model()
-    task = EvidenceBoundTask(network, likelihood, kl_warm_up=10).double()
+    task = EvidenceBoundTask(*linear_model(), IDENTITY, kl_warm_up=10).double()
     task.begin_epoch(1)
     with torch.no_grad():
-        training = task.train()(x, torch.Generator().manual_seed(0))["kl"]
-        evaluation = task.eval()(x, torch.Generator().manual_seed(0))["kl"]
+        training = task.train()(Batch(x), torch.Generator().manual_seed(0))["kl"]
+        evaluation = task.eval()(Batch(x), torch.Generator().manual_seed(0))["kl"]
     assert_allclose(10 * training.numpy(), evaluation.numpy(), rtol=1e-6)

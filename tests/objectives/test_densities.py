@@ -1,4 +1,6 @@
-"""Densities, likelihoods and divergences against torch.distributions."""
+"""Densities and divergences against torch.distributions."""
+
+import math
 
 import pytest
 import torch
@@ -11,13 +13,11 @@ from sklearn_ae.objectives import (
     gaussian_kl,
     gaussian_log_density,
     gaussian_posterior_log_density,
+    laplace_log_density,
+    poisson_log_density,
     standard_normal_log_density,
 )
-from sklearn_ae.objectives.likelihoods import (
-    BernoulliLikelihood,
-    CategoricalLikelihood,
-    GaussianLikelihood,
-)
+from sklearn_ae.objectives.links import SoftmaxLink
 
 
 @pytest.fixture
@@ -90,73 +90,32 @@ def test_categorical_log_density_equals_torch_distributions(generator):
     x = torch.cat([torch.eye(2)[first], torch.eye(4)[second]], dim=1).double()
     expected = distributions.Categorical(logits=logits[:, :2]).log_prob(first)
     expected += distributions.Categorical(logits=logits[:, 2:]).log_prob(second)
-    assert_close(categorical_log_density(x, logits, (2, 4)), expected)
+    assert_close(categorical_log_density(x, logits, SoftmaxLink((2, 4))), expected)
 
 
-def likelihoods():
-    return {
-        "scalar": GaussianLikelihood(torch.tensor(2.0, dtype=torch.float64)),
-        "per feature": GaussianLikelihood(torch.linspace(0.3, 3, 6, dtype=torch.float64)),
-        "bernoulli": BernoulliLikelihood(),
-        "categorical": CategoricalLikelihood((2, 4)),
-    }
+@pytest.mark.parametrize("per_feature", [False, True])
+@pytest.mark.parametrize("shape", [(6, 3), (5, 6, 3)], ids=["rows", "draws"])
+def test_laplace_log_density_equals_torch_distributions(shape, per_feature, generator):
+    x, location = draw(generator, 6, 3), draw(generator, *shape)
+    log_scale = draw(generator, 3) if per_feature else draw(generator, 1)[0]
+    expected = distributions.Laplace(location, log_scale.exp()).log_prob(x).sum(-1)
+    found = laplace_log_density(x, location, log_scale)
+    assert found.shape == shape[:-1]
+    assert_close(found, expected)
 
 
-@pytest.mark.parametrize("name", likelihoods())
-def test_draws_have_the_mean_that_is_reported(name, generator):
-    likelihood = likelihoods()[name]
-    output = draw(generator, 1, 6)
-    draws = likelihood.sample(output.expand(40_000, 6), generator)
-    error = draws.std(0) / 200
-    assert ((draws.mean(0) - likelihood.mean(output)[0]).abs() < 4.5 * error).all()
+@pytest.mark.parametrize("shape", [(6, 3), (5, 6, 3)], ids=["rows", "draws"])
+def test_poisson_log_density_equals_torch_distributions(shape, generator):
+    log_rate = draw(generator, *shape)
+    x = torch.poisson(4 * torch.rand(6, 3, generator=generator, dtype=torch.float64), generator)
+    expected = distributions.Poisson(log_rate.exp()).log_prob(x).sum(-1)
+    assert_close(poisson_log_density(x, log_rate), expected)
+    assert (x == 0).any() and (x > 3).any()
 
 
-@pytest.mark.parametrize("name", likelihoods())
-def test_density_of_a_module_has_a_term_per_row(name, generator):
-    likelihood = likelihoods()[name]
-    output = draw(generator, 3, 5, 6)
-    x = likelihood.sample(output[0], generator)
-    assert likelihood.log_density(output, x).shape == (3, 5)
-    assert_close(likelihood.log_density(output, x)[0], likelihood.log_density(output[0], x))
-
-
-def test_variance_of_gaussian_draws(generator):
-    variance = torch.tensor([0.1, 1.0, 7.0], dtype=torch.float64)
-    likelihood = GaussianLikelihood(variance)
-    assert_close(likelihood.log_variance, variance.log())
-    draws = likelihood.sample(torch.zeros(40_000, 3).double(), generator)
-    assert_close(draws.var(0), variance, rtol=0.05, atol=0.0)
-
-
-def test_gaussian_density_is_normalised():
-    grid = torch.linspace(-30, 30, 6001, dtype=torch.float64)[:, None]
-    likelihood = GaussianLikelihood(torch.tensor(1.3, dtype=torch.float64))
-    density = likelihood.log_density(torch.full((1, 1), 0.4).double(), grid).exp()
-    assert_close(torch.trapezoid(density, grid[:, 0]).item(), 1.0, rtol=1e-6, atol=0.0)
-
-
-def test_variance_has_a_floor():
-    likelihood = GaussianLikelihood(torch.tensor([0.0, 1e-9, 1e-3, 1.0]))
-    variance = likelihood.log_variance.exp()
-    assert_close(variance, torch.tensor([1e-6, 1e-6, 1e-3, 1.0]), rtol=2e-3, atol=0)
-    with torch.no_grad():
-        for parameter in likelihood.parameters():
-            parameter.fill_(-1e3)
-    assert_close(likelihood.log_variance.exp(), torch.full((4,), 1e-6), rtol=1e-4, atol=0)
-
-
-def test_dynamic_binarisation_draws_anew_with_the_given_chances(generator):
-    x = torch.tensor([[0.0, 0.2, 0.7, 1.0]]).expand(20_000, 4)
-    likelihood = BernoulliLikelihood(binarize="dynamic")
-    first, second = (likelihood.draw_target(x, generator) for _ in range(2))
-    assert set(first.unique().tolist()) == {0.0, 1.0}
-    assert_close(first.mean(0), x[0], rtol=0, atol=0.015)
-    assert not torch.equal(first, second)
-    assert BernoulliLikelihood().draw_target(x, generator) is x
-
-
-def test_categorical_draws_are_one_hot_in_each_group(generator):
-    draws = CategoricalLikelihood((2, 4)).sample(draw(generator, 50, 6), generator)
-    assert_close(draws[:, :2].sum(1), torch.ones(50).double())
-    assert_close(draws[:, 2:].sum(1), torch.ones(50).double())
-    assert set(draws.unique().tolist()) == {0.0, 1.0}
+@pytest.mark.parametrize("count", [0.0, 0.5, 1.0, 2.5, 30.0])
+def test_poisson_log_density_of_no_whole_number_has_the_gamma_function(count):
+    log_rate = torch.tensor([[0.7]], dtype=torch.float64)
+    expected = count * 0.7 - math.exp(0.7) - math.lgamma(count + 1)
+    found = poisson_log_density(torch.full_like(log_rate, count), log_rate)
+    assert_close(found.item(), expected)

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy.special import softmax
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from sklearn_ae.objectives import LOSSES, absolute_error, huber, log_loss, squared_error
+from sklearn_ae.losses import LOSSES, CrossEntropy, SquaredError
+from sklearn_ae.objectives import absolute_error, huber, log_loss, squared_error
+
+PARTS = {
+    **{name: part() for name, part in LOSSES.items()},
+    "squared error of a sigmoid": SquaredError(link="logit"),
+    "cross entropy": CrossEntropy([3, 1]),
+}
 
 
 @pytest.fixture
@@ -67,10 +75,44 @@ def test_log_loss_is_finite_far_out(logit):
     assert_allclose(found.numpy(), [max(logit, 0), max(-logit, 0)], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    "name, function",
+    [
+        ("squared_error", squared_error),
+        ("absolute_error", absolute_error),
+        ("huber", huber),
+        ("log_loss", log_loss),
+    ],
+)
+def test_loss_by_name_is_the_function(name, function, pair):
+    output, target = pair
+    assert_allclose(values(LOSSES[name](), output, target), values(function, output, target))
+
+
+@pytest.mark.parametrize("name", PARTS)
 def test_loss_has_a_term_per_row_and_the_gradient_of_finite_differences(name):
     generator = torch.Generator().manual_seed(0)
     output = torch.randn(6, 4, generator=generator, dtype=torch.float64, requires_grad=True)
     target = torch.rand(6, 4, generator=generator, dtype=torch.float64)
-    assert LOSSES[name](output, target).shape == (6,)
-    assert torch.autograd.gradcheck(lambda o: LOSSES[name](o, target), output)
+    loss = PARTS[name]
+    assert loss(output, target).shape == (6,)
+    assert torch.autograd.gradcheck(lambda o: loss(o, target), output)
+
+
+def test_squared_error_of_a_sigmoid_formula(pair):
+    output, target = pair
+    expected = ((1 / (1 + np.exp(-output)) - target) ** 2).sum(axis=1)
+    assert_allclose(values(PARTS["squared error of a sigmoid"], output, target), expected)
+
+
+def test_cross_entropy_of_one_hot_groups_equals_scikit_learns():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(7, 5)) * 2, rng.integers([[3], [2]], size=(2, 7))
+    target = np.hstack([np.eye(3)[labels[0]], np.eye(2)[labels[1]]])
+    expected = np.zeros(7)
+    for group, label in zip(np.split(logits, [3], axis=1), labels, strict=True):
+        chances = softmax(group, axis=1)
+        classes = range(group.shape[1])
+        for row in range(7):
+            expected[row] += sklearn_log_loss([label[row]], [chances[row]], labels=classes)
+    assert_allclose(values(CrossEntropy([3, 2]), logits, target), expected, rtol=1e-9)
