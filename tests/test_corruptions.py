@@ -76,9 +76,9 @@ def test_corruption_is_drawn_from_the_generator_only(part, dtype):
 @pytest.mark.parametrize("part", PARTS)
 def test_corruption_takes_a_batch_of_one_row(part):
     x = table(1)
-    spoilt = part.make()(x, seeded())
-    assert spoilt.shape == x.shape
-    assert spoilt.data_ptr() != x.data_ptr()
+    corrupted = part.make()(x, seeded())
+    assert corrupted.shape == x.shape
+    assert corrupted.data_ptr() != x.data_ptr()
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -86,11 +86,11 @@ def test_corrupt_gives_a_new_array(part):
     X = table(dtype=torch.float64).numpy()
     X.setflags(write=False)
     kept, state = X.copy(), np.random.get_state()[1].copy()
-    spoilt = part.corrupt(X, random_state=0)
-    assert spoilt.dtype == np.float64 and spoilt.shape == X.shape
+    corrupted = part.corrupt(X, random_state=0)
+    assert corrupted.dtype == np.float64 and corrupted.shape == X.shape
     assert_array_equal(X, kept)
-    assert_array_equal(spoilt, part.corrupt(X, random_state=0))
-    assert not np.array_equal(spoilt, part.corrupt(X, random_state=1))
+    assert_array_equal(corrupted, part.corrupt(X, random_state=0))
+    assert not np.array_equal(corrupted, part.corrupt(X, random_state=1))
     assert not np.array_equal(part.corrupt(X), part.corrupt(X))
     assert_array_equal(np.random.get_state()[1], state)
     source = np.random.RandomState(0)
@@ -127,9 +127,9 @@ def test_corrupt_takes_containers_and_types(part):
 @pytest.mark.parametrize("part", PARTS[:4])
 def test_corrupt_gives_images_back_in_their_shape(part, shape):
     X = table(dtype=torch.float64).numpy()
-    spoilt = part.corrupt(X.reshape(-1, *shape), 0)
-    assert spoilt.shape == (50, *shape)
-    assert_array_equal(spoilt.reshape(50, -1), part.corrupt(X, 0))
+    corrupted = part.corrupt(X.reshape(-1, *shape), 0)
+    assert corrupted.shape == (50, *shape)
+    assert_array_equal(corrupted.reshape(50, -1), part.corrupt(X, 0))
 
 
 @pytest.mark.parametrize("part", PARTS[:-1])
@@ -153,11 +153,11 @@ def test_corruption_stays_on_the_device(part):
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        spoilt = corrupt(x, generator)
+        corrupted = corrupt(x, generator)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert spoilt.device == x.device and spoilt.shape == x.shape
-    assert not torch.equal(spoilt, x)
+    assert corrupted.device == x.device and corrupted.shape == x.shape
+    assert not torch.equal(corrupted, x)
 
 
 # One by one
@@ -177,9 +177,9 @@ def test_gaussian_noise_is_normal_with_its_scale():
 def test_masking_has_its_fraction():
     x = table(50_000)
     x[:, 0] = torch.inf
-    spoilt = Masking(0.3).make()(x, seeded())
-    hits = spoilt != x
-    assert (spoilt[hits] == 0).all()
+    corrupted = Masking(0.3).make()(x, seeded())
+    hits = corrupted != x
+    assert (corrupted[hits] == 0).all()
     assert_share(hits, 0.3)
     assert_share(hits[:, 0] & hits[:, 1], 0.09)
     assert torch.equal(Masking(0.0).make()(x, seeded()), x)
@@ -188,9 +188,9 @@ def test_masking_has_its_fraction():
 
 def test_salt_and_pepper_have_half_of_the_fraction_each():
     x = table(50_000)
-    spoilt = SaltAndPepper(0.3, low=-9.0, high=99.0).make()(x, seeded())
-    low, high = spoilt == -9.0, spoilt == 99.0
-    assert torch.equal(spoilt[~(low | high)], x[~(low | high)])
+    corrupted = SaltAndPepper(0.3, low=-9.0, high=99.0).make()(x, seeded())
+    low, high = corrupted == -9.0, corrupted == 99.0
+    assert torch.equal(corrupted[~(low | high)], x[~(low | high)])
     assert_share(low, 0.15)
     assert_share(high, 0.15)
     assert torch.equal(SaltAndPepper(0.0).make()(x, seeded()), x)
@@ -201,9 +201,9 @@ def test_swap_noise_takes_the_value_of_another_row():
     n_rows = 20_000
     rows = torch.arange(n_rows, dtype=torch.float64)
     x = rows[:, None] + n_rows * torch.arange(3.0, dtype=torch.float64)
-    spoilt = SwapNoise(0.4).make()(x, seeded())
+    corrupted = SwapNoise(0.4).make()(x, seeded())
     # which row and column each value comes from
-    source_column, source_row = spoilt.div(n_rows, rounding_mode="floor"), spoilt % n_rows
+    source_column, source_row = corrupted.div(n_rows, rounding_mode="floor"), corrupted % n_rows
     assert torch.equal(source_column, torch.arange(3.0, dtype=torch.float64).expand(n_rows, 3))
     swapped = source_row != rows[:, None]
     assert_share(swapped, 0.4)
@@ -215,11 +215,11 @@ def test_swap_noise_takes_the_value_of_another_row():
 
 def test_swap_noise_reaches_every_other_row_alike():
     x = torch.arange(4.0)[:, None].expand(4, 30_000)
-    spoilt = SwapNoise(1.0).make()(x, seeded())
+    corrupted = SwapNoise(1.0).make()(x, seeded())
     for row in range(4):
-        assert not (spoilt[row] == row).any()
+        assert not (corrupted[row] == row).any()
         for other in {0, 1, 2, 3} - {row}:
-            assert_share(spoilt[row] == other, 1 / 3)
+            assert_share(corrupted[row] == other, 1 / 3)
 
 
 def test_swap_noise_needs_another_row():
@@ -247,8 +247,8 @@ def test_occlusion_covers_one_whole_patch_at_every_place_alike(
     n_images, height, width = 6000, 5, 7
     image_shape = (height, width) if channels is None else (channels, height, width)
     x = torch.ones(n_images, np.prod(image_shape))
-    spoilt = Occlusion(image_shape, size, -3.0, shape).make()(x, seeded())
-    images = spoilt.reshape(n_images, -1, height, width)
+    corrupted = Occlusion(image_shape, size, -3.0, shape).make()(x, seeded())
+    images = corrupted.reshape(n_images, -1, height, width)
     covered = images == -3.0
     assert (covered | (images == 1.0)).all()
     assert (covered == covered[:, :1]).all()  # the same in all channels
@@ -272,10 +272,10 @@ def test_occlusion_covers_one_whole_patch_at_every_place_alike(
 def test_occlusion_of_images_in_numpy():
     X = np.ones((20, 3, 4, 5))
     part = Occlusion((3, 4, 5), 2)
-    spoilt = part.corrupt(X, 0)
-    assert spoilt.shape == X.shape
-    assert_array_equal((spoilt == 0).sum(axis=(1, 2, 3)), 12)
-    assert_array_equal(spoilt.reshape(20, -1), part.corrupt(X.reshape(20, -1), 0))
+    corrupted = part.corrupt(X, 0)
+    assert corrupted.shape == X.shape
+    assert_array_equal((corrupted == 0).sum(axis=(1, 2, 3)), 12)
+    assert_array_equal(corrupted.reshape(20, -1), part.corrupt(X.reshape(20, -1), 0))
     gray = Occlusion((4, 5), 2).corrupt(np.ones((20, 4, 5)), 0)
     assert_array_equal((gray == 0).sum(axis=(1, 2)), 4)
     assert Occlusion((4, 5), 2).corrupt(np.ones((20, 1, 4, 5)), 0).shape == (20, 1, 4, 5)
@@ -474,10 +474,10 @@ def test_module_of_a_user_gets_rows_of_its_precision(dtype):
             return self.inner(x, torch.ones_like(x[:, :1]))
 
     for x in (table(), table(dtype=torch.float64)):
-        spoilt = make_corruption(Second())(x, seeded())
-        assert spoilt.dtype == x.dtype and not spoilt.requires_grad
+        corrupted = make_corruption(Second())(x, seeded())
+        assert corrupted.dtype == x.dtype and not corrupted.requires_grad
         expected = module(x.to(dtype), torch.ones(50, 1, dtype=dtype)).detach()
-        assert torch.equal(spoilt, expected.to(x.dtype))
+        assert torch.equal(corrupted, expected.to(x.dtype))
 
 
 @pytest.mark.parametrize(
@@ -510,8 +510,8 @@ def test_corruption_of_a_user_needs_make_only():
 
 def test_function_that_writes_in_place_does_not_reach_the_users_array():
     X = np.ones((3, 2))
-    spoilt = Compose([lambda x, generator: x.zero_()]).corrupt(X)
-    assert not spoilt.any() and X.all()
+    corrupted = Compose([lambda x, generator: x.zero_()]).corrupt(X)
+    assert not corrupted.any() and X.all()
 
 
 # Bad input

@@ -301,17 +301,17 @@ def test_corruption_does_not_act_at_inference(X):
 
 def test_gaussian_noise_has_its_scale():
     x = torch.full((20_000, 3), 7.0)
-    spoilt = GaussianNoise(0.5).make()(x, torch.Generator().manual_seed(0))
-    assert_allclose((spoilt - x).mean(0).numpy(), 0.0, atol=0.02)
-    assert_allclose((spoilt - x).std(0).numpy(), 0.5, rtol=0.03)
+    corrupted = GaussianNoise(0.5).make()(x, torch.Generator().manual_seed(0))
+    assert_allclose((corrupted - x).mean(0).numpy(), 0.0, atol=0.02)
+    assert_allclose((corrupted - x).std(0).numpy(), 0.5, rtol=0.03)
     assert torch.equal(x, torch.full((20_000, 3), 7.0))
 
 
 def test_masking_has_its_fraction():
     x = torch.full((20_000, 3), 7.0)
-    spoilt = Masking(0.3).make()(x, torch.Generator().manual_seed(0))
-    assert set(spoilt.unique().tolist()) == {0.0, 7.0}
-    assert_allclose((spoilt == 0).double().mean(0).numpy(), 0.3, atol=0.015)
+    corrupted = Masking(0.3).make()(x, torch.Generator().manual_seed(0))
+    assert set(corrupted.unique().tolist()) == {0.0, 7.0}
+    assert_allclose((corrupted == 0).double().mean(0).numpy(), 0.3, atol=0.015)
     assert torch.equal(Masking(0.0).make()(x, torch.Generator()), x)
     assert not Masking(1.0).make()(x, torch.Generator()).any()
 

@@ -20,6 +20,7 @@ from sklearn_ae.penalties import (
     L1,
     Contractive,
     KLSparsity,
+    check_penalty,
     estimated_jacobian,
     make_penalty,
     one_layer_jacobian,
@@ -364,5 +365,17 @@ def test_penalty_is_an_estimator_part(part):
 )
 def test_bad_penalty_raises_one_line(penalty, error, message):
     with pytest.raises(error, match=message) as caught:
-        make_penalty(penalty, make_network())
+        check_penalty(penalty, "sigmoid")
+    assert "\n" not in str(caught.value)
+    # of what is no part scikit-learn's own check of parameters says it
+    with pytest.raises(error, match=r"penalty|parameter of \w+ must be") as caught:
+        Autoencoder(2, penalty=penalty, code_activation="sigmoid").fit(rows().numpy())
+    assert "\n" not in str(caught.value)
+
+
+def test_penalties_that_are_valid_pass_the_check():
+    for penalty in (None, L1(0.0), Contractive(0.5), KLSparsity(), OfSomebodyElse()):
+        assert check_penalty(penalty, "sigmoid") is None
+    with pytest.raises(ValueError, match="needs code_activation='sigmoid'; got 'tanh'") as caught:
+        check_penalty(KLSparsity(), "tanh")
     assert "\n" not in str(caught.value)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sklearn_ae.networks import ACTIVATIONS, dense, draw_weights
+from sklearn_ae.networks import ACTIVATIONS, dense, dense_pair, draw_pair, draw_weights
 
 
 @pytest.fixture
@@ -78,3 +78,28 @@ def test_draws_depend_on_the_generator_alone():
 
     assert torch.equal(draw(0), draw(0))
     assert not torch.equal(draw(0), draw(1))
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (9, 5)])
+def test_decoder_of_a_pair_mirrors_the_encoder(hidden, generator):
+    # a code of two numbers each, such as mean and variance
+    encoder, decoder = pair = dense_pair(6, hidden, 4, 2, "tanh")
+    for stack, expected in ((encoder, [6, *hidden, 4]), (decoder, [2, *hidden[::-1], 6])):
+        linears = [layer for layer in stack if isinstance(layer, torch.nn.Linear)]
+        assert [linears[0].in_features, *(layer.out_features for layer in linears)] == expected
+        assert sum(isinstance(layer, torch.nn.Tanh) for layer in stack) == len(hidden)
+    draw_pair(pair, "tanh", generator)
+    assert decoder(encoder(torch.ones(3, 6))[:, :2]).shape == (3, 6)
+
+
+@pytest.mark.parametrize("zero_last", [False, True])
+def test_a_pair_is_drawn_from_one_generator_encoder_first(zero_last):
+    pairs = [dense_pair(5, (8,), 3, 3, "relu") for _ in range(2)]
+    draw_pair(pairs[0], "relu", torch.Generator().manual_seed(0), zero_last=zero_last)
+    generator = torch.Generator().manual_seed(0)
+    for stack in pairs[1]:
+        draw_weights(stack, "relu", generator, zero_last=zero_last)
+    for one, other in zip(*pairs, strict=True):
+        for name, weight in one.state_dict().items():
+            assert torch.equal(weight, other.state_dict()[name])
+        assert one[0].weight.any() and bool(one[-1].weight.any()) != zero_last

@@ -7,15 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 
 from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae._fitting.scaling import table_limits
 from sklearn_ae.networks import OutputLimits
-from sklearn_ae.utils._pca_start import table_limits
 
 INF = np.inf
-
-
-def limits_of(column, weight=None):
-    limits = table_limits(np.asarray(column, dtype=float)[:, None], weight)
-    return None if limits is None else limits[:, 0].tolist()
 
 
 def rectified(n_samples=300, seed=0):
@@ -44,55 +39,12 @@ def test_limits_bend_outside_and_never_flatten():
     assert_allclose(limits(x).detach(), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("column", "expected"),
-    [
-        (np.arange(500.0), None),  # both ends are met once
-        (np.r_[np.zeros(20), np.arange(480.0)], [0.0, INF]),
-        (np.r_[np.zeros(250), np.ones(250)], [0.0, 1.0]),  # an indicator
-        (np.r_[np.zeros(9), np.arange(1.0, 41.0)], None),  # a large share, but too few rows
-        (np.r_[np.zeros(20), np.arange(1.0, 4981.0)], None),  # many rows, but a small share
-    ],
-)
-def test_a_range_ends_where_enough_rows_lie(column, expected):
-    assert limits_of(column) == expected
-
-
-@pytest.mark.parametrize("n", [20, 77, 154, 303, 1000])
-@pytest.mark.parametrize("scale", [None, 0.1, 1.0, 1 / 3, 10.0])
-def test_ten_rows_in_a_thousand_are_enough_whatever_the_weights(n, scale):
-    column = np.r_[np.zeros(10), 1.0 + np.arange(n - 10)]
-    for seed in range(5):
-        column = np.random.default_rng(seed).permutation(column)
-        weight = None if scale is None else np.full(n, scale)
-        assert limits_of(column, weight) == [0.0, INF]
-
-
-def test_one_heavy_row_is_no_end_of_a_range():
-    column = np.arange(40.0)
-    assert limits_of(column, np.r_[1000.0, np.ones(39)]) is None
-    assert limits_of(column, np.full(40, 1000.0)) is None
-
-
-def test_rows_of_little_weight_are_no_end_of_a_range():
-    column = np.r_[np.zeros(20), 1.0 + np.arange(80)]
-    assert limits_of(column, np.r_[np.full(20, 0.01), np.ones(80)]) is None
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_constant_column_has_both_limits_at_its_value(dtype):
     X = np.c_[rectified(), np.full(300, 0.1)].astype(dtype)
     assert table_limits(X)[:, -1].tolist() == [dtype(0.1)] * 2
     estimator = Autoencoder(2, max_iter=3, random_state=0).fit(X)
     assert_allclose(estimator.reconstruct(X)[:, -1], 0.1, atol=1e-3)
-
-
-def test_limits_are_found_across_chunks(monkeypatch):
-    X = rectified()
-    whole = table_limits(X)
-    monkeypatch.setattr("sklearn_ae.utils._pca_start.CHUNK_NUMBERS", 50)
-    assert_array_equal(table_limits(X), whole)
-    assert_array_equal(whole[0], np.zeros(12))
 
 
 def test_the_start_is_pca_with_limits_too():
@@ -147,11 +99,13 @@ def test_data_without_limits_get_none():
 def test_limits_outlive_going_on():
     X = rectified()
     estimator = Autoencoder(2, max_iter=2, warm_start=True, random_state=0).fit(X)
-    limits = estimator._limits.copy()
-    estimator.fit(X + 1.0)
-    assert_array_equal(estimator._limits, limits)
-    estimator.partial_fit(X + 2.0)
-    assert_array_equal(estimator._limits, limits)
+    limits = estimator._fitted.scaling.limits.copy()
+    for go_on, shift in ((estimator.fit, 1.0), (estimator.partial_fit, 2.0)):
+        go_on(X + shift)
+        assert_array_equal(estimator._fitted.scaling.limits, limits)
+        network = estimator.network_
+        ends = np.array([network.limits.lower, network.limits.upper])
+        assert_allclose(ends * estimator.scale_ + estimator.mean_, limits, atol=1e-5)
 
 
 def test_variational_autoencoder_has_limits_too():

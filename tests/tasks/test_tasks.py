@@ -45,7 +45,7 @@ def test_half_of_the_rows_have_positions_in_training_and_none_later(n_rows):
     task = ReconstructionTask(AutoencoderNetwork(Split(), Recording()), squared, IDENTITY)
     half = n_rows // 2
     losses = task.train()(Batch(x), None)["reconstruction"]
-    # one pass for all, so that a normalisation of batches sees them together
+    # all go together, so that a normalisation of batches sees them together
     assert task.network.decoder.told == [[half, half]]
     lost = x[:, 2] ** 2
     assert torch.equal(losses[:half], torch.zeros(half))
