@@ -1,4 +1,4 @@
-"""Parts: architectures, code activations, corruptions, penalties, and the seams for others."""
+"""Parts: architectures, activations, corruptions, penalties, losses, and the seams for others."""
 
 import dataclasses
 import itertools
@@ -14,8 +14,11 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_ae import Autoencoder
+from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae.corruptions import GaussianNoise, Masking
+from sklearn_ae.likelihoods import Gaussian, Likelihood
+from sklearn_ae.losses import Huber, SquaredError
+from sklearn_ae.objectives import make_link
 from sklearn_ae.penalties import L1, Contractive
 
 
@@ -471,6 +474,127 @@ def test_parts_are_searched_over(X):
     assert search.best_params_ == {"corruption__scale": 0.01}
 
 
+# Losses and likelihoods of somebody else's
+
+
+class HalfOfSquares(BaseEstimator):
+    """A throw-away loss: half of the squared error about what a link makes of the output."""
+
+    power = 2
+
+    def __init__(self, link="identity"):
+        self.link = link
+
+    def __call__(self, output, target):
+        return (make_link(self.link).inverse(output) - target).square().sum(-1) / 2
+
+
+class ProbitLink:
+    """A throw-away link: outputs are quantiles of the normal distribution."""
+
+    name = "probit"
+    low, high = 0.0, 1.0
+    scales_rows = False
+
+    def link(self, mean):
+        return torch.special.ndtri(mean)
+
+    def inverse(self, output):
+        return torch.special.ndtr(output)
+
+
+def test_loss_seam(X):
+    """Adam takes no notice of a factor, but for its share of the start."""
+    parameters = {"max_iter": 20, "early_stopping": False}
+    ours, theirs = (
+        small(loss=loss, **parameters).fit(X) for loss in (SquaredError(), HalfOfSquares())
+    )
+    assert_allclose(theirs.loss_curve_, np.array(ours.loss_curve_) / 2, rtol=1e-4)
+    assert_allclose(theirs.reconstruct(X), ours.reconstruct(X), atol=1e-3)
+
+
+def test_loss_seam_with_a_link_of_its_own(X):
+    shares = np.clip((X - X.min(axis=0)) / np.ptp(X, axis=0), 0, 1)
+    estimator = small(
+        loss=HalfOfSquares(ProbitLink()), max_iter=60, learning_rate_init=1e-2,
+        early_stopping=False,
+    )  # fmt: skip
+    images = estimator.fit(shares).reconstruct(shares)
+    assert 0 <= images.min() and images.max() <= 1
+    assert ((images - shares) ** 2).mean() < 0.4 * shares.var(axis=0).mean()
+    with pytest.raises(ValueError, match=r"needs values of X in \[0, 1\]") as caught:
+        estimator.fit(X)
+    assert "\n" not in str(caught.value)
+
+
+class UnitNormalModule(torch.nn.Module):
+    def log_density(self, output, x):
+        return torch.distributions.Normal(output, 1.0).log_prob(x).sum(-1)
+
+    def mean(self, output):
+        return output
+
+    def sample(self, output, generator):
+        return output + torch.empty_like(output).normal_(generator=generator)
+
+
+class UnitNormal(Likelihood):
+    """A throw-away likelihood: normal with the variance of the data."""
+
+    def module(self, variance):
+        return UnitNormalModule()
+
+
+def test_likelihood_seam(X):
+    found = []
+    for likelihood in (UnitNormal(), Gaussian(X.var(axis=0).mean())):
+        estimator = VariationalAutoencoder(
+            2, likelihood=likelihood, init="random", hidden_layer_sizes=(8,), max_iter=5,
+            early_stopping=False, random_state=0,
+        ).fit(X)  # fmt: skip
+        found.append([estimator.loss_curve_, estimator.transform(X), estimator.score_samples(X)])
+        found[-1].append(estimator.sample(50, random_state=0))
+    for theirs, ours in zip(*found, strict=True):
+        assert_allclose(theirs, ours, rtol=1e-4, atol=1e-4)
+
+
+def test_parameters_of_losses_and_likelihoods_are_searched_over(X):
+    assert clone(small(loss=Huber(0.5))).set_params(loss__delta=2.0).loss.delta == 2.0
+    vae = VariationalAutoencoder(2, likelihood=Gaussian())
+    copy = clone(vae).set_params(likelihood__noise_variance=0.5)
+    assert copy.likelihood.noise_variance == 0.5 and vae.likelihood.noise_variance == "scalar"
+
+
+@pytest.mark.parametrize("missing", ["link", "power"])
+def test_loss_without_an_attribute_raises_one_line(missing, X):
+    class Lacking:
+        link, power = "identity", 2
+
+        def __call__(self, output, target):
+            return (output - target).square().sum(-1)
+
+    assert small(loss=Lacking()).fit(X).n_iter_ == 5
+    delattr(Lacking, missing)
+    with pytest.raises(TypeError, match=f"has no {missing}") as caught:
+        small(loss=Lacking()).fit(X)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["log_density", "mean", "sample"])
+def test_module_of_a_likelihood_without_a_method_raises_one_line(missing, X):
+    class Lacking(Likelihood):
+        def module(self, variance):
+            functions = {"log_density", "mean", "sample"} - {missing}
+            module = torch.nn.Identity()
+            for name in functions:
+                setattr(module, name, getattr(UnitNormalModule(), name))
+            return module
+
+    with pytest.raises(TypeError, match=f"it has no {missing}") as caught:
+        VariationalAutoencoder(2, likelihood=Lacking(), max_iter=1).fit(X)
+    assert "\n" not in str(caught.value)
+
+
 # What goes on is compared with what was
 
 
@@ -570,8 +694,8 @@ def test_another_function_is_another_architecture(X):
 
 @pytest.mark.parametrize(
     "name, part",
-    [("penalty", L1), ("code_activation", KSparse), ("corruption", Masking)],
-    ids=["penalty", "code_activation", "corruption"],
+    [("penalty", L1), ("code_activation", KSparse), ("corruption", Masking), ("loss", Huber)],
+    ids=["penalty", "code_activation", "corruption", "loss"],
 )
 def test_class_in_place_of_an_instance_is_one_line(name, part, X):
     with pytest.raises((TypeError, InvalidParameterError), match=f"{part.__name__}") as caught:
