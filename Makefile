@@ -80,9 +80,10 @@ test: .venv/.installed ## lint, gallery scripts at reduced size, doctests and te
 	$(MAKE) --no-print-directory examples
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-lint: .venv/.installed ## ruff: rules and format
+lint: .venv/.installed ## ruff: rules and format; basedpyright: types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/basedpyright --pythonpath $(BIN)/python --level warning --warnings
 
 examples: .venv/.installed ## run the gallery scripts at reduced size
 	@for script in examples/plot_*.py; do \

@@ -36,7 +36,7 @@ class Measure:
     decimals: int = 3
     cost: bool = False
 
-    def format(self, mean: float, std: float = math.nan) -> int:
+    def format(self, mean: float, std: float = math.nan) -> str:
         """The value as text, with its spread over repeats where there is one."""
         if math.isnan(mean):
             return "-"
