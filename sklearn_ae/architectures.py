@@ -6,11 +6,11 @@ from (n, n_features) to (n, n_components) and back.
 """
 
 import math
-import warnings
 from numbers import Integral
 
 from sklearn.base import BaseEstimator
 
+from sklearn_ae._compute import warn_user
 from sklearn_ae.utils._images import IMAGE_SHAPE
 from sklearn_ae.utils._parts import check_integers, check_parameters
 from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOptions
@@ -137,11 +137,10 @@ class Convolutional(BaseEstimator):
                 f"values, but X has {n_features} features."
             )
         if n_features is not None and _looks_channels_last(self.image_shape):
-            warnings.warn(
+            warn_user(
                 f"image_shape={tuple(self.image_shape)} is taken as {self.image_shape[0]} channels "
                 f"of {self.image_shape[1]} x {self.image_shape[2]}. Images with the channels last "
-                "are to be given as np.moveaxis(X, -1, 1), with the channels first in image_shape.",
-                stacklevel=2,
+                "are to be given as np.moveaxis(X, -1, 1), with the channels first in image_shape."
             )
 
 

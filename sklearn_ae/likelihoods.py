@@ -16,12 +16,12 @@ class with what most have in common.
 """
 
 import copy
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sklearn_ae._compute import warn_user
 from sklearn_ae.objectives.likelihoods import (
     BernoulliLikelihood,
     CategoricalLikelihood,
@@ -282,12 +282,10 @@ class Bernoulli(Likelihood):
             Data to be scored.
         """
         if np.any((X > 0) & (X < 1)):
-            warnings.warn(
+            warn_user(
                 "X has values strictly between 0 and 1 under likelihood='bernoulli', so score is "
                 "not a log-likelihood. Binarise X; Bernoulli(binarize='dynamic') trains on "
-                "binary draws.",
-                UserWarning,
-                stacklevel=4,
+                "binary draws."
             )
 
     def module(self, variance):

@@ -83,9 +83,15 @@ def hash_of(value):
 
 def hashes_of(estimator, X, **clean):
     """Hashes of what a fitted estimator makes of rows, and of its attributes."""
-    found = {name: hash_of(getattr(estimator, name)(X)) for name in METHODS
-             if hasattr(estimator, name) and not (name == "p_values" and
-             not hasattr(estimator, "calibration_scores_"))}  # fmt: skip
+    found = {}
+    for name in METHODS:
+        is_calibrated = name != "p_values" or hasattr(estimator, "calibration_scores_")
+        if not (hasattr(estimator, name) and is_calibrated):
+            continue
+        try:
+            found[name] = hash_of(getattr(estimator, name)(X))
+        except ValueError as error:  # a refusal is a result too
+            found[name] = type(error).__name__
     for name in ATTRIBUTES:
         if hasattr(estimator, name):
             found[name] = hash_of(getattr(estimator, name))

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_ae.utils._parts import check_finite
+
 # Values are clipped this many standard deviations out, so that their squares stay finite, and at
 # this size at most.
 FARTHEST, LARGEST = 1e100, 1e150
@@ -43,6 +45,8 @@ class Standardizer:
 def mean_and_scale(rows):
     """Mean and standard deviation of each feature; 1 where it is constant."""
     size = np.abs(rows).max(axis=0)
+    if not np.isfinite(size).all():
+        check_finite(rows, "Input X contains values that are no numbers.")
     size[size == 0] = 1.0
     # tiny and huge numbers have squares that are none
     unit = rows / size

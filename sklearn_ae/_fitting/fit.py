@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ae._compute import make_generator
+from sklearn_ae._compute import make_generator, warn_user
 from sklearn_ae._fitting.fitted import FittedNetwork, load_arrays, relative_weight
 from sklearn_ae._training import Batch, train
 from sklearn_ae.utils._seeds import draw_seed
@@ -119,6 +120,13 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
         blueprint = blueprint.settled(start)
     else:
         course, scaling, start = previous.course, previous.scaling, None
+    if not getattr(start, "has_signal", True):
+        warn_user(
+            "Nothing of the clean rows can be made out in the corrupted ones, which do not vary or "
+            "vary 1e6 times as much: nothing is trained, and the linear filter is returned.",
+            ConvergenceWarning,
+        )
+        plan = plan.shortened(0.0)
     # of the first chunk, where rows come in chunks
     goes_on = previous is not None and plan.one_epoch
     mean_weight = course.mean_weight if goes_on else _mean_weight(rows)

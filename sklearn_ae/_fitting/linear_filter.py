@@ -14,6 +14,9 @@ from sklearn_ae.utils._seeds import seed_for
 # Ridge weights that are tried, as shares of the mean variance of the corrupted codes.
 RIDGES = (0.0, *np.logspace(-6, 1, 8))
 SMALLEST_SHARE = 1e-10
+# Spread of the corrupted codes, in units of the clean rows, from which float32 has no digits left
+# for what is clean.
+DROWNED = 1e6
 # Rows, or corrupted copies of rows, from which the filter is estimated.
 FILTER_ROWS = 20000
 # Values of a table that are corrupted and encoded together for it.
@@ -76,6 +79,9 @@ class FilterStart:
         self.covariance = everything.corrupted
         self.solution = everything.solve(RIDGES[int(np.argmin(errors))]).T  # (clean, corrupted)
         self.offset = everything.clean_mean - self.solution @ everything.corrupted_mean
+        most = everything.values.max(initial=0.0)
+        # whether training has anything to learn from
+        self.has_signal = everything.rounding < most < DROWNED**2
 
     def filter(self, residual):
         """The `LinearFilter`, or with ``residual`` the map that gives what is to be added.
@@ -90,7 +96,9 @@ class FilterStart:
         variances = np.maximum(
             self.directions.variances, np.sum(solution @ self.covariance * solution, axis=1)
         )
-        units = np.sqrt(np.where(variances > 0, variances, 1.0))
+        # in the unit of a direction that varies by rounding only, codes would be noise
+        largest = variances.max(initial=0.0) or 1.0
+        units = np.sqrt(np.maximum(variances, SMALLEST_SHARE * largest))
         return LinearFilter(
             (solution @ components) / units[:, None],
             components.T * units,
@@ -161,6 +169,9 @@ class _CodeMoments:
         self.corrupted = weighted.T @ a
         self.mixed = weighted.T @ b  # (corrupted, clean)
         self.values, self.vectors = linalg.eigh(self.corrupted)
+        # what rows that are all equal seem to vary by: their mean is a sum
+        rounding = np.finfo(np.float64).eps * float(np.abs(corrupted).max(initial=0.0))
+        self.rounding = corrupted.size * rounding**2
         self.turned = self.vectors.T @ self.mixed
 
     def solve(self, ridge):
@@ -168,7 +179,7 @@ class _CodeMoments:
         values = self.values
         weight = ridge * values.mean()
         # without a ridge, directions that the rows do not have are left out
-        tiny = SMALLEST_SHARE * max(values.max(initial=0.0), 0.0)
+        tiny = max(SMALLEST_SHARE * values.max(initial=0.0), self.rounding)
         inverse = np.where(values > tiny, 1.0 / np.maximum(values + weight, 1e-300), 0.0)
         return (self.vectors * inverse) @ self.turned
 

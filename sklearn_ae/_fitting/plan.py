@@ -102,6 +102,8 @@ class Plan:
         """The same with a share of the epochs, silent and without callbacks."""
         other = copy.copy(self)
         other.max_iter = math.ceil(share * self.max_iter)
+        if other.max_iter == 0:
+            other.n_validation, other.gate, other.can_choose = 0, False, False
         other.parameters = {**self.parameters, "verbose": 0, "skorch_callbacks": None}
         return other
 

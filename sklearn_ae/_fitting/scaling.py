@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_ae.utils._parts import check_finite
+
 # Numbers of a chunk of a table, in float64.
 CHUNK_NUMBERS = 2**21
 # The range of a feature ends where at least this share and this number of rows lie.
@@ -49,9 +51,10 @@ class Scaling:
         else:
             table[:] = X
         if not np.isfinite(table).all():
-            raise ValueError(
+            check_finite(
+                X,
                 "Input X contains values that are too large once centred and scaled for "
-                f"{np.dtype(dtype)}."
+                f"{np.dtype(dtype)}.",
             )
         return table
 
@@ -91,9 +94,10 @@ def table_scaling(X, weight=None, *, has_limits=False, applied=True):
         )
         variance = float(squares.mean() / total)
     if not np.isfinite(variance):
-        raise ValueError(
+        check_finite(
+            X,
             "Input X contains values too large for their variance to be computed in float64; "
-            "rescale the features."
+            "rescale the features.",
         )
     # a variance at the level of rounding is none
     tiny = n_features * np.finfo(np.float64).eps ** 2 * float(np.square(mean).mean())

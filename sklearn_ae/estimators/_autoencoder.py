@@ -313,6 +313,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             **self._fields(rows, seed, self._start_obstacle(link)),
             link=link,
             loss=loss,
+            asked=self.loss,
             code_activation=self.code_activation,
             unit_norm=getattr(self.penalty, "unit_norm_decoder", False),
             whiten=bool(self.whiten),
@@ -361,7 +362,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         float
             ``1 - sum|x - x_hat|**2 / sum|x - mean_|**2``; 1 where both sums are zero.
         """
-        X = self._checked(X)
+        X = self._checked(X, to_score=True)
         fitted, device = self._fitted, self._device()
         return explained_variance(
             X,

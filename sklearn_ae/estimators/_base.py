@@ -26,6 +26,9 @@ from sklearn_ae.utils._sklearn import (
     with_callbacks,
 )
 
+# Rows whose weight is this share of the largest count as rows of weight zero: float32 would make
+# them such.
+SMALLEST_WEIGHT = 1e-30
 # What scikit-learn sets before a fit.
 SET_BY_VALIDATION = ("n_features_in_", "feature_names_in_")
 
@@ -130,7 +133,9 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. They enter centre, scale, start, loss, validation and gate;
-            rows of weight zero are dropped.
+            rows of weight zero are dropped. A weight of two is a row given twice, so that
+            weights times a number above one stand for more rows, and variances, whose divisor
+            is the number of rows less one, change a little.
 
         Returns
         -------
@@ -235,11 +240,9 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         rows = Rows(X, target=None if check_target is None else check_target(X))
         if sample_weight is None:
             return rows
-        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():  # scikit-learn < 1.9 lets it pass
-            raise ValueError("Sample weights must contain at least one non-zero number.")
-        rows.weight = weight
-        return rows if weight.all() else rows.select(weight > 0)
+        rows.weight = check_weights(sample_weight, X)
+        counts = rows.weight > SMALLEST_WEIGHT * rows.weight.max()
+        return rows if counts.all() else rows.select(counts)
 
     def _image_shape(self):
         """Shape of the images that the architecture is for; None where it takes tables."""
@@ -320,11 +323,14 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ use
 
-    def _checked(self, X):
-        """Checked rows of a method other than fit."""
+    def _checked(self, X, to_score=False):
+        """Checked rows of a method other than fit; a score refuses what fit does."""
         check_is_fitted(self)
         X, _ = flatten_images(X, image_shape_of(self._fitted.blueprint.architecture))
-        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        if to_score:
+            self._fitted.blueprint.check(X)
+        return X
 
     def _device(self):
         """Where to compute."""
@@ -362,6 +368,14 @@ def check_sizes(sizes):
             f"integers. Got {sizes!r} instead."
         )
     return tuple(int(size) for size in sizes)
+
+
+def check_weights(sample_weight, X):
+    """Weights of rows as float64, checked: not negative, and not all zero."""
+    weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():  # scikit-learn < 1.9 lets it pass
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weight
 
 
 def _is_fitted_attribute(name):

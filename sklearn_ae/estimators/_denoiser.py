@@ -2,14 +2,16 @@
 
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
+from sklearn_ae._compute import warn_user
 from sklearn_ae._fitting.blueprints import DenoisingBlueprint
 from sklearn_ae._fitting.branches import image_shape_of
 from sklearn_ae.corruptions import corrupting
 from sklearn_ae.estimators._base import BaseNetworkEstimator, fits
 from sklearn_ae.estimators._methods import explained_variance
-from sklearn_ae.estimators._pairs import check_pairs, columns_of
+from sklearn_ae.estimators._pairs import check_pairs, labels_of
 from sklearn_ae.estimators._parameters import (
     CORRUPTION_CONSTRAINTS,
     LOSS_CONSTRAINTS,
@@ -23,7 +25,6 @@ from sklearn_ae.utils._seeds import seed_for
 from sklearn_ae.utils._sklearn import (
     Interval,
     StrOptions,
-    container_like,
     fit_context,
     get_output_config,
     with_callbacks,
@@ -310,6 +311,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             **fields,
             link=link,
             loss=loss,
+            asked=self.loss,
             mode="direct" if self.mode == "auto" else self.mode,
             is_open=self.mode == "auto",
             paired=paired,
@@ -398,6 +400,11 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     def _fit_pairs(self, X, y, sample_weight, X_clean, *, going_on, one_epoch=False):
         """`fit` and `partial_fit`, to pairs or to clean rows."""
         paired = X_clean is not None
+        if not paired and np.ndim(y) > 1 and np.shape(y) == np.shape(X):
+            warn_user(
+                "y has the shape of X and is ignored: Denoiser takes clean rows as X_clean, "
+                "fit(X, X_clean=clean)."
+            )
         if self.corruption is None and not paired:
             raise ValueError(
                 "Denoiser learns from pairs or corrupts clean rows itself: pass X_clean to fit, or "
@@ -410,10 +417,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             )
         check_target = None
         if paired:
-            columns, image_shape = columns_of(X, self), self._image_shape()
+            labels, image_shape = labels_of(X, self), self._image_shape()
 
             def check_target(rows):
-                return check_pairs(rows, X_clean, columns, image_shape)
+                return check_pairs(rows, X_clean, labels, image_shape)
 
         return self._fit(X, y, sample_weight, check_target, one_epoch)
 
@@ -429,18 +436,15 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
         Returns
         -------
-        X_cleaned : of the type, shape and columns of ``X``
-            Cleaned rows, float32 where ``X`` is, else float64. Images are given back as a table
-            where `set_output` asks for one.
+        X_cleaned : ndarray of the shape of ``X``
+            Cleaned rows, float32 where ``X`` is, else float64. `set_output` gives data frames,
+            of images too.
         """
         rows = self._checked(X)
         cleaned = self._fitted.predict(rows, self._device()).astype(rows.dtype, copy=False)
         _, row_shape = flatten_images(X, image_shape_of(self._fitted.blueprint.architecture))
-        if get_output_config("transform", self)["dense"] != "default":
-            return cleaned
-        if row_shape is not None:
-            return cleaned.reshape(len(cleaned), *row_shape)
-        return container_like(X, cleaned)
+        is_table = row_shape is None or get_output_config("transform", self)["dense"] != "default"
+        return cleaned if is_table else cleaned.reshape(len(cleaned), *row_shape)
 
     def score(self, X, y=None, sample_weight=None, *, X_clean=None):
         """Share of the variance of the clean rows that the cleaned ones explain.
@@ -475,7 +479,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         blueprint = fitted.blueprint
         if X_clean is not None:
             image_shape = image_shape_of(blueprint.architecture)
-            clean = check_pairs(corrupted, X_clean, columns_of(X, self), image_shape)
+            clean = check_pairs(corrupted, X_clean, labels_of(X, self), image_shape)
         elif blueprint.paired:
             raise ValueError(
                 "score needs X_clean, the clean rows: fit has learnt from pairs. A search or a "
@@ -486,6 +490,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             # as it was in the fit
             corrupt = corrupting(blueprint.corruption, seed_for("score", blueprint.seed))
             clean, corrupted = corrupted, corrupt(corrupted)
+        blueprint.check(clean, "X" if X_clean is None else "X_clean")
         return explained_variance(
             clean,
             lambda part: fitted.predict(corrupted[part], device),

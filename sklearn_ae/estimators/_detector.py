@@ -24,7 +24,7 @@ from sklearn_ae._anomaly import (
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._anomaly.standardizer import standardise
-from sklearn_ae._compute import inference_device, slices
+from sklearn_ae._compute import inference_device, slices, warn_user
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, fits
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
@@ -297,6 +297,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self._score = self._checked_score(self.anomaly_score, estimator)
         seed, seeds = draw_seeds(self.random_state, PURPOSES)
         rows = self._rows(X, estimator, reset=True)
+        if self.n_neighbors >= len(rows) and self.n_neighbors != 20:  # the default warns nobody
+            warn_user(
+                f"n_neighbors ({self.n_neighbors}) is greater than or equal to the total number "
+                f"of samples ({len(rows)}). n_neighbors will be set to (n_samples - 1)."
+            )
         train, held_out, calibration = self._split(len(rows), seeds["split"])
         self.robust_ = _chosen(self.robust, auto=True)
         self._train(estimator, rows[train], seeds)
@@ -623,12 +628,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         scaled = self._standardizer(rows)
         errors, _, codes = self._split_errors(scaled)
         if (np.abs(errors) <= ROUNDING * np.abs(scaled).max(axis=0)).all():
-            warnings.warn(
+            warn_user(
                 f"anomaly_score='{self._score}' judges by rounding: a code of {codes.shape[1]} "
                 f"values for {errors.shape[1]} features leaves nothing of these rows over; use "
-                "'auto', or fewer components.",
-                UserWarning,
-                stacklevel=5,
+                "'auto', or fewer components."
             )
 
     def _auto_offset(self, rows, scores, seed):

@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._compute import make_generator, slices
 from sklearn_ae._fitting.branches import has_positions, image_shape_of
+from sklearn_ae.estimators._base import check_weights
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
-from sklearn_ae.utils._sklearn import check_sample_weight
 
 
 class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -125,7 +125,7 @@ class ReconstructionMixin:
             Sum over features of the squared error, the absolute error, Huber's loss (with
             ``delta * scale_``) or the cross entropy, by the loss or likelihood; float64.
         """
-        X = self._checked(X)
+        X = self._checked(X, to_score=True)
         return self._fitted.row_errors(X, self._device())
 
 
@@ -231,12 +231,13 @@ class GenerativeMixin:
         ends = [np.asarray(row) for row in (start, end)]
         ends = [row if row.ndim > 1 and len(row) == 1 else row[None] for row in ends]
         ends = [flatten_images(row, shape)[0].ravel() for row in ends]
+        for name, row in zip(("start", "end"), ends, strict=True):
+            if len(row) != self.n_features_in_:
+                raise ValueError(
+                    f"{name} has {len(row)} features, but {type(self).__name__} is expecting "
+                    f"{self.n_features_in_} features as input."
+                )
         ends = check_array(np.vstack(ends), dtype=[np.float64, np.float32])
-        if ends.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"start and end have {ends.shape[1]} features, but {type(self).__name__} is "
-                f"expecting {self.n_features_in_} features as input."
-            )
         codes = self._fitted.encode(ends, self._device())
         share = np.linspace(0.0, 1.0, n_steps)[:, None].astype(codes.dtype)
         return self.inverse_transform((1.0 - share) * codes[0] + share * codes[1])
@@ -244,6 +245,8 @@ class GenerativeMixin:
 
 def check_n_samples(n_samples):
     """Raise where a number of draws is no positive int."""
+    if isinstance(n_samples, (bool, np.bool_)):
+        raise TypeError("n_samples must be an instance of int, not bool.")
     check_scalar(n_samples, "n_samples", Integral, min_val=1)
 
 
@@ -254,7 +257,7 @@ def explained_variance(X, predict, mean, sample_weight=None):
     """
     weight = None
     if sample_weight is not None:
-        weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+        weight = check_weights(sample_weight, X)
     lost = total = 0.0
     for part in slices(len(X), X.shape[1]):
         rows = X[part].astype(np.float64, copy=False)

@@ -6,12 +6,12 @@ from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import CORRUPTIONS
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import ACTIVATIONS
-from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
+from sklearn_ae.utils._sklearn import HasMethods, Interval, RealNotInt, StrOptions
 
 CODE_CONSTRAINTS = {
     "n_components": [
         Interval(Integral, 1, None, closed="left"),
-        Interval(Real, 0, 1, closed="neither"),
+        Interval(RealNotInt, 0, 1, closed="neither"),
         None,
     ]
 }

@@ -11,7 +11,7 @@ from sklearn_ae._compute import make_generator, warn_user
 from sklearn_ae._fitting.blueprints import EvidenceBoundBlueprint
 from sklearn_ae._fitting.branches import has_positions
 from sklearn_ae._fitting.plan import FEWEST_ROWS_TO_TRAIN
-from sklearn_ae.estimators._base import BaseNetworkEstimator
+from sklearn_ae.estimators._base import BaseNetworkEstimator, check_weights
 from sklearn_ae.estimators._methods import (
     GenerativeMixin,
     LatentTransformerMixin,
@@ -29,7 +29,7 @@ from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.tasks import SAMPLES_AT_ONCE
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
-from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions, check_sample_weight
+from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
 
 # Largest learning rate behind "auto", with the identity link and with another one.
 LEARNING_RATE, LEARNING_RATE_BEHIND_A_LINK = 1e-3, 3e-3
@@ -334,6 +334,7 @@ class VariationalAutoencoder(
             **fields,
             link=link,
             likelihood=likelihood,
+            asked=self.likelihood,
             fixed_variance=fixed_variance() if fixed_variance else None,
             beta=self.beta,
             kl_warm_up=self.kl_warm_up,
@@ -415,7 +416,7 @@ class VariationalAutoencoder(
         log_likelihood : ndarray of shape (n_samples,)
             Nats, in the units of the data; float64.
         """
-        X = self._checked(X)
+        X = self._checked(X, to_score=True)
         self._check_density(X)
         noise = self._noise_table(n_samples, random_state)
 
@@ -446,7 +447,7 @@ class VariationalAutoencoder(
         """
         bound = self.score_samples(X)
         if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, bound[:, None], dtype=np.float64)
+            sample_weight = check_weights(sample_weight, bound[:, None])
         return float(np.average(bound, weights=sample_weight))
 
     def elbo(self, X, n_samples=100):
@@ -466,7 +467,7 @@ class VariationalAutoencoder(
             ``reconstruction`` (mean log density given the code), ``kl`` and ``elbo``, their
             difference: ndarrays of shape (n_samples,), in nats, in the units of the data.
         """
-        X = self._checked(X)
+        X = self._checked(X, to_score=True)
         self._check_density(X)
         noise = self._noise_table(n_samples)
 

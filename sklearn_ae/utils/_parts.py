@@ -127,6 +127,18 @@ def is_foreign(part):
     return not is_ours(part) or any(is_foreign(member) for member in members)
 
 
+def check_finite(X, otherwise):
+    """Raise ValueError for what makes a result of X no number; ``otherwise`` where X has none.
+
+    scikit-learn checks X itself, but for callers that have set ``assume_finite``.
+    """
+    if np.isnan(X).any():
+        raise ValueError("Input X contains NaN.")
+    if np.isinf(X).any():
+        raise ValueError(f"Input X contains infinity or a value too large for {X.dtype!r}.")
+    raise ValueError(otherwise)
+
+
 def check_range(X, link, reason, input_name="X"):
     """Raise ValueError where a value of ``X`` lies outside the range of a link."""
     low, high = X.min(), X.max()

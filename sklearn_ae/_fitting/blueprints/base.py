@@ -102,8 +102,11 @@ class Blueprint:
         """Draw the weights of a task and lay the start."""
         raise NotImplementedError
 
+    def check(self, X, input_name="X"):
+        """Raise ValueError where rows are not such as a fit takes; its scores ask for it too."""
+
     def for_training(self, task, scaling, start):
-        """Give a task what it needs in training only."""
+        """Give a task what it needs in training only; ``start`` is None where a fit goes on."""
 
     def keeps_units(self, one_epoch):
         """Whether a network that goes on, for one epoch or more, keeps the units of its code."""
@@ -138,6 +141,8 @@ class EncoderDecoderBlueprint(Blueprint):
         Whether there is a linear path that starts at a closed form.
     link : Link
         How outputs relate to data; the loss or the likelihood says it.
+    asked : str or part
+        That loss or likelihood as the user gave it, for messages.
     """
 
     n_features: int
@@ -147,6 +152,7 @@ class EncoderDecoderBlueprint(Blueprint):
     architecture: object
     init: str
     link: object = training_only()
+    asked: object = training_only()
 
     # What the start in closed form is made by, of a table with its scaling.
     make_start = staticmethod(principal_start)

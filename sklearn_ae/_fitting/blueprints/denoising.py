@@ -9,6 +9,7 @@ from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, trainin
 from sklearn_ae._fitting.branches import image_shape_of
 from sklearn_ae._fitting.linear_filter import filter_start
 from sklearn_ae.corruptions import corruption_of_batches
+from sklearn_ae.losses import resolve_loss
 from sklearn_ae.networks import DenoisingNetwork
 from sklearn_ae.tasks import DenoisingTask
 
@@ -70,6 +71,10 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
             beside["offset"] = torch.zeros(self.n_features, dtype=torch.float32, device="cpu")
         network = DenoisingNetwork(encoder, decoder, self.mode == "residual", **beside)
         return DenoisingTask(network, self.loss, self.link)
+
+    def check(self, X, input_name="X"):
+        """Raise ValueError where data do not suit the loss."""
+        resolve_loss(self.asked, X, input_name)
 
     def for_training(self, task, scaling, start):
         """Give the task its corruption."""

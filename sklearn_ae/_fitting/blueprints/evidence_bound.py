@@ -7,7 +7,7 @@ import torch
 from sklearn_ae._compute import global_state_guard
 from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, training_only
 from sklearn_ae._fitting.principal import probabilistic_start
-from sklearn_ae.likelihoods import LIKELIHOODS, make_users_module
+from sklearn_ae.likelihoods import LIKELIHOODS, make_users_module, resolve_likelihood
 from sklearn_ae.networks import VariationalNetwork
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.tasks import EvidenceBoundTask
@@ -82,6 +82,10 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
             return self.likelihood.module(variance)
         with global_state_guard(self.seed):  # a user's module may draw
             return make_users_module(self.likelihood, variance)
+
+    def check(self, X, input_name="X"):
+        """Raise ValueError where data do not suit the likelihood."""
+        resolve_likelihood(self.asked, X)
 
     def for_training(self, task, scaling, start):
         """Say how the bound is trained."""

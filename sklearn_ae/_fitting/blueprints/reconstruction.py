@@ -9,6 +9,7 @@ from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, trainin
 from sklearn_ae._fitting.code_units import CodeUnits
 from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import corruption_of_batches
+from sklearn_ae.losses import resolve_loss
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
 from sklearn_ae.penalties import make_penalty
@@ -66,6 +67,10 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
         if type(network.code_activation) in USUAL_SPREAD:
             code = torch.zeros((1, self.n_components), dtype=torch.float32, device="cpu")
             centre_first_layer(network.decoder, network.code_activation(code))
+
+    def check(self, X, input_name="X"):
+        """Raise ValueError where data do not suit the loss."""
+        resolve_loss(self.asked, X, input_name)
 
     def for_training(self, task, scaling, start):
         """Give the task its corruption and its penalty."""
