@@ -97,8 +97,8 @@ class FilterStart:
             self.directions.variances, np.sum(solution @ self.covariance * solution, axis=1)
         )
         # in the unit of a direction that varies by rounding only, codes would be noise
-        largest = variances.max(initial=0.0) or 1.0
-        units = np.sqrt(np.maximum(variances, SMALLEST_SHARE * largest))
+        varies = variances > SMALLEST_SHARE * variances.max(initial=0.0)
+        units = np.sqrt(np.where(varies, variances, 1.0))
         return LinearFilter(
             (solution @ components) / units[:, None],
             components.T * units,

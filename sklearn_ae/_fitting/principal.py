@@ -45,11 +45,10 @@ class PrincipalDirections:
     variances: np.ndarray
     noise_variance: float
 
-    @property
-    def units(self):
-        """Unit of the code along each direction, in units of ``scale``."""
+    def __post_init__(self):
+        # unit of the code along each direction, in units of `scale`
         largest = self.variances.max(initial=0.0)
-        return np.sqrt(np.maximum(self.variances, SMALLEST_SHARE * largest))
+        self.units = np.sqrt(np.maximum(self.variances, SMALLEST_SHARE * largest))
 
 
 class RandomStart:
