@@ -64,8 +64,8 @@ mistakes = {
 n_each = 4 if SMALL else 12
 wrong = pd.Series("", index=ledger.index)
 chosen = rng.permutation(n)[: n_each * len(mistakes)].reshape(len(mistakes), n_each)
-for (column, spoil), rows in zip(mistakes.items(), chosen, strict=True):
-    ledger.loc[rows, column] = spoil(ledger.loc[rows]).to_numpy()
+for (column, mistake), rows in zip(mistakes.items(), chosen, strict=True):
+    ledger.loc[rows, column] = mistake(ledger.loc[rows]).to_numpy()
     wrong[rows] = column
 odd = wrong != ""
 print(ledger.round(2).head())

@@ -3,8 +3,8 @@
 Noisy digits made clean
 ========================
 
-A `Denoiser` learns from clean images, which it spoils itself, or from pairs of spoilt and clean
-images. Here it cleans the digits of scikit-learn, beside PCA and a median filter.
+A `Denoiser` learns from clean images, which it corrupts itself, or from pairs of corrupted and
+clean images. Here it cleans the digits of scikit-learn, beside PCA and a median filter.
 """
 
 # %%
@@ -12,7 +12,7 @@ images. Here it cleans the digits of scikit-learn, beside PCA and a median filte
 # --------------------------
 #
 # Pixels are divided by 16, so that they lie in [0, 1]. Corruptions are in the units of the data:
-# this noise has a standard deviation of 0.3. `fit` draws it anew at each visit; `corrupt` spoils
+# this noise has a standard deviation of 0.3. `fit` draws it anew at each visit; `corrupt` corrupts
 # the test images once.
 
 import os
@@ -45,7 +45,7 @@ display = ReconstructionDisplay.from_estimator(
 
 # %%
 # `mode="auto"` has tried both ways to write the output, the clean image or what is to be added to
-# the noisy one, and `mode_` says which it took. The best pass was chosen on rows held out:
+# the noisy one, and `mode_` says which it took. The best epoch was chosen on rows held out:
 
 print("mode:", denoiser.mode_, "- start kept:", denoiser.start_kept_)
 display = LossCurveDisplay.from_estimator(denoiser)
@@ -129,24 +129,24 @@ for name, rows in {"clean": X_test, "noisy": X_noisy, "cleaned": cleaned["Denois
 # Learning from pairs
 # -------------------
 #
-# Some damage cannot be written down as a corruption. Where there are spoilt rows and, for each
+# Some damage cannot be written down as a corruption. Where there are corrupted rows and, for each
 # one, the clean row, `fit(X, X_clean=...)` learns from these pairs; `corruption` is not used. Here
 # the images have been blurred and then stained by a little noise.
 
 
-def spoil(X, seed):
+def blur(X, seed):
     """Blurred images with a little noise."""
     blurred = ndimage.uniform_filter(X.reshape(-1, 8, 8), size=(0, 3, 3)).reshape(len(X), -1)
     return GaussianNoise(0.05).corrupt(blurred, random_state=seed)
 
 
 deblurrer = Denoiser(max_iter=max_iter, random_state=0)
-deblurrer.fit(spoil(X_train, 0), X_clean=X_train)
-X_spoilt = spoil(X_test, 1)
-print(f"as it is {explained(X_spoilt):.3f}")
-print(f"cleaned  {deblurrer.score(X_spoilt, X_clean=X_test):.3f}")
+deblurrer.fit(blur(X_train, 0), X_clean=X_train)
+X_corrupted = blur(X_test, 1)
+print(f"as it is {explained(X_corrupted):.3f}")
+print(f"cleaned  {deblurrer.score(X_corrupted, X_clean=X_test):.3f}")
 display = ReconstructionDisplay.from_estimator(
-    deblurrer, X_test, X_corrupted=X_spoilt, n_samples=10, image_shape=(8, 8)
+    deblurrer, X_test, X_corrupted=X_corrupted, n_samples=10, image_shape=(8, 8)
 )
 
 plt.show()

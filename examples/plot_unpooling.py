@@ -63,7 +63,7 @@ for ax, (name, result) in zip(axes, results.items(), strict=True):
 #
 # Five autoencoders with the same encoder and eight components. The architecture gives the shape of
 # an image, so `fit` takes the stack of images as it is, and `reconstruct` gives one back. There are
-# few passes, at a higher rate than the default.
+# few epochs, at a higher rate than the default.
 
 
 def explained(reconstructed):

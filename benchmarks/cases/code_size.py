@@ -17,7 +17,7 @@ number of bytes the error is interpolated between the qualities whose mean sizes
 the lowest quality JPEG has a least size.
 
 MNIST: 60000 training images. Olivetti: 300 images, judged on other people. Networks are in
-bfloat16, and convolutional ones make 20 passes on MNIST for the sake of time; dense ones make the
+bfloat16, and convolutional ones make 20 epochs on MNIST for the sake of time; dense ones make the
 default number. All else at defaults.
 """
 

@@ -1,6 +1,6 @@
-"""Cleaning spoilt images: PSNR and SSIM on the 10000 test images.
+"""Cleaning corrupted images: PSNR and SSIM on the 10000 test images.
 
-Pixels are in [0, 1]; images are spoilt, as in training, by one of six corruptions, and not
+Pixels are in [0, 1]; images are corrupted, as in training, by one of six corruptions, and not
 clipped. What a method gives is clipped to [0, 1], for all methods alike. Three measures:
 
 - "PSNR", the one to go by, is ``10 log10(1 / MSE)`` of the mean error of all images.
@@ -12,16 +12,16 @@ clipped. What a method gives is clipped to [0, 1], for all methods alike. Three 
   out a border of 3 pixels.
 
 `Denoiser` is fitted on the 60000 clean training images with the corruption named, all else at its
-default, but for what the row names; the convolutional row takes 20 passes, in bfloat16, for the
-sake of time. Its passes and its mode are chosen by the tenth of the training images that it
+default, but for what the row names; the convolutional row takes 20 epochs, in bfloat16, for the
+sake of time. Its epochs and its mode are chosen by the tenth of the training images that it
 holds out. ``max_iter=0`` is its start, a linear filter that anybody could fit: there is a margin
 against it too.
 Settings of the others are chosen on the last 10000 training images (the first 2000 of these for
-total variation, 500 for non-local means, 1000 for SSIM), spoilt by the same corruption with another
+total variation, 500 for non-local means, 1000 for SSIM), with the same corruption and another
 seed: for each measure those that are best by it. PCA is fitted on the 50000 other clean images
 for the choice, then on all 60000; it takes 10, 20, ... 200 components. For non-local means the
 noise level of the validation images is among the settings. All methods are judged on all test
-images, the same spoilt ones.
+images, the same corrupted ones.
 """
 
 import itertools
@@ -70,31 +70,31 @@ VALIDATION_NOISE, TEST_NOISE = 1000, 2000
 LEAST_ERROR = 1 / (12 * 255**2)
 
 
-def median(spoilt, size, cross):
+def median(corrupted, size, cross):
     """Median of a square of pixels, or of a cross of five."""
     if cross:
         footprint = np.array([[[0, 1, 0], [1, 1, 1], [0, 1, 0]]], dtype=bool)
-        return median_filter(spoilt, footprint=footprint)
-    return median_filter(spoilt, size=(1, size, size))
+        return median_filter(corrupted, footprint=footprint)
+    return median_filter(corrupted, size=(1, size, size))
 
 
-def gaussian(spoilt, sigma):
+def gaussian(corrupted, sigma):
     """Gaussian blur."""
-    return gaussian_filter(spoilt, sigma=(0, sigma, sigma))
+    return gaussian_filter(corrupted, sigma=(0, sigma, sigma))
 
 
-def non_local_means(spoilt, **setting):
+def non_local_means(corrupted, **setting):
     """Non-local means of each image."""
     from skimage.restoration import denoise_nl_means
 
-    return np.stack([denoise_nl_means(image, **setting) for image in spoilt])
+    return np.stack([denoise_nl_means(image, **setting) for image in corrupted])
 
 
-def total_variation(spoilt, weight):
+def total_variation(corrupted, weight):
     """Chambolle's total variation denoising of each image."""
     from skimage.restoration import denoise_tv_chambolle
 
-    return np.stack([denoise_tv_chambolle(image, weight=weight) for image in spoilt])
+    return np.stack([denoise_tv_chambolle(image, weight=weight) for image in corrupted])
 
 
 def grid(**values):
@@ -149,7 +149,7 @@ def cells():
     ]
 
 
-def spoil(cell, clean, noise):
+def corrupted_rows(cell, clean, noise):
     """Spoilt images, the same for all methods."""
     corruption = CORRUPTIONS[cell["corruption"]]
     return corruption.corrupt(clean, random_state=noise + cell["seed"])
@@ -161,11 +161,11 @@ def parts(train):
     return train[:-n_validation], train[-n_validation:]
 
 
-def quality(clean, spoilt, cleaned, n_similar=None):
+def quality(clean, corrupted, cleaned, n_similar=None):
     """The measures of rows of images; SSIM of the first ``n_similar``."""
     from skimage.metrics import structural_similarity
 
-    touched = np.any(spoilt != clean, axis=1)
+    touched = np.any(corrupted != clean, axis=1)
     clean = clean.astype(np.float64)
     cleaned = np.clip(cleaned, 0, 1).astype(np.float64)
     errors = np.mean((cleaned - clean) ** 2, axis=1)
@@ -185,9 +185,9 @@ def quality(clean, spoilt, cleaned, n_similar=None):
     }
 
 
-def best_settings(clean_with, settings, clean, spoilt):
+def best_settings(clean_with, settings, clean, corrupted):
     """For each measure the setting that is best by it."""
-    found = [quality(clean, spoilt, clean_with(spoilt, **one), N_SIMILAR) for one in settings]
+    found = [quality(clean, corrupted, clean_with(corrupted, **one), N_SIMILAR) for one in settings]
     return {
         measure: settings[int(np.argmax([values[measure] for values in found]))]
         for measure in MEASURES.values()
@@ -195,24 +195,24 @@ def best_settings(clean_with, settings, clean, spoilt):
 
 
 def with_filter(cell, train, options):
-    """Function from spoilt to clean rows, and its settings."""
+    """Function from corrupted to clean rows, and its settings."""
     function, settings, n_rows = FILTERS[cell["method"]]
 
     def clean_with(rows, **setting):
         return function(rows.reshape(-1, *SHAPE), **setting).reshape(rows.shape)
 
     clean = parts(train)[1][: 20 if options.smoke else n_rows]
-    spoilt = spoil(cell, clean, VALIDATION_NOISE)
+    corrupted = corrupted_rows(cell, clean, VALIDATION_NOISE)
     if cell["method"] == "non-local means":
-        level = float(np.sqrt(np.mean((spoilt - clean) ** 2)))
+        level = float(np.sqrt(np.mean((corrupted - clean) ** 2)))
         settings = [{**setting, "sigma": sigma} for setting in settings for sigma in (0.0, level)]
-    return clean_with, best_settings(clean_with, settings, clean, spoilt)
+    return clean_with, best_settings(clean_with, settings, clean, corrupted)
 
 
 def with_pca(cell, train):
     """Function that projects on principal components, and how many."""
     others, clean = parts(train)
-    spoilt = spoil(cell, clean, VALIDATION_NOISE)
+    corrupted = corrupted_rows(cell, clean, VALIDATION_NOISE)
     pca = PCA(max(N_COMPONENTS), random_state=cell["seed"]).fit(others)
     settings = [{"n_components": k} for k in N_COMPONENTS]
 
@@ -220,7 +220,7 @@ def with_pca(cell, train):
         directions = pca.components_[:n_components]
         return (rows - pca.mean_) @ directions.T @ directions + pca.mean_
 
-    chosen = best_settings(project, settings, clean, spoilt)
+    chosen = best_settings(project, settings, clean, corrupted)
     pca.fit(train)
     return project, chosen
 
@@ -255,14 +255,14 @@ def run(cell, options):
     else:
         clean_with, figures = with_denoiser(cell, train, options)
     test, _ = images(cell["data"], "test", rows=options.rows(10000))
-    spoilt = spoil(cell, test, TEST_NOISE)
+    corrupted = corrupted_rows(cell, test, TEST_NOISE)
     if settings is None:
-        clean_s, cleaned = seconds(clean_with, spoilt)
-        return figures | {"clean_s": clean_s} | quality(test, spoilt, cleaned)
+        clean_s, cleaned = seconds(clean_with, corrupted)
+        return figures | {"clean_s": clean_s} | quality(test, corrupted, cleaned)
     figures = {"settings": settings}
     for measure, setting in settings.items():
-        clean_s, cleaned = seconds(clean_with, spoilt, **setting)
-        found = quality(test, spoilt, cleaned)
+        clean_s, cleaned = seconds(clean_with, corrupted, **setting)
+        found = quality(test, corrupted, cleaned)
         # of each measure by its own setting; that of touched images goes with all images
         with_it = {"psnr_of_images": ("psnr_of_touched",), "psnr": ("touched", "n_images")}
         figures |= {name: found[name] for name in (measure, *with_it.get(measure, ()))}
@@ -308,7 +308,7 @@ def show(group, method, name):
 
 
 def margins(group):
-    """Ours less the best of the others, and less our linear start, on the same spoilt images."""
+    """Ours less the best of the others, and less our linear start, on the same corrupted images."""
     row = {}
     for title, name in MEASURES.items():
         others = {m: f[0][name] for m, f in group.items() if m not in OURS}
@@ -326,7 +326,7 @@ def margins(group):
 
 
 def chosen(figures):
-    """Settings of the others, passes and mode of ours."""
+    """Settings of the others, epochs and mode of ours."""
     settings = {
         f"by {title}": ", ".join(f"{key}={value:g}" for key, value in setting.items())
         for title, name in MEASURES.items()

@@ -258,7 +258,7 @@ def _decoded(model, codes):
 
 
 def _course(model):
-    """Objective after each pass of a fit of this package."""
+    """Objective after each epoch of a fit of this package."""
     fitted = final_estimator(model)
     if not (is_from(fitted, "sklearn_ae") and len(getattr(fitted, "loss_curve_", ()))):
         return {}

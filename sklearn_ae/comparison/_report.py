@@ -40,7 +40,7 @@ def render(result):
         ("Maps", result.plot_maps, _about_maps(result)),
         ("Reconstructions", result.plot_reconstructions, _about_reconstructions(result)),
         ("Codes decoded", result.plot_decoded_codes, ABOUT_DECODED),
-        ("Training", result.plot_loss_curves, "The objective after each pass, first split."),
+        ("Training", result.plot_loss_curves, "The objective after each epoch, first split."),
         ("Measures", result.plot_metrics, "Bars are means, lines the spread over repeats."),
     ]
     content = dict(

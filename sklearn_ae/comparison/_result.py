@@ -189,7 +189,7 @@ class ComparisonResult:
         return self._figures().decoded_codes(self)
 
     def plot_loss_curves(self) -> Figure | None:
-        """Draw the objective after each pass of the first repeat.
+        """Draw the objective after each epoch of the first repeat.
 
         Returns
         -------

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class LossCurveDisplay:
-    """Objective after each pass, on the training rows and on those held out.
+    """Objective after each epoch, on the training rows and on those held out.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_iter,)
-        Mean objective on the training rows after each pass.
+        Mean objective on the training rows after each epoch.
 
     validation_scores : array-like of shape (n_iter,), default=None
-        Minus the mean objective on the rows held out after each pass; drawn as a loss. Its
-        best pass is marked.
+        Minus the mean objective on the rows held out after each epoch; drawn as a loss. Its
+        best epoch is marked.
 
     start_loss : float, default=None
         Objective of the start, where training did no better and the start was kept.
@@ -41,7 +41,7 @@ class LossCurveDisplay:
         Loss on the rows held out.
 
     best_point_ : matplotlib Line2D or None
-        The best pass on the rows held out.
+        The best epoch on the rows held out.
 
     start_line_ : matplotlib Line2D or None
         Loss of the start that was kept.
@@ -61,7 +61,7 @@ class LossCurveDisplay:
     >>> from sklearn_ae.display import LossCurveDisplay
     >>> display = LossCurveDisplay([3.0, 2.0, 1.5], [-3.1, -2.3, -2.4]).plot()
     >>> display.best_point_.get_label()
-    'best pass: 2'
+    'best epoch: 2'
     """
 
     train_line_: Line2D
@@ -107,30 +107,30 @@ class LossCurveDisplay:
         held_out = -np.asarray(scores, dtype=float)
         if train.ndim != 1 or (held_out.size and held_out.shape != train.shape):
             raise ValueError(
-                "loss_curve and validation_scores must have one value for each pass, got shapes "
+                "loss_curve and validation_scores must have one value for each epoch, got shapes "
                 f"{train.shape} and {held_out.shape}."
             )
         ax = axes_or_new(ax)
-        passes = np.arange(1, len(train) + 1)
-        # a curve of one pass is a point
+        epochs = np.arange(1, len(train) + 1)
+        # a curve of one epoch is a point
         kwargs = merged({"marker": "." if len(train) < 3 else None}, line_kwargs, Line2D)
         self.validation_line_ = self.best_point_ = self.start_line_ = None
-        (self.train_line_,) = ax.plot(passes, train, label="training rows", **kwargs)
+        (self.train_line_,) = ax.plot(epochs, train, label="training rows", **kwargs)
         if held_out.size:
-            (self.validation_line_,) = ax.plot(passes, held_out, label="rows held out", **kwargs)
+            (self.validation_line_,) = ax.plot(epochs, held_out, label="rows held out", **kwargs)
             best = int(held_out.argmin())
             (self.best_point_,) = ax.plot(
-                passes[best],
+                epochs[best],
                 held_out[best],
                 "o",
                 color=self.validation_line_.get_color(),
-                label=f"best pass: {passes[best]}",
+                label=f"best epoch: {epochs[best]}",
             )
         if self.start_loss is not None:
             self.start_line_ = ax.axhline(
                 self.start_loss, color="0.4", linestyle="--", label="the start, which was kept"
             )
-        ax.set(xlabel="pass", ylabel="objective")
+        ax.set(xlabel="epoch", ylabel="objective")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(frameon=False)
         self.ax_, self.figure_ = ax, ax.figure

@@ -84,14 +84,14 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         A part with ``term(x, code, encode)``, such as :class:`~sklearn_ae.penalties.L1`.
 
     corruption : None, str, part or callable, default=None
-        How rows are spoilt at each visit in training, in the units of ``X``; the clean row is
+        How rows are corrupted at each visit in training, in the units of ``X``; the clean row is
         the target. "gaussian", "masking", "salt_and_pepper", "swap_noise", a part such as
         :class:`~sklearn_ae.corruptions.Occlusion`, or a function ``(x, generator)`` of tensors
         of shape (n, n_features).
 
     max_iter : int or "auto", default="auto"
-        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 200
-        passes. 0 returns the start.
+        Epochs, each a visit to every training row. "auto" makes 20000 steps of the optimiser, in
+        at most 200 epochs. 0 returns the start.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
@@ -101,7 +101,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
 
     learning_rate : {"one_cycle", "constant"}, default="one_cycle"
         "one_cycle" rises over at most 100 steps, falls by a cosine to zero, always makes
-        ``max_iter`` passes and keeps the best weights. "constant" stops by
+        ``max_iter`` epochs and keeps the best weights. "constant" stops by
         ``n_iter_no_change``.
 
     alpha : float, default=0.0
@@ -114,15 +114,15 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         in proportion. It is no part of the objective; 0 is plain Adam.
 
     early_stopping : "auto" or bool, default="auto"
-        Whether rows are held out to choose the best pass and to judge the network against the
+        Whether rows are held out to choose the best epoch and to judge the network against the
         start. "auto" does so from 20 rows on and returns the start below. False trains on all
-        rows for exactly ``max_iter`` passes.
+        rows for exactly ``max_iter`` epochs.
 
     validation_fraction : float, default=0.1
         Share of rows held out, at least 5 rows.
 
     n_iter_no_change : int, default=10
-        With "constant", passes without a gain of ``tol`` after which training stops.
+        With "constant", epochs without a gain of ``tol`` after which training stops.
 
     tol : float, default=1e-4
         Smallest gain that counts, in units of the objective.
@@ -144,7 +144,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         int for identical results across calls; convolutions on a GPU repeat to rounding only.
 
     verbose : int, default=0
-        Whether a line is printed after each pass.
+        Whether a line is printed after each epoch.
 
     Attributes
     ----------
@@ -167,13 +167,13 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         activation.
 
     n_iter_ : int
-        Passes made.
+        Epochs made.
 
     loss_curve_ : list of float
-        Mean objective on the training rows after each pass.
+        Mean objective on the training rows after each epoch.
 
     validation_scores_ : list of float
-        Minus the mean objective on the rows held out after each pass.
+        Minus the mean objective on the rows held out after each epoch.
 
     best_loss_ : float
         Objective of the weights that were kept: on the rows held out, else the last of
@@ -183,7 +183,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         Whether the start was kept, so that the model equals PCA.
 
     history_ : list of dict
-        One entry per pass: losses, durations and what callbacks of skorch recorded.
+        One entry per epoch: losses, durations and what callbacks of skorch recorded.
 
     network_ : torch.nn.Module
         The fitted network, on the CPU, built anew at each access.

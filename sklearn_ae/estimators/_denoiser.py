@@ -47,7 +47,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     where :math:`f` encodes, :math:`g` decodes and :math:`\ell` is the loss summed over features; in
     the residual mode :math:`g(f(\tilde x)) + \tilde x` stands for :math:`g(f(\tilde x))`, so that
     the network gives minus the noise. Training begins with a linear path at the ridge regression
-    of the clean on the spoilt rows, within the leading principal directions of the clean ones,
+    of the clean on the corrupted rows, within the leading principal directions of the clean ones,
     and the network at zero; the trained network is kept only if it does better than that filter
     on rows held out.
 
@@ -70,7 +70,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         ``(n_features, n_components) -> (encoder, decoder)`` returns two torch modules.
 
     corruption : None, str, part or callable, default="gaussian"
-        How clean rows are spoilt at each visit in training, in the units of ``X``. "gaussian",
+        How clean rows are corrupted at each visit in training, in the units of ``X``. "gaussian",
         "masking", "salt_and_pepper", "swap_noise", a part such as
         :class:`~sklearn_ae.corruptions.Occlusion`, or a function ``(x, generator)`` of tensors
         of shape (n, n_features). Not used with ``X_clean``.
@@ -81,8 +81,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         is the cross entropy of clean values in [0, 1].
 
     mode : {"auto", "direct", "residual"}, default="auto"
-        Whether the network gives the clean row or what is to be added to the spoilt one. "auto"
-        trains both for a tenth of the passes and takes the one with the lower loss on rows that
+        Whether the network gives the clean row or what is to be added to the corrupted one. "auto"
+        trains both for a tenth of the epochs and takes the one with the lower loss on rows that
         both held out; it is "direct" behind another link than the identity, and where no rows are
         held out.
 
@@ -92,8 +92,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         link, such as any but "log_loss".
 
     max_iter : int or "auto", default="auto"
-        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 200
-        passes. 0 returns the start.
+        Epochs, each a visit to every training row. "auto" makes 20000 steps of the optimiser, in
+        at most 200 epochs. 0 returns the start.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
@@ -103,7 +103,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     learning_rate : {"one_cycle", "constant"}, default="one_cycle"
         "one_cycle" rises over at most 100 steps, falls by a cosine to zero, always makes
-        ``max_iter`` passes and keeps the best weights. "constant" stops by
+        ``max_iter`` epochs and keeps the best weights. "constant" stops by
         ``n_iter_no_change``.
 
     alpha : float, default=0.0
@@ -116,15 +116,15 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         in proportion. It is no part of the objective; 0 is plain Adam.
 
     early_stopping : "auto" or bool, default="auto"
-        Whether rows are held out to choose the best pass and to judge the network against the
+        Whether rows are held out to choose the best epoch and to judge the network against the
         start. "auto" does so from 20 rows on and returns the start below. False trains on all
-        rows for exactly ``max_iter`` passes.
+        rows for exactly ``max_iter`` epochs.
 
     validation_fraction : float, default=0.1
         Share of rows held out, at least 5 rows.
 
     n_iter_no_change : int, default=10
-        With "constant", passes without a gain of ``tol`` after which training stops.
+        With "constant", epochs without a gain of ``tol`` after which training stops.
 
     tol : float, default=1e-4
         Smallest gain that counts, in units of the objective.
@@ -146,7 +146,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         int for identical results across calls; convolutions on a GPU repeat to rounding only.
 
     verbose : int, default=0
-        Whether a line is printed after each pass.
+        Whether a line is printed after each epoch.
 
     Attributes
     ----------
@@ -163,13 +163,13 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         Root of the mean feature variance of the clean rows, by which centred data are divided.
 
     n_iter_ : int
-        Passes made.
+        Epochs made.
 
     loss_curve_ : list of float
-        Mean objective on the training rows after each pass.
+        Mean objective on the training rows after each epoch.
 
     validation_scores_ : list of float
-        Minus the mean objective on the rows held out after each pass.
+        Minus the mean objective on the rows held out after each epoch.
 
     best_loss_ : float
         Objective of the weights that were kept: on the rows held out, else the last of
@@ -179,7 +179,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         Whether the start was kept, so that the model is a linear filter.
 
     history_ : list of dict
-        One entry per pass: losses, durations and what callbacks of skorch recorded.
+        One entry per epoch: losses, durations and what callbacks of skorch recorded.
 
     network_ : torch.nn.Module
         The fitted network, on the CPU, built anew at each access.
@@ -327,12 +327,12 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_clean=None):
-        """Fit the model to clean rows, or to pairs of spoilt and clean rows.
+        """Fit the model to clean rows, or to pairs of corrupted and clean rows.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Clean rows, or spoilt ones where ``X_clean`` is given. The array is neither changed
+            Clean rows, or corrupted ones where ``X_clean`` is given. The array is neither changed
             nor kept. With an architecture for images also of shape (n_samples, channels, height,
             width) or, with one channel, (n_samples, height, width).
 
@@ -452,7 +452,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Spoilt rows; without ``X_clean`` clean rows, which are spoilt as in `fit`, with a
+            Spoilt rows; without ``X_clean`` clean rows, which are corrupted as in `fit`, with a
             seed that it has fixed. Such scores compare models for the same corruption only:
             weaker noise has better ones.
 

@@ -76,7 +76,7 @@ class VariationalAutoencoder(
         Weight of the Kullback-Leibler term in training. Reported bounds use 1.
 
     kl_warm_up : int, default=0
-        Passes over which that weight rises from 0 to ``beta``.
+        Epochs over which that weight rises from 0 to ``beta``.
 
     n_importance_samples : int, default=1
         Draws of the code per row in training; more than one trains on the importance-weighted
@@ -102,8 +102,8 @@ class VariationalAutoencoder(
         "auto" is "pca" for the Gaussian likelihood, else "random".
 
     max_iter : int or "auto", default="auto"
-        Passes over the training rows. "auto" makes 20000 steps of the optimiser, in at most 200
-        passes. 0 returns the start.
+        Epochs, each a visit to every training row. "auto" makes 20000 steps of the optimiser, in
+        at most 200 epochs. 0 returns the start.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
@@ -114,7 +114,7 @@ class VariationalAutoencoder(
 
     learning_rate : {"one_cycle", "constant"}, default="one_cycle"
         "one_cycle" rises over at most 100 steps, falls by a cosine to zero, always makes
-        ``max_iter`` passes and keeps the best weights. "constant" stops by
+        ``max_iter`` epochs and keeps the best weights. "constant" stops by
         ``n_iter_no_change``.
 
     alpha : float, default=0.0
@@ -127,15 +127,15 @@ class VariationalAutoencoder(
         in proportion. It is no part of the objective; 0 is plain Adam.
 
     early_stopping : "auto" or bool, default="auto"
-        Whether rows are held out to choose the best pass and to judge the network against the
+        Whether rows are held out to choose the best epoch and to judge the network against the
         start. "auto" does so from 20 rows on and returns the start below. False trains on all
-        rows for exactly ``max_iter`` passes.
+        rows for exactly ``max_iter`` epochs.
 
     validation_fraction : float, default=0.1
         Share of rows held out, at least 5 rows.
 
     n_iter_no_change : int, default=10
-        With "constant", passes without a gain of ``tol`` after which training stops.
+        With "constant", epochs without a gain of ``tol`` after which training stops.
 
     tol : float, default=1e-4
         Smallest gain that counts, in units of the objective.
@@ -157,7 +157,7 @@ class VariationalAutoencoder(
         int for identical results across calls; convolutions on a GPU repeat to rounding only.
 
     verbose : int, default=0
-        Whether a line is printed after each pass.
+        Whether a line is printed after each epoch.
 
     Attributes
     ----------
@@ -174,13 +174,13 @@ class VariationalAutoencoder(
         Variance along the principal directions of the start; only with the PCA start.
 
     n_iter_ : int
-        Passes made.
+        Epochs made.
 
     loss_curve_ : list of float
-        Mean objective on the training rows after each pass.
+        Mean objective on the training rows after each epoch.
 
     validation_scores_ : list of float
-        Minus the mean objective on the rows held out after each pass.
+        Minus the mean objective on the rows held out after each epoch.
 
     best_loss_ : float
         Objective of the weights that were kept: on the rows held out, else the last of
@@ -190,7 +190,7 @@ class VariationalAutoencoder(
         Whether the start was kept, so that the model equals PCA.
 
     history_ : list of dict
-        One entry per pass: losses, durations and what callbacks of skorch recorded.
+        One entry per epoch: losses, durations and what callbacks of skorch recorded.
 
     network_ : torch.nn.Module
         The fitted network, on the CPU, built anew at each access.

@@ -198,7 +198,7 @@ class AutoencoderNetwork(nn.Module):
 
 
 class DenoisingNetwork(AutoencoderNetwork):
-    """Autoencoder network from a spoilt row to a clean one, with all that the encoder saw.
+    """Autoencoder network from a corrupted row to a clean one, with all that the encoder saw.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class DenoisingNetwork(AutoencoderNetwork):
         self.residual = residual
 
     def forward(self, x):
-        """Clean rows of spoilt ones: (n, n_features) to the same shape."""
+        """Clean rows of corrupted ones: (n, n_features) to the same shape."""
         output = self._output(*self.encode(x))
         return self._limited(output + x if self.residual else output)
 
