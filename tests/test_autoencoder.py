@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn_ae import Autoencoder
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise
+from sklearn_ae.losses import Huber
 from sklearn_ae.penalties import KLSparsity
 
 
@@ -485,7 +486,7 @@ def constant_factory(n_features, n_components):
 def test_huber_with_a_large_delta_is_half_the_squared_error():
     X = nonlinear(100)
     parameters = {"hidden_layer_sizes": (8,), "max_iter": 2, "early_stopping": False}
-    huber = Autoencoder(2, loss="huber", delta=1e3, random_state=0, **parameters).fit(X)
+    huber = Autoencoder(2, loss=Huber(1e3), random_state=0, **parameters).fit(X)
     squared = Autoencoder(2, random_state=0, **parameters).fit(X)
     assert_allclose(2 * np.array(huber.loss_curve_), squared.loss_curve_, rtol=0.01)
 
@@ -635,7 +636,6 @@ BAD_PARAMETERS = {
     "code_activation": ["softmax", 3],
     "architecture": ["sparse", 3],
     "loss": ["mse", None],
-    "delta": [0, -1.0],
     "init": ["zeros", None],
     "whiten": ["yes"],
     "penalty": ["l3", 3],
@@ -669,6 +669,13 @@ def test_every_parameter_has_a_bad_value_here():
 def test_bad_parameters_raise(name, value):
     with pytest.raises((InvalidParameterError, TypeError), match=name) as caught:
         Autoencoder(**{"max_iter": 1, name: value}).fit(nonlinear(30))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("delta", [0, -1.0])
+def test_bad_delta_raises(delta):
+    with pytest.raises(InvalidParameterError, match="'delta' parameter of Huber") as caught:
+        Autoencoder(loss=Huber(delta), max_iter=1).fit(nonlinear(30))
     assert "\n" not in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ae._compute.chunks
-import sklearn_ae.utils._pca_start
+import sklearn_ae._fitting.scaling
 from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
 from tests.instances import (
     DEFAULTS,
@@ -367,7 +367,7 @@ def peak_of_numpy(function, *args):
 )
 def test_memmap_is_not_copied(template, dtype, tmp_path, monkeypatch):
     # Work on chunks is of constant size; make it small beside a table that is quick to fit.
-    monkeypatch.setattr(sklearn_ae.utils._pca_start, "CHUNK_NUMBERS", 2**15)
+    monkeypatch.setattr(sklearn_ae._fitting.scaling, "CHUNK_NUMBERS", 2**15)
     monkeypatch.setattr(sklearn_ae._compute.chunks, "CHUNK_NUMBERS", 2**15)
     X = np.random.default_rng(0).normal(size=(60_000, 32)).astype(dtype)
     joblib.dump(X, tmp_path / "X.joblib")

@@ -17,7 +17,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -26,10 +26,13 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.fixes import parse_version
 
 from sklearn_ae import Autoencoder, Denoiser
+from sklearn_ae._fitting.linear_filter import FilterStart
+from sklearn_ae._fitting.principal import principal_directions
+from sklearn_ae._fitting.scaling import table_scaling
+from sklearn_ae._training import train
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import Compose, GaussianNoise, Masking, Occlusion, SaltAndPepper
-from sklearn_ae.utils._linear_filter import linear_filter
-from sklearn_ae.utils._pca_start import principal_directions, table_moments
+from sklearn_ae.losses import Huber
 
 DIGITS = load_digits().images / 16  # (n, 8, 8)
 PIXELS = DIGITS.reshape(len(DIGITS), -1)
@@ -59,7 +62,7 @@ def curved(n_rows=500, seed=0):
 
 
 def small(**parameters):
-    """A denoiser with a small network that makes three passes without a gate."""
+    """A denoiser with a small network that makes three epochs without a gate."""
     return Denoiser(
         **{
             "hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0, "mode": "direct",
@@ -135,12 +138,12 @@ def test_start_of_many_pairs_is_least_squares(mode):
 
 def test_filter_is_the_ridge_regression_whose_halves_agree_best():
     spoilt, clean = pairs(40, n_features=10, scale=1.5)
-    moments = table_moments(clean)
-    directions = principal_directions(clean, moments, 10)
-    codes = [(rows - moments.mean) / moments.scale @ directions.components.T for rows in
+    scaling = table_scaling(clean)
+    directions = principal_directions(clean, scaling, 10)
+    codes = [(rows - scaling.mean) / scaling.scale @ directions.components.T for rows in
              (spoilt, clean)]  # fmt: skip
     halves = np.arange(40) % 2
-    found = linear_filter(*codes, directions, halves)
+    found = FilterStart(*codes, directions, halves).filter(residual=False)
     ridges = [0.0, *np.logspace(-6, 1, 8)]
 
     def fit(rows, ridge):
@@ -265,7 +268,7 @@ def test_zero_weights_equal_dropping_the_rows(mode):
 def test_start_of_many_rows_is_of_some_of_them(monkeypatch):
     X = correlated(1000)
     everything = start(mode="direct", corruption=GaussianNoise(NOISE)).fit(X)
-    monkeypatch.setattr("sklearn_ae._denoiser.FILTER_ROWS", 500)
+    monkeypatch.setattr("sklearn_ae._fitting.linear_filter.FILTER_ROWS", 500)
     some = start(mode="direct", corruption=GaussianNoise(NOISE)).fit(X)
     difference = np.abs(some.transform(X) - everything.transform(X)).max()
     assert 0 < difference < 0.5
@@ -289,7 +292,7 @@ def test_start_in_small_parts_is_that_of_the_whole(monkeypatch):
     own = start(corruption=record).fit(X)
     assert seen == [20 * 300, 300]  # the last are for `best_loss_`
     seen.clear()
-    monkeypatch.setattr("sklearn_ae._denoiser.VALUES_AT_ONCE", 6 * 70 + 5)
+    monkeypatch.setattr("sklearn_ae._fitting.linear_filter.VALUES_AT_ONCE", 6 * 70 + 5)
     parts = clone(whole).fit(spoilt, X_clean=clean)
     assert_allclose(parts.transform(spoilt), whole.transform(spoilt), rtol=0, atol=1e-12)
     # draws depend on the size of the parts, what they are draws of does not
@@ -405,23 +408,25 @@ def test_mode_says_what_the_network_gives(mode, init):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_auto_takes_the_mode_with_the_lower_validation_loss(seed):
+def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
     X = curved(200, seed)
-    losses = {}
+    trained = []
 
-    class Watched(Denoiser):
-        def fit(self, *args, **kwargs):
-            super().fit(*args, **kwargs)
-            losses[self.mode] = self.best_loss_
-            return self
+    def watched(task, everything, settings, *args):
+        result = train(task, everything, settings, *args)
+        mode = "residual" if task.network.residual else "direct"
+        trained.append((mode, settings.max_iter, settings.n_validation, result.best_loss))
+        return result
 
+    monkeypatch.setattr("sklearn_ae._fitting.fit.train", watched)
     noise = GaussianNoise([0.05, 0.5, 2.0][seed])
-    estimator = Watched(
+    estimator = Denoiser(
         hidden_layer_sizes=(16,), corruption=noise, max_iter=20, random_state=seed
     ).fit(X)  # fmt: skip
-    del losses["auto"]
-    assert set(losses) == {"direct", "residual"}
-    assert estimator.mode_ == min(losses, key=losses.get)
+    *trials, whole = trained
+    # a tenth of the epochs tells
+    assert [trial[:3] for trial in trials] == [("direct", 2, 20), ("residual", 2, 20)]
+    assert estimator.mode_ == whole[0] == min(trials, key=lambda trial: trial[3])[0]
     assert estimator.mode == "auto"
     chosen = clone(estimator).set_params(mode=estimator.mode_).fit(X)
     assert_array_equal(estimator.transform(X), chosen.transform(X))
@@ -497,20 +502,23 @@ def test_trials_of_the_modes_are_not_seen(capsys, X):
 
 
 class Seen(skorch.callbacks.Callback):
-    shapes: list = []  # noqa: RUF012 - shared on purpose: fit trains a copy of the callback
+    batches: list = []  # noqa: RUF012 - shared on purpose: fit trains a copy of the callback
 
     def on_batch_end(self, net, batch=None, training=None, y_pred=None, **kwargs):
-        self.shapes.append((tuple(batch[0].shape), tuple(y_pred.shape)))
+        self.batches.append((*batch, y_pred))
 
 
 @pytest.mark.parametrize("paired", [False, True])
 def test_callbacks_at_every_batch_change_nothing(paired, X):
-    Seen.shapes.clear()
-    X_clean = X - 0.1 if paired else None
+    Seen.batches.clear()
+    X_clean = X - np.arange(6.0) if paired else None
     plain = small(batch_size=20).fit(X, X_clean=X_clean)
     watched = small(batch_size=20, skorch_callbacks=[Seen()]).fit(X, X_clean=X_clean)
-    # pairs stand beside each other in a batch, and one clean row is made of both
-    assert set(Seen.shapes) == {((20, 12 if paired else 6), (20, 6))}
+    assert len(Seen.batches) == 9
+    for corrupted, clean, cleaned in Seen.batches:
+        assert corrupted.shape == clean.shape == cleaned.shape == (20, 6)
+        gap = (corrupted - clean) * watched.scale_
+        assert_allclose(gap, np.broadcast_to(np.arange(6.0) * paired, (20, 6)), atol=1e-5)
     assert_allclose(watched.transform(X), plain.transform(X), atol=1e-5)
 
 
@@ -576,28 +584,37 @@ def test_integers_and_lists_come_back_as_floats():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("names", [list("abcdef"), list(range(6))])
-def test_pandas_comes_back_with_index_and_columns(dtype, names, X):
+def test_pandas_comes_back_with_index_and_columns_where_it_is_asked_for(dtype, names, X):
     frame = pd.DataFrame(X, columns=names, index=np.arange(60)[::-1] + 100).astype(dtype)
+    plain = small().fit(X.astype(dtype)).transform(X.astype(dtype))
     estimator = small().fit(frame)
     before = frame.copy()
     cleaned = estimator.transform(frame)
+    assert type(cleaned) is np.ndarray
+    assert cleaned.dtype == dtype
+    assert_array_equal(cleaned, plain)
+    cleaned = estimator.set_output(transform="pandas").transform(frame)
     assert isinstance(cleaned, pd.DataFrame)
-    assert list(cleaned.columns) == names
+    # names that are no strings are those that scikit-learn makes up
+    given = names if isinstance(names[0], str) else [f"x{i}" for i in range(6)]
+    assert list(cleaned.columns) == given
     assert_array_equal(cleaned.index, frame.index)
     assert set(cleaned.dtypes.astype(str)) == {dtype}
     pd.testing.assert_frame_equal(frame, before)
-    plain = small().fit(X.astype(dtype))
-    assert_array_equal(cleaned.to_numpy(), plain.transform(X.astype(dtype)))
+    assert_array_equal(cleaned.to_numpy(), plain)
     cleaned.iloc[:] = 7.0
     pd.testing.assert_frame_equal(frame, before)
 
 
-def test_polars_comes_back_with_its_columns(X):
+def test_polars_comes_back_with_its_columns_where_it_is_asked_for(X):
     frame = pl.DataFrame(X, schema=list("abcdef"))
-    cleaned = small().fit(frame).transform(frame)
+    plain = small().fit(X).transform(X)
+    estimator = small().fit(frame)
+    assert_array_equal(estimator.transform(frame), plain)
+    cleaned = estimator.set_output(transform="polars").transform(frame)
     assert isinstance(cleaned, pl.DataFrame)
     assert cleaned.columns == list("abcdef")
-    assert_array_equal(cleaned.to_numpy(), small().fit(X).transform(X))
+    assert_array_equal(cleaned.to_numpy(), plain)
 
 
 @pytest.mark.parametrize("given", ["numpy", "pandas", "polars"])
@@ -702,6 +719,11 @@ def test_y_is_ignored(X):
     for y in (np.arange(60), np.array(["a", "b"] * 30), X[:, :3], "nonsense"):
         assert_array_equal(small().fit(X, y).transform(X), plain)
         assert_array_equal(small().partial_fit(X, y).transform(X).shape, X.shape)
+    for method in ("fit", "partial_fit"):
+        with pytest.warns(UserWarning, match="y has the shape of X and is ignored") as found:
+            estimator = getattr(small(), method)(X, X + 1)
+        assert found[0].filename == __file__
+        assert_array_equal(estimator.transform(X), getattr(small(), method)(X).transform(X))
     assert small().fit(X).score(X, np.arange(60)) == small().fit(X).score(X)
 
 
@@ -874,7 +896,9 @@ def test_scores_on_own_noise_favour_the_weakest():
 
 def test_score_of_constant_rows():
     X = np.full((30, 4), 2.5)
-    estimator = start(corruption=GaussianNoise(0.0)).fit(X)
+    with pytest.warns(ConvergenceWarning, match="which do not vary") as found:
+        estimator = start(corruption=GaussianNoise(0.0)).fit(X)
+    assert found[0].filename == __file__
     assert estimator.score(X) == 1.0
     noisy = start().fit(X)
     assert noisy.score(X, X_clean=X) == 1.0
@@ -885,9 +909,9 @@ def test_score_of_constant_rows():
 # Losses, corruptions, precision
 
 
-@pytest.mark.parametrize("loss", ["absolute_error", "huber"])
+@pytest.mark.parametrize("loss", ["absolute_error", Huber(0.5)], ids=str)
 def test_other_losses_train(loss, X):
-    estimator = small(loss=loss, delta=0.5).fit(X)
+    estimator = small(loss=loss).fit(X)
     assert np.isfinite(estimator.loss_curve_).all()
     assert estimator.network_.linear is not None
 
@@ -1259,7 +1283,7 @@ def test_keyboard_interrupt_changes_nothing(method, broken, X):
     with pytest.raises(KeyboardInterrupt):
         getattr(fitted, method)(frame.iloc[:, :4] if method == "fit" else frame)
     assert state_of(fitted) == before
-    pd.testing.assert_frame_equal(fitted.transform(frame), cleaned)
+    assert_array_equal(fitted.transform(frame), cleaned)
 
 
 def test_invalid_input_changes_nothing():
@@ -1469,7 +1493,6 @@ BAD_PARAMETERS = {
     "architecture": ["sparse", 3],
     "corruption": ["snow", 3],
     "loss": ["mse", None],
-    "delta": [0, -1.0],
     "mode": ["both", None],
     "init": ["zeros", None],
     "max_iter": [-1, 1.5, "many"],
@@ -1505,11 +1528,14 @@ def test_bad_parameters_raise(name, value, X):
 
 
 @pytest.mark.parametrize(
-    "corruption", [GaussianNoise(-0.1), Masking(1.5), SaltAndPepper("half")], ids=str
+    "part",
+    [GaussianNoise(-0.1), Masking(1.5), SaltAndPepper("half"), Huber(0), Huber(-1.0)],
+    ids=str,
 )
-def test_bad_parameters_of_a_corruption_raise_one_line(corruption, X):
+def test_bad_parameters_of_a_part_raise_one_line(part, X):
+    name = "loss" if isinstance(part, Huber) else "corruption"
     with pytest.raises(InvalidParameterError, match="parameter of") as caught:
-        small(corruption=corruption).fit(X)
+        small(**{name: part}).fit(X)
     assert "\n" not in str(caught.value)
 
 

@@ -23,16 +23,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser, VariationalAutoencoder
-from sklearn_ae import _anomaly_scores as anomaly_scores
-from sklearn_ae._anomaly_scores import (
-    LogScale,
-    ShrunkCovariance,
-    down_weights,
-    median_and_spread,
-    within_fences,
-)
-from sklearn_ae._detector import SCORES
+from sklearn_ae._anomaly import covariance as covariances
+from sklearn_ae._anomaly.covariance import ShrunkCovariance
+from sklearn_ae._anomaly.robust import down_weights, median_and_spread, within_fences
+from sklearn_ae._anomaly.scores import LogScale
 from sklearn_ae.architectures import Convolutional
+from sklearn_ae.estimators._detector import PURPOSES, SCORES
+from sklearn_ae.utils._seeds import draw_seeds
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 5, "random_state": 0}
 ADDITIVE = ("reconstruction", "standardized")
@@ -104,7 +101,7 @@ def test_covariance_is_ledoit_and_wolfs(X):
 
 @pytest.mark.parametrize(("n_rows", "seed"), [(40, 0), (400, 2**62)])
 def test_covariance_of_a_wide_table_shares_the_last_variance(n_rows, seed, monkeypatch):
-    monkeypatch.setattr(anomaly_scores, "MOST_DIRECTIONS", 50)
+    monkeypatch.setattr(covariances, "MOST_DIRECTIONS", 50)
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(n_rows, 120)) * np.repeat([10.0, 1.0], [20, 100])
     expected = LedoitWolf().fit(rows)
@@ -316,7 +313,8 @@ def test_half_of_the_rows_may_be_equal():
 
 
 def _seed(random_state):
-    return int(np.random.RandomState(random_state).randint(2**31 - 1))
+    """Seed of the split of a detector."""
+    return draw_seeds(random_state, PURPOSES)[1]["split"]
 
 
 def test_auto_threshold_flags_few_normal_rows():
@@ -736,7 +734,7 @@ def test_contributions_add_up_to_the_score(score, X):
 
 
 def test_contributions_of_a_linear_autoencoder_have_a_closed_form(X, monkeypatch):
-    monkeypatch.setattr("sklearn_ae._detector.CURVATURE_DRAWS", 50_000)
+    monkeypatch.setattr("sklearn_ae.estimators._detector.CURVATURE_DRAWS", 50_000)
     detector = linear(standardize=True).fit(X)
     rows = (X - detector.mean_) / detector.scale_
     directions = detector.estimator_.transform(np.eye(13)) - detector.estimator_.transform(

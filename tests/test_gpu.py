@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser, VariationalAutoencoder
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import Compose, GaussianNoise, SwapNoise
+from sklearn_ae.likelihoods import Gaussian
 
 pytestmark = pytest.mark.gpu
 
@@ -26,7 +27,7 @@ ESTIMATORS = [
     Autoencoder(init="random", learning_rate="constant", **SMALL),
     VariationalAutoencoder(max_iter=0, device="cuda"),
     VariationalAutoencoder(**SMALL),
-    VariationalAutoencoder(n_importance_samples=3, noise_variance="per_feature", **SMALL),
+    VariationalAutoencoder(n_importance_samples=3, likelihood=Gaussian("per_feature"), **SMALL),
     Denoiser(**SMALL),
     Denoiser(
         mode="residual", corruption=Compose([GaussianNoise(0.2), SwapNoise(0.1)]),

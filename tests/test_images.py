@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
 from sklearn_ae._training.trainer import split_rows
-from sklearn_ae.architectures import Convolutional, numbers_per_row
+from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import Compose, Occlusion
 from sklearn_ae.metrics import explained_variance_scorer
 from sklearn_ae.networks import ConvolutionalDecoder, ConvolutionalEncoder
@@ -322,7 +322,7 @@ def test_rows_held_out_have_the_code_alone(init):
         learning_rate_init=1e-2, early_stopping=True, init=init,
     ).fit(X)  # fmt: skip
     assert not estimator.start_kept_
-    _, held_out = split_rows(300, 30, estimator._config["seed"], "cpu")
+    _, held_out = split_rows(300, 30, estimator._fitted.blueprint.seed, "cpu")
     errors = estimator.reconstruction_error(X[held_out]) / estimator.scale_**2
     assert_allclose(estimator.best_loss_, errors.mean(), rtol=1e-4)
     assert_allclose(-max(estimator.validation_scores_), errors.mean(), rtol=1e-4)
@@ -519,7 +519,7 @@ def test_no_layer_has_more_numbers_per_row_than_is_said(architecture, image_shap
         with torch.no_grad():
             network.decode(*network.encode(torch.from_numpy(X).float()))
         assert len(found) > 10
-        assert n_features <= max(found) <= numbers_per_row(estimator._config)
+        assert n_features <= max(found) <= estimator._fitted.blueprint.width
 
 
 @pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder, Denoiser])
@@ -540,7 +540,7 @@ def test_rows_pass_through_in_parts_of_bounded_size(cls, monkeypatch):
     # 3 channels of 8 x 8 are the most that a row takes
     monkeypatch.setattr("sklearn_ae._compute.chunks.CHUNK_NUMBERS", 3 * 64 * 15 + 100)
     fitted = clone(estimator).fit(X)
-    assert numbers_per_row(fitted._config) == 3 * 64
+    assert fitted._fitted.blueprint.width == 3 * 64
     assert max(n for training, n in seen if training) == 64
     judged = [n for training, n in seen if not training]
     assert max(judged) == 15

@@ -22,7 +22,7 @@ from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.code_activations import KSparse
 from sklearn_ae.corruptions import Compose, GaussianNoise, SwapNoise
-from sklearn_ae.likelihoods import Bernoulli
+from sklearn_ae.likelihoods import Bernoulli, Gaussian
 from sklearn_ae.penalties import L1, Contractive
 
 UNPOOLING = Convolutional(
@@ -41,7 +41,7 @@ ESTIMATORS = {
     "vae start": VariationalAutoencoder(3, max_iter=0),
     "vae": VariationalAutoencoder(3, early_stopping=False, **SMALL),
     "vae importance": VariationalAutoencoder(
-        3, n_importance_samples=3, noise_variance="per_feature", early_stopping=False, **SMALL
+        3, n_importance_samples=3, likelihood=Gaussian("per_feature"), early_stopping=False, **SMALL
     ),
     "vae bernoulli": VariationalAutoencoder(
         3, likelihood=Bernoulli(binarize="dynamic"), early_stopping=False, **SMALL

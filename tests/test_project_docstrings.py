@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _testing
 
 import sklearn_ae
-from sklearn_ae._base import BaseTorchEstimator
+from sklearn_ae.estimators._base import BaseNetworkEstimator
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -118,7 +118,7 @@ def test_docstring_names_the_defaults(estimator):
 )
 def test_shared_parameters_read_the_same():
     # those that train a network themselves; a detector hands its parameters on
-    trained = [item for item in ESTIMATORS if issubclass(item, BaseTorchEstimator)]
+    trained = [item for item in ESTIMATORS if issubclass(item, BaseNetworkEstimator)]
     _testing.assert_docstring_consistency(trained, include_params=SHARED)
     # a likelihood has a rule behind "auto"
     plain = [item for item in trained if item is not sklearn_ae.VariationalAutoencoder]

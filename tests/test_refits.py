@@ -166,7 +166,7 @@ def test_interpolate_ignores_the_output_container():
 def test_a_users_part_is_copied_into_the_model():
     activation = torch.nn.PReLU()
     estimator = Autoencoder(2, code_activation=activation, **SMALL).fit(DIGITS)
-    assert estimator._config["code_activation"] is not activation
+    assert estimator._fitted.blueprint.code_activation is not activation
 
 
 def test_inference_does_not_wait_for_a_users_module_in_training():
