@@ -405,7 +405,8 @@ def make_users_module(likelihood, variance):
 def resolve_likelihood(likelihood, X):
     """The likelihood of an estimator as a part, and its link; ValueError where data do not suit."""
     part = make_likelihood(likelihood)
-    link = LINKS.get(part.link) or make_link(part.link)
+    link = part.link
+    link = LINKS[link] if isinstance(link, str) and link in LINKS else make_link(link)
     if not link.scales_rows:
         check_range(X, link, f"likelihood={in_one_line(likelihood)}")
     part.check(X)

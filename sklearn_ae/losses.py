@@ -228,7 +228,8 @@ def make_loss(loss):
 def resolve_loss(loss, X, input_name="X"):
     """The loss of an estimator as a part, and its link; ValueError where data do not suit it."""
     part = make_loss(loss)
-    link = LINKS.get(part.link) or make_link(part.link)
+    link = part.link
+    link = LINKS[link] if isinstance(link, str) and link in LINKS else make_link(link)
     if not link.scales_rows:
         check_range(X, link, f"loss={in_one_line(loss)}", input_name)
     if hasattr(part, "check"):

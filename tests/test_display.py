@@ -681,7 +681,7 @@ def test_without_rows_held_out_there_is_one_curve():
 
 
 def test_curves_of_different_length_are_refused():
-    with pytest.raises(ValueError, match=r"one value for each pass, got shapes \(2,\) and \(3,\)"):
+    with pytest.raises(ValueError, match=r"one value for each epoch, got shapes \(2,\) and \(3,\)"):
         LossCurveDisplay([3.0, 2.0], [-1, -2, -3]).plot()
 
 

@@ -492,7 +492,6 @@ class HalfOfSquares(BaseEstimator):
 class ProbitLink:
     """A throw-away link: outputs are quantiles of the normal distribution."""
 
-    name = "probit"
     low, high = 0.0, 1.0
     scales_rows = False
 

@@ -323,7 +323,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
 
     def _start_obstacle(self, link):
         """What stands in the way of the PCA start; None where nothing does."""
-        if link.name != "identity":
+        if not link.scales_rows:
             return f"loss={in_one_line(self.loss)}"
         if self.code_activation != "identity":
             return f"code_activation={in_one_line(self.code_activation)}"

@@ -298,7 +298,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     def _blueprint(self, rows, seed):
         clean, paired = rows.x if rows.target is None else rows.target, rows.target is not None
         loss, link = resolve_loss(self.loss, clean, "X_clean" if paired else "X")
-        obstacle = None if link.name == "identity" else f"loss={in_one_line(self.loss)}"
+        obstacle = None if link.scales_rows else f"loss={in_one_line(self.loss)}"
         if self.mode == "residual" and obstacle:
             raise ValueError(
                 "mode='residual' adds the output to the corrupted row, but with "

@@ -322,7 +322,7 @@ class VariationalAutoencoder(
                 f"beta=1 and kl_warm_up=0, got beta={self.beta}, kl_warm_up={self.kl_warm_up}."
             )
         likelihood, link = resolve_likelihood(self.likelihood, rows.x)
-        obstacle = None if link.name == "identity" else f"likelihood={in_one_line(self.likelihood)}"
+        obstacle = None if link.scales_rows else f"likelihood={in_one_line(self.likelihood)}"
         fields = self._fields(rows, seed, obstacle)
         if not isinstance(self.architecture, str) and has_positions(self.architecture):
             raise ValueError(

@@ -49,7 +49,8 @@ class NoisyLikelihood(nn.Module):
             variance = variance[0] + (variance - variance[0]).mean()
         if learned:
             # a start may lie below what training allows
-            floor = min(SMALLEST_VARIANCE, FLOOR_OF_A_START * float(variance.min()))
+            least = max(float(variance.min()), torch.finfo(torch.float32).tiny)
+            floor = min(SMALLEST_VARIANCE, FLOOR_OF_A_START * least)
             log_floor = torch.tensor(floor, dtype=torch.float32, device=variance.device).log()
             if floor < SMALLEST_VARIANCE:
                 log_floor = log_floor.double()

@@ -13,7 +13,6 @@ import torch
 class IdentityLink:
     """Outputs are data, centred and scaled."""
 
-    name = "identity"
     low, high = -math.inf, math.inf
     scales_rows = True
 
@@ -29,7 +28,6 @@ class IdentityLink:
 class LogitLink:
     """Outputs are logits of values in [0, 1]."""
 
-    name = "logit"
     low, high = 0.0, 1.0
     scales_rows = False
 
@@ -45,7 +43,6 @@ class LogitLink:
 class LogLink:
     """Outputs are logarithms of values that are not negative, such as counts."""
 
-    name = "log"
     low, high = 0.0, math.inf
     scales_rows = False
 
@@ -67,7 +64,6 @@ class SoftmaxLink:
         Widths of the groups, in order; an int for equal widths, None for one group of all.
     """
 
-    name = "softmax"
     low, high = 0.0, 1.0
     scales_rows = False
 
@@ -77,7 +73,9 @@ class SoftmaxLink:
     def groups(self, output):
         """The groups of an output, as a tuple of tensors of shape (..., width)."""
         sizes = output.shape[-1] if self.group_sizes is None else self.group_sizes
-        return output.split(sizes if isinstance(sizes, int) else list(sizes), dim=-1)
+        if hasattr(sizes, "__index__"):  # an int, of numpy too
+            return output.split(int(sizes), dim=-1)
+        return output.split([int(size) for size in sizes], dim=-1)
 
     def link(self, mean):
         """``log(mean)``, which differs from the logits by a constant in each group."""
@@ -93,6 +91,14 @@ LINKS = {"identity": IdentityLink(), "logit": LogitLink(), "log": LogLink()}
 
 def make_link(link):
     """A link by its name; a link is handed back."""
-    if isinstance(link, str) and link not in LINKS:
-        raise ValueError(f"Unknown link {link!r}; use one of {sorted(LINKS)}, or a link.")
-    return LINKS.get(link, link)
+    if isinstance(link, str):
+        if link not in LINKS:
+            raise ValueError(f"Unknown link {link!r}; use one of {sorted(LINKS)}, or a link.")
+        return LINKS[link]
+    for name in ("low", "high", "scales_rows", "link", "inverse"):
+        if not hasattr(link, name):
+            raise TypeError(
+                f"A link must be one of {sorted(LINKS)} or have low, high, scales_rows, "
+                f"link(mean) and inverse(output); {type(link).__name__} has no {name}."
+            )
+    return link

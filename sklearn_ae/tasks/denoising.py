@@ -1,6 +1,7 @@
 """Make clean rows of corrupted ones."""
 
 from sklearn_ae.tasks.reconstruction import ReconstructionTask
+from sklearn_ae.tasks.task import check_rows
 
 
 class DenoisingTask(ReconstructionTask):
@@ -15,4 +16,5 @@ class DenoisingTask(ReconstructionTask):
             inputs, clean = batch.x, batch.target
         else:
             inputs, clean = self.corruption(batch.x, generator), batch.x
-        return {"reconstruction": self.loss(self.network(inputs), clean)}
+        loss = self.loss(self.network(inputs), clean)
+        return {"reconstruction": check_rows(loss, len(clean), "The loss")}

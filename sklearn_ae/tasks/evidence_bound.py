@@ -11,7 +11,7 @@ from sklearn_ae.objectives import (
     squared_error,
     standard_normal_log_density,
 )
-from sklearn_ae.tasks.task import Task
+from sklearn_ae.tasks.task import Task, check_rows
 
 # Draws of the code that are decoded together; more are taken in turns, in bounded memory.
 SAMPLES_AT_ONCE = 500
@@ -84,8 +84,9 @@ class EvidenceBoundTask(Task):
             return {"bound": -self._importance_weighted(x, mean, log_variance, noise)}
         code = mean + torch.exp(0.5 * log_variance) * noise[0]
         weight = self.kl_weight if self.training else self.beta
+        density = self.likelihood.log_density(self.network.decode(code), x)
         return {
-            "reconstruction": -self.likelihood.log_density(self.network.decode(code), x),
+            "reconstruction": -check_rows(density, len(x), "log_density of the likelihood"),
             "kl": weight * gaussian_kl(mean, log_variance).sum(-1),
         }
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from sklearn_ae.tasks.task import Task
+from sklearn_ae.tasks.task import Task, check_rows
 
 
 class ReconstructionTask(Task):
@@ -40,18 +40,14 @@ class ReconstructionTask(Task):
         x = batch.x
         inputs = x if self.corruption is None else self.corruption(x, generator)
         code, state = self.network.encode(inputs)
-        terms = {"reconstruction": self.loss(self._decode(code, state), x)}
+        loss = self.loss(self._decode(code, state), x)
+        terms = {"reconstruction": check_rows(loss, len(x), "The loss")}
         if self.penalty is not None:
             # a penalty may differentiate the encoder, in validation too
             with torch.enable_grad():
                 penalty = self.penalty(inputs, code.to(inputs.dtype), self._encode, generator)
             penalty = penalty if self.training else penalty.detach()
-            if penalty.shape != terms["reconstruction"].shape:
-                raise ValueError(
-                    f"The penalty must give one number per row, of shape ({len(x)},); got shape "
-                    f"{tuple(penalty.shape)}."
-                )
-            terms["penalty"] = penalty
+            terms["penalty"] = check_rows(penalty, len(x), "The penalty")
         return terms
 
     def _decode(self, code, state):

@@ -3,6 +3,16 @@
 from torch import nn
 
 
+def check_rows(values, n_rows, what):
+    """Values of a user's function; ValueError where they are not one number for each row."""
+    if tuple(values.shape) != (n_rows,):
+        raise ValueError(
+            f"{what} must give one number per row, of shape ({n_rows},); got shape "
+            f"{tuple(values.shape)}."
+        )
+    return values
+
+
 class Task(nn.Module):
     """A network and the terms of its objective.
 
