@@ -20,19 +20,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : list of str, default=None
-        Arguments; None takes those of the process.
-
-    Returns
-    -------
-    status : int
-        0, 1 where results could not be written or every reducer failed, 2 for bad input,
-        130 after Ctrl-C. After SIGTERM it exits with 143.
-    """
+    """Run the command line."""
     if hasattr(sys.stdout, "reconfigure"):
         # A character that the terminal cannot show must not cost the results.
         sys.stdout.reconfigure(errors="replace")

@@ -49,20 +49,7 @@ class ShrunkCovariance:
         self.variances, self.other_variance = shrunk(values), float(shrunk(left))
 
     def scaled(self, vectors, power):
-        """Vectors times a power of the covariance.
-
-        Parameters
-        ----------
-        vectors : ndarray of shape (n, n_columns)
-            The vectors, without the centre.
-        power : float
-            The power, such as -1.
-
-        Returns
-        -------
-        ndarray of shape (n, n_columns)
-            The products.
-        """
+        """Vectors times a power of the covariance, of shape (n, n_columns)."""
         along = vectors @ self.directions.T
         other = self.other_variance**power
         return other * vectors + (along * (self.variances**power - other)) @ self.directions
@@ -70,15 +57,7 @@ class ShrunkCovariance:
     def squared_distances(self, rows):
         """Squared Mahalanobis distance of rows from the centre.
 
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples, n_columns)
-            The rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            The distances.
+        The result has shape (n_samples,).
         """
         centred = rows - self.center
         along = centred @ self.directions.T

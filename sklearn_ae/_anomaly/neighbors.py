@@ -87,15 +87,7 @@ class Neighbors:
     def distances(self, rows):
         """Mean and greatest distance to the nearest rows; one at a row's own place is none.
 
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples, n_columns)
-            The rows.
-
-        Returns
-        -------
-        mean, greatest : ndarray of shape (n_samples,)
-            The distances.
+        The result has shape (n_samples,).
         """
         rows = rows - self.center
         found, places = self._nearest(rows)

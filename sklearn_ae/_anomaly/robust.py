@@ -22,16 +22,6 @@ def median_and_spread(values):
 
     Where half of the values or more are equal, as in a table with few different rows, it is the
     median of the deviations of the others.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-        The values.
-
-    Returns
-    -------
-    median, spread : float
-        The two numbers.
     """
     median = float(np.median(values))
     deviations = np.abs(values - median)
@@ -48,15 +38,7 @@ def within_fences(rows):
     The fences lie five times as far from the median as the 5th and the 95th percentile do. There
     is none on a side where that percentile is the median, as of a rare indicator.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n_samples, n_features)
-        The rows.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_features)
-        A copy.
+    The result has shape (n_samples, n_features).
     """
     # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
     lower = np.percentile(rows, FENCE_PERCENT, axis=0, method="higher")
@@ -68,18 +50,7 @@ def within_fences(rows):
 
 
 def usual_distance(distances):
-    """Distance from which a row lies far from its neighbours.
-
-    Parameters
-    ----------
-    distances : ndarray of shape (n_samples,)
-        Distance of each row to its k-th neighbour.
-
-    Returns
-    -------
-    float
-        Three deviations above the median, by the median absolute deviation.
-    """
+    """Distance to the k-th neighbour from which a row lies far: 3 deviations above the median."""
     median, spread = median_and_spread(distances)
     return median + max(FAR_APART * spread, ROUNDING * median)
 
@@ -90,15 +61,7 @@ def down_weights(distances):
     Beyond the usual distance it falls with the square of the distance: a loss that grows with it
     is then bounded.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n_samples,)
-        Distance of each row to its k-th neighbour.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,) or None
-        The weights; None where all are one.
+    The result has shape (n_samples,).
     """
     limit = usual_distance(distances)
     if distances.max() <= limit:
@@ -107,34 +70,14 @@ def down_weights(distances):
 
 
 def usual(distances):
-    """Which rows are not far from their neighbours.
-
-    Parameters
-    ----------
-    distances : ndarray of shape (n_samples,)
-        Distance of each row to its k-th neighbour: a group with enough rows stays, however far
-        from the others it lies.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), bool
-        Which rows.
-    """
+    """Which rows are not far from their neighbours, of shape (n_samples,)."""
     return distances <= usual_distance(distances)
 
 
 def closest(distances):
     """Which three quarters of the rows have the smallest distances, more where there are ties.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n_samples,)
-        Distance of each row to its k-th neighbour.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,), bool
-        Which rows.
+    The result has shape (n_samples,).
     """
     last = np.quantile(distances, CORE_FRACTION, method="higher")
     return distances <= last * (1 + ROUNDING)

@@ -36,18 +36,7 @@ class LogScale:
         return np.log(np.clip(values, self.least, np.finfo(float).max))
 
     def __call__(self, values):
-        """Scale values.
-
-        Parameters
-        ----------
-        values : ndarray of shape (n_samples,)
-            Distances.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Their logarithms less the median, over the spread.
-        """
+        """Scale values, of shape (n_samples,)."""
         return (self._log(values) - self.center) / self.spread
 
 

@@ -24,11 +24,6 @@ def global_state_guard(seed):
     The states of torch and numpy are seeded, and torch's default type and device are those that
     it is imported with; then all are put back as they were. A lock keeps fits in other threads
     from meeting inside.
-
-    Parameters
-    ----------
-    seed : int
-        Seed in force inside.
     """
     with _GLOBAL_STATE_LOCK:
         generators = [torch.default_generator]

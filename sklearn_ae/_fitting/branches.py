@@ -31,18 +31,6 @@ def auto_hidden_layer_sizes(architecture, n_features, n_components):
     Two layers, ``(128, 64)`` up to 128 features and ``(256, 128)`` beyond. A code narrower than
     a 32nd of the data has more to unfold and gets three: ``(256, 128, 64)`` or
     ``(512, 256, 128)``. Between convolutions and code there are none.
-
-    Parameters
-    ----------
-    architecture : str, part or callable
-        The parameter of an estimator.
-    n_features, n_components : int
-        Widths of the data and of the code.
-
-    Returns
-    -------
-    tuple of int
-        Widths of the encoder's hidden layers.
     """
     if isinstance(architecture, Convolutional):
         return ()
@@ -73,15 +61,7 @@ class Stack:
         self.widest = max(self.hidden_layer_sizes, default=0)
 
     def draw(self, modules, generator):
-        """Draw the weights of what `build` made.
-
-        Parameters
-        ----------
-        modules : pair of torch.nn.Module
-            Encoder and decoder.
-        generator : torch.Generator
-            Source of the draws.
-        """
+        """Draw the weights of what `build` made."""
         draw_pair(modules, self.activation, generator, zero_last=self.zero_start)
 
 
@@ -89,20 +69,7 @@ class DenseStack(Stack):
     """Fully connected layers; the decoder mirrors the encoder."""
 
     def build(self, n_features, n_components, n_code_outputs):
-        """Build encoder and decoder without drawing their weights.
-
-        Parameters
-        ----------
-        n_features, n_components : int
-            Widths of the data and of the code.
-        n_code_outputs : int
-            Width of the encoder's output.
-
-        Returns
-        -------
-        encoder, decoder : torch.nn.Module
-            The modules.
-        """
+        """Build encoder and decoder without drawing their weights."""
         sizes = self.hidden_layer_sizes
         return dense_pair(n_features, sizes, n_code_outputs, n_components, self.activation)
 

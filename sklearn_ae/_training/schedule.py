@@ -7,20 +7,7 @@ LONGEST_WARM_UP = 100
 
 
 def one_cycle(step, n_steps):
-    """Share of the largest learning rate at a step: a short linear rise, then a cosine to zero.
-
-    Parameters
-    ----------
-    step : int
-        Steps made so far.
-    n_steps : int
-        Steps of the whole fit.
-
-    Returns
-    -------
-    float
-        A number in (0, 1].
-    """
+    """Share of the largest learning rate at a step: a short linear rise, then a cosine to zero."""
     warm_up = max(1, min(round(WARM_UP_FRACTION * n_steps), LONGEST_WARM_UP))
     if step < warm_up:
         return (step + 1) / warm_up

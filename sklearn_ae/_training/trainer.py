@@ -150,19 +150,6 @@ def gains_significantly(before, after, weight):
     The standard error is that of a mean of n rows whose variance is not known: the standard
     deviation of Student's t, ``sqrt((n - 1) / (n - 3))`` times ``sqrt(variance / n)``. Beyond 50
     rows the factor is within 2 % of one; with six it is 1.29.
-
-    Parameters
-    ----------
-    before, after : tensors of shape (n,)
-        Objective of each row under the two sets of weights.
-    weight : tensor of shape (n,) or None
-        Weights of the rows.
-
-    Returns
-    -------
-    bool
-        Whether the mean of ``before - after`` is above its standard error; not with three rows
-        or fewer, or weights that leave no more to count.
     """
     gain = (before - after).double()
     share = torch.ones_like(gain) if weight is None else weight.double()
@@ -178,22 +165,7 @@ def gains_significantly(before, after, weight):
 
 
 def split_rows(n_rows, n_validation, seed, device):
-    """Indices of training and validation rows.
-
-    Parameters
-    ----------
-    n_rows, n_validation : int
-        Rows in all, and held out.
-    seed : int
-        Seed of the split.
-    device : torch.device
-        Where the indices go.
-
-    Returns
-    -------
-    train, validation : tensors of int64
-        Disjoint indices; the second is empty where nothing is held out.
-    """
+    """Indices of training and validation rows."""
     if not n_validation:
         return torch.arange(n_rows, device=device), torch.arange(0, device=device)
     order = torch.randperm(n_rows, generator=make_generator(seed), device="cpu")
@@ -201,20 +173,7 @@ def split_rows(n_rows, n_validation, seed, device):
 
 
 def make_net(task, settings):
-    """The skorch net of a fit, initialised.
-
-    Parameters
-    ----------
-    task : torch.nn.Module
-        Network and objective.
-    settings : Settings
-        How to train.
-
-    Returns
-    -------
-    TrainingNet
-        The net.
-    """
+    """The skorch net of a fit, initialised."""
     device = settings.device
     cuda = device.type == "cuda"
     rate = settings.learning_rate_init
@@ -422,22 +381,7 @@ class _Run:
 
 
 def check_callbacks(callbacks, learning_rate):
-    """Check a user's skorch callbacks.
-
-    Parameters
-    ----------
-    callbacks : list or None
-        Callbacks, or (name, callback) pairs.
-    learning_rate : {"one_cycle", "constant"}
-        Schedule of the fit.
-
-    Raises
-    ------
-    TypeError
-        If an entry is not a skorch callback.
-    ValueError
-        If two schedules would set the learning rate.
-    """
+    """Check a user's skorch callbacks."""
     for entry in callbacks or []:
         callback = entry[1] if isinstance(entry, tuple) else entry
         if not isinstance(callback, Callback):

@@ -133,38 +133,7 @@ def _checked_codes(Z, n_rows):
 
 
 def measure(estimator, X_train, X_test, labels, seed, meter, decode_codes=False):
-    """Figures, map and reconstructions of one reducer on one split.
-
-    Parameters
-    ----------
-    estimator : estimator instance or None
-        The reducer; None judges the data themselves.
-
-    X_train, X_test : ndarray of shape (n, n_features)
-        The split.
-
-    labels : tuple (y_train, y_test) or None
-        Class labels.
-
-    seed : int
-        Seed of the reducer and of k-means.
-
-    meter : MemoryMeter
-        Started after the data were loaded.
-
-    decode_codes : bool, default=False
-        Whether to decode codes that are not those of rows, for the figures.
-
-    Returns
-    -------
-    figures : dict
-        Values of the measures, ``in_sample`` and ``notes``.
-
-    arrays : dict
-        ``codes`` of the test rows ``rows``, ``reconstruction`` of the first of them,
-        ``decoded`` codes of shape (n_lines, n_steps, n_features): a grid of two components or
-        the path of each, and ``loss_curve``, ``validation_scores`` and ``start_loss`` of a fit.
-    """
+    """Figures, map and reconstructions of one reducer on one split."""
     if estimator is None:
         figures = {"in_sample": False, "notes": []}
         if labels is not None:

@@ -16,21 +16,7 @@ MAX_CATEGORIES = 20
 
 
 def clean_columns(frame):
-    """Sort the columns of a table into numbers and categories, and drop the useless.
-
-    Parameters
-    ----------
-    frame : DataFrame of shape (n_samples, n_columns)
-        The table, without its target.
-
-    Returns
-    -------
-    numeric, categorical : DataFrame
-        The columns kept, numbers as float64 with NaN, categories as objects with None.
-
-    notes : list of str
-        One line for each kind of column dropped or changed.
-    """
+    """Sort the columns of a table into numbers and categories, and drop the useless."""
     frame = frame.copy()
     frame.columns = [str(column) for column in frame.columns]
     if not frame.columns.is_unique:

@@ -11,17 +11,7 @@ def _interactive():
 
 @contextmanager
 def progress(n_steps, verbose):
-    """Context that yields ``step(name)`` and ``finished(name, problem)``.
-
-    Parameters
-    ----------
-    n_steps : int
-        Number of fits in all.
-
-    verbose : int
-        0 is silent, 1 shows a bar where standard error is a terminal or a notebook, 2 writes
-        a line for each reducer elsewhere.
-    """
+    """Context that yields ``step(name)`` and ``finished(name, problem)``."""
     if verbose and _interactive():
         try:
             from rich.console import Console

@@ -52,16 +52,7 @@ class Job:
         (folder / "job.json").write_text(json.dumps(content))
 
     def run(self, on_repeat):
-        """Run to the end; `on_repeat` is called after each repeat that is done.
-
-        Returns
-        -------
-        rows : list of dict
-            One for each repeat; one that is missing has the reason in ``error``.
-
-        arrays : dict
-            Codes and reconstructions of the first repeat.
-        """
+        """Run to the end; `on_repeat` is called after each repeat that is done."""
         try:
             # By value where it has to be: a class of a script or a notebook has no module that
             # the other process could import.

@@ -9,14 +9,7 @@ BEST_MARK = "*"
 
 
 def table_rows(result):
-    """Rows of the table as text.
-
-    Returns
-    -------
-    rows : list of dict
-        ``name``, ``in_sample``, ``error`` (None where at least one repeat succeeded) and
-        ``cells``, pairs of a text and whether it is the best of its column.
-    """
+    """Rows of the table as text."""
     best = best_reducers(result.results_)
     in_sample = result.results_.groupby("reducer", sort=False)["in_sample"].any()
     failures = result.results_.groupby("reducer", sort=False)["error"].apply(

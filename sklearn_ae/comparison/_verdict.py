@@ -55,24 +55,7 @@ def paired_difference(results, measure, name, reference):
 
 
 def verdict(results, pca, autoencoders):
-    """Sentences about PCA against the rest, computed from the table.
-
-    Parameters
-    ----------
-    results : DataFrame
-        A row per reducer and repeat.
-
-    pca : str or None
-        Name of the row of PCA.
-
-    autoencoders : list of str
-        Names of the rows of this package's estimators.
-
-    Returns
-    -------
-    sentences : list of str
-        The conclusion first.
-    """
+    """Sentences about PCA against the rest, computed from the table."""
     usable = results[results["error"].isna()]
     if pca is None or pca not in set(usable["reducer"]):
         return ["PCA is not among the results, so nothing is said about it."]

@@ -71,31 +71,7 @@ def check_image_shape(image_shape, n_features):
 def draw_montage(
     ax, tiles, image_shape, *, row_labels=(), column_labels=(), gap=None, signed=False, **kwargs
 ):
-    """Draw a grid of images as one image.
-
-    Parameters
-    ----------
-    ax : Axes or None
-        None makes a figure of fitting size.
-    tiles : ndarray of shape (n_rows, n_columns, n_features)
-        Flattened images; rows of NaN stay empty.
-    image_shape : tuple
-        Shape of an image.
-    row_labels, column_labels : sequence of str, default=()
-        Beside the rows and below the columns; of many, some are left out.
-    gap : int, default=None
-        Empty pixels between images; None takes a twelfth of the shorter side.
-    signed : bool, default=False
-        Whether zero is the middle of the colours, which else run over all values but the
-        outer hundredths.
-    **kwargs : dict
-        Passed to `imshow`.
-
-    Returns
-    -------
-    AxesImage
-        What was drawn.
-    """
+    """Draw a grid of images as one image."""
     n_rows, n_columns, n_features = tiles.shape
     channels, height, width = check_image_shape(image_shape, n_features)
     gap = max(1, min(height, width) // 12) if gap is None else gap

@@ -202,28 +202,7 @@ class LatentManifoldDisplay:
 
 
 def decoded_grid(estimator, codes, components, n_steps, quantile_range):
-    """Decode a grid of codes.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        A fitted estimator with `inverse_transform`.
-    codes : ndarray of shape (n_samples, n_components) or None
-        Codes that span the grid; None where they have a normal prior.
-    components : tuple of two ints
-        The components along x and y.
-    n_steps : int
-        Images along each side.
-    quantile_range : tuple of two floats
-        Quantiles at the ends of the grid.
-
-    Returns
-    -------
-    images : ndarray of shape (n_steps, n_steps, n_features)
-        Decoded codes.
-    x_values, y_values : ndarray of shape (n_steps,)
-        Values of the two components.
-    """
+    """Decode a grid of codes, of shape (n_steps, n_steps, n_features)."""
     low, high = check_quantile_range(quantile_range)
     if codes is None:
         centre = np.zeros(count_components(estimator))

@@ -214,31 +214,7 @@ class LatentTraversalDisplay:
 def decoded_paths(estimator, codes, base, components, n_steps, quantile_range):
     """Decode codes in which one component at a time moves.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        A fitted estimator with `inverse_transform`.
-    codes : ndarray of shape (n_samples, n_components) or None
-        Codes whose quantiles a component takes; None takes those of a normal prior.
-    base : ndarray of shape (n_components,) or None
-        Where the others stay; None is the median, zero under a prior.
-    components : int, tuple of int or None
-        The components; None takes the first ten.
-    n_steps : int
-        Images for each component.
-    quantile_range : tuple of two floats
-        Quantiles at both ends.
-
-    Returns
-    -------
-    images : ndarray of shape (n_components, n_steps, n_features)
-        Decoded codes.
-    values : ndarray of shape (n_components, n_steps)
-        Values that the component takes.
-    components : tuple of int
-        Numbers of the components.
-    probabilities : ndarray of shape (n_steps,)
-        Probabilities whose quantiles ``values`` are.
+    The result has shape (n_components, n_steps, n_features).
     """
     probabilities = np.linspace(*check_quantile_range(quantile_range), n_steps)
     if codes is None:

@@ -32,13 +32,7 @@ class LinearPath(nn.Module):
         self.decoder = nn.Parameter(torch.zeros((n_features, n_components), **FACTORY))
 
     def draw(self, generator):
-        """Draw small rows of the encoder: with two zeros in a row nothing could be learnt.
-
-        Parameters
-        ----------
-        generator : torch.Generator
-            Source of the draws.
-        """
+        """Draw small rows of the encoder: with two zeros in a row nothing could be learnt."""
         with torch.no_grad():
             scale = SMALL_ROW / self.encoder.shape[1] ** 0.5
             self.encoder.normal_(0.0, scale, generator=generator)
@@ -136,17 +130,7 @@ class AutoencoderNetwork(nn.Module):
     def encode(self, x):
         """Code of ``x`` and the state that a decoder may use.
 
-        Parameters
-        ----------
-        x : tensor of shape (n, n_features)
-            Data.
-
-        Returns
-        -------
-        code : tensor of shape (n, n_components)
-            The code; in reduced precision if only the network made it.
-        state : list of tensor or None
-            What the encoder gives beside the code, such as the positions of max pooling.
+        The result has shape (n, n_components).
         """
         x = self._encoder_input(x)
         code, state = self._branch(self.encoder, x), None
@@ -161,18 +145,7 @@ class AutoencoderNetwork(nn.Module):
     def decode(self, code, state=None):
         """Data of ``code``: (n, n_components) to (n, n_features).
 
-        Parameters
-        ----------
-        code : tensor of shape (n, n_components)
-            The code.
-        state : list of tensor or None
-            What `encode` gave beside the code, of all rows or of the first ones; None where only
-            the code is known.
-
-        Returns
-        -------
-        tensor of shape (n, n_features)
-            The reconstruction, or logits where the loss takes logits.
+        The result has shape (n, n_features).
         """
         return self._limited(self._output(code, state))
 
@@ -242,18 +215,7 @@ class VariationalNetwork(AutoencoderNetwork):
         self.base_log_variance = nn.Parameter(base_log_variance)
 
     def encode_distribution(self, x):
-        """Mean and logarithm of the variance of q(z | x).
-
-        Parameters
-        ----------
-        x : tensor of shape (n, n_features)
-            Data.
-
-        Returns
-        -------
-        mean, log_variance : tensors of shape (n, n_components)
-            Parameters of the normal distribution.
-        """
+        """Mean and logarithm of the variance of q(z | x), of shape (n, n_components)."""
         x = self._encoder_input(x)
         mean, log_variance = self._full(self._branch(self.encoder, x)).chunk(2, dim=1)
         if self.linear is not None:

@@ -19,20 +19,7 @@ GROUPS = 8
 
 
 def level_sizes(height, width, n_levels):
-    """Heights and widths from the image down to the last level.
-
-    Parameters
-    ----------
-    height, width : int
-        Size of the image.
-    n_levels : int
-        How often it is halved.
-
-    Returns
-    -------
-    list of (int, int)
-        One more than there are levels.
-    """
+    """Heights and widths from the image down to the last level."""
     sizes = [(height, width)]
     for _ in range(n_levels):
         sizes.append(tuple(-(-size // STRIDE) for size in sizes[-1]))
@@ -40,20 +27,7 @@ def level_sizes(height, width, n_levels):
 
 
 def convolution(n_inputs, n_outputs, kernel_size, stride, padding=0):
-    """A convolution whose weights are not drawn, in the order of memory that is fast for it.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs : int
-        Channels.
-    kernel_size, stride, padding : int
-        As torch has them.
-
-    Returns
-    -------
-    torch.nn.Conv2d
-        The module.
-    """
+    """A convolution whose weights are not drawn, in the order of memory that is fast for it."""
     layer = skip_init(
         nn.Conv2d,
         n_inputs,
@@ -69,24 +43,7 @@ def convolution(n_inputs, n_outputs, kernel_size, stride, padding=0):
 
 
 def same_convolution(n_inputs, n_outputs, kernel_size, size, stride=1):
-    """A convolution from ``size`` to ``ceil(size / stride)``.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs : int
-        Channels.
-    kernel_size : int
-        Height and width of the kernel.
-    size : (int, int)
-        Height and width of the input.
-    stride : int, default=1
-        Step between windows.
-
-    Returns
-    -------
-    torch.nn.Module
-        The convolution, with a padding before it where one on both sides will not do.
-    """
+    """A convolution from ``size`` to ``ceil(size / stride)``."""
     before = (kernel_size - 1) // 2
     after = [(-(-s // stride) - 1) * stride + kernel_size - s - before for s in size]
     if max(after) <= before:  # what is left over on the far side is not visited
@@ -102,20 +59,6 @@ def transposed_convolution(n_inputs, n_outputs, kernel_size, size):
 
     The output has ``s (M - 1) + k - 2 p`` rows, plus an output padding of at most one: p is the
     least padding that does not overshoot.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs : int
-        Channels.
-    kernel_size : int
-        Height and width of the kernel.
-    size : (int, int)
-        Height and width of the output.
-
-    Returns
-    -------
-    torch.nn.ConvTranspose2d
-        The module.
     """
     padding, output_padding = [], []
     for s in size:

@@ -22,24 +22,7 @@ WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def dense(n_inputs, hidden_layer_sizes, n_outputs, activation):
-    """Stack linear layers with an activation between them, none after the last.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Width of the input.
-    hidden_layer_sizes : sequence of int
-        Widths of the hidden layers, from the input on; may be empty.
-    n_outputs : int
-        Width of the output.
-    activation : str
-        Key of ``ACTIVATIONS``.
-
-    Returns
-    -------
-    torch.nn.Sequential
-        Module from (n, n_inputs) to (n, n_outputs).
-    """
+    """Stack linear layers with an activation between them, none after the last."""
     make_activation, _ = ACTIVATIONS[activation]
     layers, width = [], n_inputs
     for size in hidden_layer_sizes:
@@ -57,18 +40,7 @@ def dense_pair(n_features, hidden_layer_sizes, n_code_outputs, n_components, act
 
 
 def linear(n_inputs, n_outputs):
-    """A linear layer whose weights are not drawn: torch would read its global random state.
-
-    Parameters
-    ----------
-    n_inputs, n_outputs : int
-        Widths.
-
-    Returns
-    -------
-    torch.nn.Linear
-        The layer.
-    """
+    """A linear layer whose weights are not drawn: torch would read its global random state."""
     return skip_init(nn.Linear, n_inputs, n_outputs, **FACTORY)
 
 
@@ -77,17 +49,6 @@ def draw_weights(stack, activation, generator, *, zero_last=False):
 
     Weights are normal with standard deviation ``gain / sqrt(fan_in)``, the gain of the
     activation that follows (1 after the last layer); biases are zero.
-
-    Parameters
-    ----------
-    stack : torch.nn.Module
-        Layers in the order in which they are passed.
-    activation : str
-        Key of ``ACTIVATIONS``: the activation between them.
-    generator : torch.Generator
-        Source of the draws.
-    zero_last : bool, default=False
-        Whether the last layer starts at zero, so that the stack's output does.
     """
     _, gain = ACTIVATIONS[activation]
     layers = [layer for layer in stack.modules() if isinstance(layer, WEIGHTED)]

@@ -37,11 +37,6 @@ def tie_to_decoder(encoder, decoder):
     Columns of the decoder have unit norm then. With independent draws many components are never
     among the largest, and what is never kept never learns; that a component is large where its
     column helps keeps them alive (Gao et al. 2024, arXiv:2406.04093).
-
-    Parameters
-    ----------
-    encoder, decoder : torch.nn.Module
-        Stacks whose last and first linear layer mirror each other; changed in place.
     """
     last = [layer for layer in encoder.modules() if isinstance(layer, nn.Linear)][-1]
     first = next(layer for layer in decoder.modules() if isinstance(layer, nn.Linear))

@@ -63,13 +63,6 @@ def centre_first_layer(module, code):
 
     Long columns and a code that is not about zero, as a sigmoid's, would give an output far from
     the data, and its offset is all that would be learnt at first.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Its bias is changed in place.
-    code : tensor of shape (1, n_components)
-        The code.
     """
     first = next(layer for layer in module.modules() if isinstance(layer, tuple(INPUT_DIMS)))
     if isinstance(first, nn.Linear) and first.bias is not None:
@@ -85,18 +78,6 @@ def constrain_columns(module, length=1.0):
     where all its columns are alike; a decoder of one layer cannot multiply a component at all.
     A column of a convolution is what it does with one input channel: all elements of its kernels,
     for all output channels.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Changed in place.
-    length : float, default=1.0
-        Norm of the columns of its first layer, where the code cannot grow to what is needed.
-
-    Raises
-    ------
-    ValueError
-        If it has no such layer, a convolution in groups, or a layer that normalises.
     """
     layers = {}
     for layer in module.modules():

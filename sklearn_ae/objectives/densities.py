@@ -11,17 +11,8 @@ LOG_2_PI = math.log(2.0 * math.pi)
 def gaussian_log_density(x, mean, log_variance):
     """Log density of a normal distribution with independent features.
 
-    Parameters
-    ----------
-    x, mean : tensors of shape (..., n_features)
-        Data and mean, broadcast against each other.
-    log_variance : tensor of shape () or (..., n_features)
-        Logarithm of the variance.
-
-    Returns
-    -------
-    tensor of shape (...)
-        ``-1/2 sum_j (log 2 pi + log_variance_j + (x_j - mean_j)**2 / variance_j)``.
+    Gives, of shape (...), ``-1/2 sum_j (log 2 pi + log_variance_j + (x_j - mean_j)**2 /
+    variance_j)``.
     """
     if log_variance.ndim == 0:
         # one variance for all: the features are summed first, which halves the work
@@ -43,17 +34,7 @@ def gaussian_posterior_log_density(noise, log_variance):
 
     The mean drops out, and nothing is lost to cancellation.
 
-    Parameters
-    ----------
-    noise : tensor of shape (..., n_components)
-        Standard normal draws.
-    log_variance : tensor of shape (..., n_components)
-        Logarithm of the variance.
-
-    Returns
-    -------
-    tensor of shape (...)
-        The log density of each draw.
+    The result has shape (...).
     """
     return -0.5 * (noise.square() + log_variance + LOG_2_PI).sum(-1)
 
@@ -66,19 +47,7 @@ def bernoulli_log_density(x, logits):
 def categorical_log_density(x, logits, link):
     """Log probability of one-hot groups.
 
-    Parameters
-    ----------
-    x : tensor of shape (..., n_features)
-        Groups of indicators (or proportions) side by side.
-    logits : tensor of shape (..., n_features)
-        Logits, normalised within each group.
-    link : SoftmaxLink
-        Says what the groups are.
-
-    Returns
-    -------
-    tensor of shape (...)
-        ``sum_g sum_c x_gc log softmax(logits_g)_c``.
+    Gives, of shape (...), ``sum_g sum_c x_gc log softmax(logits_g)_c``.
     """
     normalised = [functional.log_softmax(group, dim=-1) for group in link.groups(logits)]
     return (x * torch.cat(normalised, dim=-1)).sum(-1)

@@ -8,16 +8,9 @@ import torch
 def gaussian_kl(mean, log_variance):
     """Kullback-Leibler divergence of a normal from the standard normal, per component.
 
-    Parameters
-    ----------
-    mean, log_variance : tensors of shape (n, n_components)
-        Parameters of the normal distribution with independent components.
-
-    Returns
-    -------
-    tensor of shape (n, n_components)
-        ``1/2 (mean**2 + variance - 1 - log_variance)``; the divergence is its sum over
-        components (Kingma and Welling 2014, arXiv:1312.6114, appendix B).
+    Gives, of shape (n, n_components), ``1/2 (mean**2 + variance - 1 - log_variance)``; the
+    divergence is its sum over components (Kingma and Welling 2014, arXiv:1312.6114, appendix
+    B).
     """
     return 0.5 * (mean.square() + log_variance.expm1() - log_variance)
 
@@ -25,14 +18,6 @@ def gaussian_kl(mean, log_variance):
 def importance_weighted_bound(log_weights):
     """Bound of Burda et al. 2015 (arXiv:1509.00519) on the log-likelihood.
 
-    Parameters
-    ----------
-    log_weights : tensor of shape (n_samples, n)
-        ``log p(x, z_s) - log q(z_s | x)`` for draws z_s from q.
-
-    Returns
-    -------
-    tensor of shape (n,)
-        ``log(1/S sum_s exp(log_weights_s))``.
+    Gives, of shape (n,), ``log(1/S sum_s exp(log_weights_s))``.
     """
     return torch.logsumexp(log_weights, dim=0) - math.log(log_weights.shape[0])

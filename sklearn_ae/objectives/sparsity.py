@@ -4,17 +4,9 @@
 def hoyer(code):
     """Sparsity of each code (Hoyer 2004, https://www.jmlr.org/papers/v5/hoyer04a.html).
 
-    Parameters
-    ----------
-    code : tensor of shape (n, n_components)
-        Codes.
-
-    Returns
-    -------
-    tensor of shape (n,)
-        ``(sqrt(d) - l1 / l2) / (sqrt(d) - 1)`` with the norms of the code: 0 where all values
-        are equally large, 1 where all but one are zero; 1 for a code of zeros or of one
-        component.
+    Gives, of shape (n,), ``(sqrt(d) - l1 / l2) / (sqrt(d) - 1)`` with the norms of the code: 0
+    where all values are equally large, 1 where all but one are zero; 1 for a code of zeros or
+    of one component.
     """
     width = code.shape[-1] ** 0.5
     if width == 1:

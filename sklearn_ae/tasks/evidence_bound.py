@@ -91,20 +91,7 @@ class EvidenceBoundTask(Task):
         }
 
     def log_likelihood(self, x, noise):
-        """Importance-weighted bound of each row, with beta 1.
-
-        Parameters
-        ----------
-        x : tensor of shape (n, n_features)
-            Rows.
-        noise : tensor of shape (n_samples, 1, n_components)
-            Standard normal draws, the same for every row.
-
-        Returns
-        -------
-        tensor of shape (n,)
-            The bound.
-        """
+        """Importance-weighted bound of each row, with beta 1, of shape (n,)."""
         mean, log_variance = self.network.encode_distribution(x)
         parts = [
             torch.logsumexp(
@@ -118,15 +105,7 @@ class EvidenceBoundTask(Task):
     def bound_parts(self, x, noise):
         """Mean log density given the code, and the divergence, of each row.
 
-        Parameters
-        ----------
-        x, noise : tensors
-            See `log_likelihood`.
-
-        Returns
-        -------
-        reconstruction, kl : tensors of shape (n,)
-            The two parts of the evidence lower bound.
+        The result has shape (n,).
         """
         mean, log_variance = self.network.encode_distribution(x)
         total = 0.0
@@ -145,23 +124,7 @@ class EvidenceBoundTask(Task):
 def log_importance_weights(network, likelihood, x, mean, log_variance, noise):
     """Logarithms of ``p(x, z) / q(z | x)`` for draws of the code.
 
-    Parameters
-    ----------
-    network : VariationalNetwork
-        The network.
-    likelihood : torch.nn.Module
-        Distribution of the data given the decoder's output.
-    x : tensor of shape (n, n_features)
-        Data.
-    mean, log_variance : tensors of shape (n, n_components)
-        Parameters of q.
-    noise : tensor of shape (n_samples, n or 1, n_components)
-        Standard normal draws; the same for every row where its second dimension is 1.
-
-    Returns
-    -------
-    tensor of shape (n_samples, n)
-        The logarithms.
+    The result has shape (n_samples, n).
     """
     code = mean + torch.exp(0.5 * log_variance) * noise
     n_samples, n_rows, n_components = code.shape

@@ -9,46 +9,12 @@ IMAGE_SHAPE = (2, 3), "(channels, height, width) or (height, width)"
 
 
 def full_shape(image_shape):
-    """Channels, height and width of ``image_shape``, which may leave out one channel.
-
-    Parameters
-    ----------
-    image_shape : tuple of int
-        (channels, height, width) or (height, width).
-
-    Returns
-    -------
-    tuple of three int
-        Channels, height and width.
-    """
+    """Channels, height and width of ``image_shape``, which may leave out one channel."""
     return (1, *image_shape) if len(image_shape) == 2 else tuple(image_shape)
 
 
 def flatten_images(X, image_shape, input_name="X"):
-    """Turn a stack of images into a table; a table is handed back as it is.
-
-    Parameters
-    ----------
-    X : array-like
-        A table, or images of shape (n, channels, height, width) or, with one channel,
-        (n, height, width).
-    image_shape : tuple of int or None
-        What an image looks like; None where only tables are taken.
-    input_name : str, default="X"
-        What ``X`` is called in messages.
-
-    Returns
-    -------
-    X : array-like
-        The table.
-    row_shape : tuple of int or None
-        Shape of an image as it was given; None for a table.
-
-    Raises
-    ------
-    ValueError
-        If the images have another shape.
-    """
+    """Turn a stack of images into a table; a table is handed back as it is."""
     if image_shape is None:
         return X, None
     if isinstance(X, (list, tuple)):

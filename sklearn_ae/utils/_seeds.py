@@ -7,18 +7,7 @@ from sklearn.utils import check_random_state
 
 
 def draw_seed(random_state):
-    """A seed for one call.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-        None takes fresh entropy and leaves numpy's global state alone.
-
-    Returns
-    -------
-    int
-        The seed.
-    """
+    """A seed for one call."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
     return int(check_random_state(random_state).randint(2**31 - 1))
@@ -31,20 +20,7 @@ def draw_seeds(random_state, purposes):
 
 
 def seed_for(purpose, seed):
-    """A seed of its own for one purpose: its stream has nothing in common with that of another.
-
-    Parameters
-    ----------
-    purpose : str
-        What the draws are for.
-    seed : int
-        The seed of a fit or of a call.
-
-    Returns
-    -------
-    int
-        The seed.
-    """
+    """A seed of its own for one purpose: its stream has nothing in common with that of another."""
     sequence = np.random.SeedSequence([zlib.crc32(purpose.encode()), seed])
     # an int before the shift: numpy < 2 cannot shift its own 64 bits by a Python int
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1

@@ -30,20 +30,7 @@ except ImportError:  # scikit-learn < 1.9
 
 
 def container_like(X, rows):
-    """Put rows into a container such as another: a data frame where that is one.
-
-    Parameters
-    ----------
-    X : array-like
-        The other.
-    rows : ndarray of shape (n_samples, n_features)
-        The rows.
-
-    Returns
-    -------
-    ndarray or data frame
-        The rows, with the columns of ``X``, and its index where it has one.
-    """
+    """Put rows into a container such as another: a data frame where that is one."""
     for adapter in ADAPTERS_MANAGER.adapters.values():
         library = type(X).__module__.partition(".")[0]
         if library == adapter.container_lib and adapter.is_supported_container(X):
