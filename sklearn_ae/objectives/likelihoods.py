@@ -4,7 +4,11 @@ Each has ``log_density(output, x)`` of shape (...), summed over features, ``mean
 ``sample(output, generator)``.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import nn
@@ -42,7 +46,13 @@ class NoisyLikelihood(nn.Module):
         Whether the variance is trained.
     """
 
-    def __init__(self, variance, per_feature=False, learned=True):
+    scaled_log_excess: nn.Parameter
+    log_floor: torch.Tensor
+    fixed_log_variance: torch.Tensor
+
+    def __init__(
+        self, variance: torch.Tensor, per_feature: bool = False, learned: bool = True
+    ) -> None:
         super().__init__()
         if not per_feature:
             # exact where all are equal
@@ -67,7 +77,7 @@ class NoisyLikelihood(nn.Module):
         self.scaled_log_excess.copy_(excess.log() / LOG_VARIANCE_STEP)
 
     @torch.no_grad()
-    def bound_below(self):
+    def bound_below(self) -> None:
         """Let the variance be at least what training allows; see ``SMALLEST_VARIANCE``."""
         least = math.log(SMALLEST_VARIANCE)
         if hasattr(self, "log_floor") and float(self.log_floor) < least - 1e-3:
@@ -76,13 +86,13 @@ class NoisyLikelihood(nn.Module):
             self._set_variance(variance, SMALLEST_VARIANCE)
 
     @property
-    def log_variance(self):
+    def log_variance(self) -> torch.Tensor:
         """Logarithm of the variance, a tensor of shape () or (n_features,)."""
         if hasattr(self, "fixed_log_variance"):
             return self.fixed_log_variance
         return torch.logaddexp(self.scaled_log_excess * LOG_VARIANCE_STEP, self.log_floor)
 
-    def mean(self, output):
+    def mean(self, output: torch.Tensor) -> torch.Tensor:
         """Expected data."""
         return output
 
@@ -90,11 +100,11 @@ class NoisyLikelihood(nn.Module):
 class GaussianLikelihood(NoisyLikelihood):
     """Normal distribution about the output."""
 
-    def log_density(self, output, x):
+    def log_density(self, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Log density of ``x``, summed over features."""
         return gaussian_log_density(x, output, self.log_variance)
 
-    def sample(self, output, generator):
+    def sample(self, output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Data drawn about the output."""
         noise = torch.empty_like(output).normal_(generator=generator)
         return output + noise * torch.exp(0.5 * self.log_variance)
@@ -104,15 +114,15 @@ class LaplaceLikelihood(NoisyLikelihood):
     """Laplace distribution about the output; its variance is twice the square of its scale."""
 
     @property
-    def log_scale(self):
+    def log_scale(self) -> torch.Tensor:
         """Logarithm of the scale, a tensor of shape () or (n_features,)."""
         return 0.5 * (self.log_variance - math.log(2.0))
 
-    def log_density(self, output, x):
+    def log_density(self, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Log density of ``x``, summed over features."""
         return laplace_log_density(x, output, self.log_scale)
 
-    def sample(self, output, generator):
+    def sample(self, output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Data drawn about the output."""
         size = torch.empty_like(output).exponential_(generator=generator)
         sign = torch.empty_like(output).bernoulli_(0.5, generator=generator).mul_(2.0).sub_(1.0)
@@ -122,15 +132,15 @@ class LaplaceLikelihood(NoisyLikelihood):
 class PoissonLikelihood(nn.Module):
     """Independent counts, the logarithms of whose rates are the output."""
 
-    def log_density(self, output, x):
+    def log_density(self, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Log probability of ``x``, summed over features."""
         return poisson_log_density(x, output)
 
-    def mean(self, output):
+    def mean(self, output: torch.Tensor) -> torch.Tensor:
         """Expected counts."""
         return torch.exp(output)
 
-    def sample(self, output, generator):
+    def sample(self, output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Counts drawn with the output's rates."""
         return torch.poisson(torch.exp(output), generator=generator)
 
@@ -145,25 +155,25 @@ class BernoulliLikelihood(nn.Module):
         each visit, as input and as target.
     """
 
-    def __init__(self, binarize=None):
+    def __init__(self, binarize: Literal["dynamic"] | None = None) -> None:
         super().__init__()
         self.binarize = binarize
 
-    def draw_target(self, x, generator):
+    def draw_target(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """The data themselves, or a binary draw from them."""
         if self.binarize is None:
             return x
         return (torch.empty_like(x).uniform_(generator=generator) < x).to(x.dtype)
 
-    def log_density(self, output, x):
+    def log_density(self, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Log probability of ``x``, summed over features."""
         return bernoulli_log_density(x, output)
 
-    def mean(self, output):
+    def mean(self, output: torch.Tensor) -> torch.Tensor:
         """Expected data, in [0, 1]."""
         return torch.sigmoid(output)
 
-    def sample(self, output, generator):
+    def sample(self, output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Binary data drawn with the output's probabilities."""
         uniform = torch.empty_like(output).uniform_(generator=generator)
         return (uniform < torch.sigmoid(output)).to(output.dtype)
@@ -178,19 +188,21 @@ class CategoricalLikelihood(nn.Module):
         Widths of the groups, in order; see `SoftmaxLink`.
     """
 
-    def __init__(self, group_sizes=None):
+    link: SoftmaxLink
+
+    def __init__(self, group_sizes: Sequence[int] | int | None = None) -> None:
         super().__init__()
         self.link = SoftmaxLink(group_sizes)
 
-    def log_density(self, output, x):
+    def log_density(self, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Log probability of ``x``, summed over groups."""
         return categorical_log_density(x, output, self.link)
 
-    def mean(self, output):
+    def mean(self, output: torch.Tensor) -> torch.Tensor:
         """Probabilities of each group."""
         return self.link.inverse(output)
 
-    def sample(self, output, generator):
+    def sample(self, output: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """One-hot data drawn with the output's probabilities."""
         draws = []
         for group in self.link.groups(output):

@@ -5,22 +5,54 @@ them, and how an output is read: ``inverse(output)`` is the expected data, ``lin
 that stands for a mean.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
+
+
+class Link(Protocol):
+    """What a link has, ours or a user's."""
+
+    @property
+    def low(self) -> float:
+        """Least value of the data."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Greatest value of the data."""
+        ...
+
+    @property
+    def scales_rows(self) -> bool:
+        """Whether rows are centred and scaled before the network sees them."""
+        ...
+
+    def link(self, mean: torch.Tensor) -> torch.Tensor:
+        """The output that stands for a mean."""
+        ...
+
+    def inverse(self, output: torch.Tensor) -> torch.Tensor:
+        """The expected data."""
+        ...
 
 
 class IdentityLink:
     """Outputs are data, centred and scaled."""
 
-    low, high = -math.inf, math.inf
-    scales_rows = True
+    low: float = -math.inf
+    high: float = math.inf
+    scales_rows: bool = True
 
-    def link(self, mean):
+    def link(self, mean: torch.Tensor) -> torch.Tensor:
         """The mean itself."""
         return mean
 
-    def inverse(self, output):
+    def inverse(self, output: torch.Tensor) -> torch.Tensor:
         """The output itself."""
         return output
 
@@ -28,14 +60,15 @@ class IdentityLink:
 class LogitLink:
     """Outputs are logits of values in [0, 1]."""
 
-    low, high = 0.0, 1.0
-    scales_rows = False
+    low: float = 0.0
+    high: float = 1.0
+    scales_rows: bool = False
 
-    def link(self, mean):
+    def link(self, mean: torch.Tensor) -> torch.Tensor:
         """``log(mean / (1 - mean))``."""
         return torch.log(mean) - torch.log1p(-mean)
 
-    def inverse(self, output):
+    def inverse(self, output: torch.Tensor) -> torch.Tensor:
         """``1 / (1 + exp(-output))``."""
         return torch.sigmoid(output)
 
@@ -43,14 +76,15 @@ class LogitLink:
 class LogLink:
     """Outputs are logarithms of values that are not negative, such as counts."""
 
-    low, high = 0.0, math.inf
-    scales_rows = False
+    low: float = 0.0
+    high: float = math.inf
+    scales_rows: bool = False
 
-    def link(self, mean):
+    def link(self, mean: torch.Tensor) -> torch.Tensor:
         """``log(mean)``."""
         return torch.log(mean)
 
-    def inverse(self, output):
+    def inverse(self, output: torch.Tensor) -> torch.Tensor:
         """``exp(output)``."""
         return torch.exp(output)
 
@@ -64,32 +98,33 @@ class SoftmaxLink:
         Widths of the groups, in order; an int for equal widths, None for one group of all.
     """
 
-    low, high = 0.0, 1.0
-    scales_rows = False
+    low: float = 0.0
+    high: float = 1.0
+    scales_rows: bool = False
 
-    def __init__(self, group_sizes=None):
+    def __init__(self, group_sizes: Sequence[int] | int | None = None) -> None:
         self.group_sizes = group_sizes
 
-    def groups(self, output):
+    def groups(self, output: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The groups of an output, as a tuple of tensors of shape (..., width)."""
-        sizes = output.shape[-1] if self.group_sizes is None else self.group_sizes
+        sizes: Any = output.shape[-1] if self.group_sizes is None else self.group_sizes
         if hasattr(sizes, "__index__"):  # an int, of numpy too
             return output.split(int(sizes), dim=-1)
         return output.split([int(size) for size in sizes], dim=-1)
 
-    def link(self, mean):
+    def link(self, mean: torch.Tensor) -> torch.Tensor:
         """``log(mean)``, which differs from the logits by a constant in each group."""
         return torch.log(mean)
 
-    def inverse(self, output):
+    def inverse(self, output: torch.Tensor) -> torch.Tensor:
         """Softmax within each group."""
         return torch.cat([torch.softmax(group, dim=-1) for group in self.groups(output)], dim=-1)
 
 
-LINKS = {"identity": IdentityLink(), "logit": LogitLink(), "log": LogLink()}
+LINKS: dict[str, Link] = {"identity": IdentityLink(), "logit": LogitLink(), "log": LogLink()}
 
 
-def make_link(link):
+def make_link(link: str | Link) -> Link:
     """A link by its name; a link is handed back."""
     if isinstance(link, str):
         if link not in LINKS:

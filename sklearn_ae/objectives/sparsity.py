@@ -1,7 +1,11 @@
 """How sparse a code is."""
 
+from __future__ import annotations
 
-def hoyer(code):
+from torch import Tensor
+
+
+def hoyer(code: Tensor) -> Tensor:
     """Sparsity of each code (Hoyer 2004, https://www.jmlr.org/papers/v5/hoyer04a.html).
 
     Gives, of shape (n,), ``(sqrt(d) - l1 / l2) / (sqrt(d) - 1)`` with the norms of the code: 0
