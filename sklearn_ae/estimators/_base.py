@@ -246,8 +246,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
     def _image_shape(self):
         """Shape of the images that the architecture is for; None where it takes tables."""
-        is_plain = isinstance(self.architecture, str)
-        return None if is_plain else image_shape_of(self.architecture)
+        architecture = getattr(self, "architecture", "dense")
+        return None if isinstance(architecture, str) else image_shape_of(architecture)
 
     @staticmethod
     def _check_number(rows, one_epoch, previous):
@@ -326,7 +326,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     def _checked(self, X, to_score=False):
         """Checked rows of a method other than fit; a score refuses what fit does."""
         check_is_fitted(self)
-        X, _ = flatten_images(X, image_shape_of(self._fitted.blueprint.architecture))
+        architecture = getattr(self._fitted.blueprint, "architecture", None)
+        X, _ = flatten_images(X, image_shape_of(architecture))
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
         if to_score:
             self._fitted.blueprint.check(X)
@@ -385,11 +386,9 @@ def _is_fitted_attribute(name):
 
 def _common_attributes(fitted):
     """What every fitted network tells of itself."""
-    attributes = {
-        "n_components_": fitted.blueprint.n_components,
-        "mean_": fitted.scaling.mean,
-        "scale_": float(fitted.scaling.scale),
-    }
+    attributes = {"mean_": fitted.scaling.mean, "scale_": float(fitted.scaling.scale)}
+    if hasattr(fitted.blueprint, "n_components"):
+        attributes["n_components_"] = fitted.blueprint.n_components
     course = fitted.course
     if course is not None:
         attributes |= {

@@ -19,6 +19,7 @@ from sklearn_ae._fitting.branches import (
 from sklearn_ae._fitting.principal import principal_start, random_start
 from sklearn_ae._fitting.scaling import table_scaling
 from sklearn_ae.networks import LinearPath, OutputLimits
+from sklearn_ae.objectives.links import LINKS
 from sklearn_ae.utils._parts import is_foreign
 
 # Values that are compared as they are, numpy's among them.
@@ -151,8 +152,8 @@ class EncoderDecoderBlueprint(Blueprint):
     activation: str
     architecture: object
     init: str
-    link: object = training_only()
-    asked: object = training_only()
+    link: object = training_only(default=LINKS["identity"])
+    asked: object = training_only(default=None)
 
     # What the start in closed form is made by, of a table with its scaling.
     make_start = staticmethod(principal_start)

@@ -35,11 +35,11 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
     """
 
     loss: object
-    code_activation: object
-    unit_norm: bool
-    whiten: bool
-    corruption: object = training_only()
-    penalty: object = training_only()
+    code_activation: object = "identity"
+    unit_norm: bool = False
+    whiten: bool = False
+    corruption: object = training_only(default=None)
+    penalty: object = training_only(default=None)
 
     parts = ("architecture", "loss", "code_activation", "corruption", "penalty")
 
