@@ -500,7 +500,7 @@ def test_delta_is_relative_to_the_scale():
 
 
 @pytest.mark.parametrize("offset", [1e7, 1e8])
-def test_training_on_spoilt_rows_survives_a_large_offset(offset):
+def test_training_on_corrupted_rows_survives_a_large_offset(offset):
     X = nonlinear()
     parameters = {
         "hidden_layer_sizes": (32,), "corruption": GaussianNoise(0.3), "max_iter": 20,
@@ -534,16 +534,18 @@ def test_log_loss_starts_at_the_mean():
 
 
 @pytest.mark.parametrize("bad", [-0.001, 1.001, 16.0])
-def test_log_loss_checks_the_range_in_fit_only(bad):
+def test_log_loss_checks_the_range_in_fit_and_scores(bad):
     X = (DIGITS[:100] > 8).astype(float)
-    spoilt = X.copy()
-    spoilt[3, 5] = bad
+    outside = X.copy()
+    outside[3, 5] = bad
     estimator = Autoencoder(2, loss="log_loss", hidden_layer_sizes=(8,), max_iter=2)
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        estimator.fit(spoilt)
+        estimator.fit(outside)
     estimator.fit(X)
-    assert np.isfinite(estimator.transform(spoilt)).all()
-    assert np.isfinite(estimator.score(spoilt))
+    for method in (estimator.score, estimator.reconstruction_error):
+        with pytest.raises(ValueError, match=r"\[0, 1\]"):
+            method(outside)
+    assert np.isfinite(estimator.transform(outside)).all()
 
 
 # Shared training parameters

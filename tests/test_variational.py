@@ -511,14 +511,17 @@ def test_categorical_sizes_must_add_up():
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "categorical", Bernoulli("dynamic")])
 @pytest.mark.parametrize("bad", [-0.5, 1.5])
-def test_range_is_checked_in_fit_only(likelihood, bad):
-    spoilt = ONE_HOT.copy()
-    spoilt[3, 2] = bad
+def test_range_is_checked_in_fit_and_scores(likelihood, bad):
+    outside = ONE_HOT.copy()
+    outside[3, 2] = bad
     estimator = small(likelihood=likelihood, max_iter=2, early_stopping=False)
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        estimator.fit(spoilt)
+        estimator.fit(outside)
     quiet_fit(estimator, np.eye(9)[np.arange(200) % 9])
-    assert np.isfinite(estimator.transform(spoilt)).all()
+    for method in (estimator.score_samples, estimator.elbo, estimator.reconstruction_error):
+        with pytest.raises(ValueError, match=r"\[0, 1\]"):
+            method(outside)
+    assert np.isfinite(estimator.transform(outside)).all()
 
 
 def test_grey_values_under_bernoulli_warn():
