@@ -5,8 +5,12 @@ An architecture is ``"dense"``, a `Convolutional` or a function
 from (n, n_features) to (n, n_components) and back.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, ClassVar, Literal
 
 from sklearn.base import BaseEstimator
 
@@ -14,6 +18,8 @@ from sklearn_ae._compute import warn_user
 from sklearn_ae.utils._images import IMAGE_SHAPE
 from sklearn_ae.utils._parts import check_integers, check_parameters
 from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOptions
+
+__all__ = ["Convolutional"]
 
 
 class Convolutional(BaseEstimator):
@@ -56,6 +62,11 @@ class Convolutional(BaseEstimator):
         Layer between convolution and activation: batch normalisation, or group normalisation
         with 8 groups of channels, or fewer where their number is not a multiple of 8.
 
+    See Also
+    --------
+    sklearn_ae.Autoencoder : Takes it as ``architecture``.
+    sklearn_ae.corruptions.Occlusion : Covers patches of images.
+
     References
     ----------
     .. [1] M. D. Zeiler, G. W. Taylor and R. Fergus, "Adaptive deconvolutional networks for mid
@@ -76,7 +87,7 @@ class Convolutional(BaseEstimator):
     (3, 8, 8)
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "image_shape": ["array-like"],
         "channels": ["array-like"],
         "kernel_size": [Interval(Integral, 1, None, closed="left")],
@@ -89,13 +100,15 @@ class Convolutional(BaseEstimator):
 
     def __init__(
         self,
-        image_shape,
-        channels=(32, 64),
-        kernel_size=3,
-        downsampling="stride",
-        upsampling="transpose",
-        normalization=None,
-    ):
+        image_shape: tuple[int, ...],
+        channels: Sequence[int] = (32, 64),
+        kernel_size: int = 3,
+        downsampling: Literal["stride", "max_pool", "average_pool"] = "stride",
+        upsampling: Literal[
+            "transpose", "nearest", "bilinear", "bed_of_nails", "max_unpool"
+        ] = "transpose",
+        normalization: Literal["batch", "group"] | None = None,
+    ) -> None:
         self.image_shape = image_shape
         self.channels = channels
         self.kernel_size = kernel_size
@@ -104,11 +117,11 @@ class Convolutional(BaseEstimator):
         self.normalization = normalization
 
     @property
-    def has_positions(self):
+    def has_positions(self) -> bool:
         """Whether the decoder can use where the encoder's pooling took its values."""
         return self.upsampling == "max_unpool"
 
-    def check(self, n_features=None):
+    def check(self, n_features: int | None = None) -> None:
         """Check the parameters, against each other and against the width of the data.
 
         Parameters

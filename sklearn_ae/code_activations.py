@@ -5,8 +5,11 @@ with a method ``module()`` that makes such a module. A part may have ``check(n_c
 which raises where it does not suit the width of the code.
 """
 
+from __future__ import annotations
+
 import copy
 from numbers import Integral
+from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 from torch import nn
@@ -14,6 +17,8 @@ from torch import nn
 from sklearn_ae.networks.k_sparse import KeepLargest
 from sklearn_ae.utils._parts import check_instance, check_parameters, in_one_line
 from sklearn_ae.utils._sklearn import Interval
+
+__all__ = ["KSparse"]
 
 CODE_ACTIVATIONS = {
     "identity": None,
@@ -36,6 +41,11 @@ class KSparse(BaseEstimator):
     ----------
     k : int, default=10
         How many values are kept, at most ``n_components``.
+
+    See Also
+    --------
+    sklearn_ae.penalties.L1 : Makes codes sparse by a penalty.
+    sklearn_ae.penalties.KLSparsity : Makes mean activations small.
 
     Notes
     -----
@@ -62,15 +72,17 @@ class KSparse(BaseEstimator):
     5
     """
 
-    _parameter_constraints = {"k": [Interval(Integral, 1, None, closed="left")]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "k": [Interval(Integral, 1, None, closed="left")]
+    }
 
     # zeros are what it is for: `whiten` would mix them with the other values
     is_sparse = True
 
-    def __init__(self, k=10):
+    def __init__(self, k: int = 10) -> None:
         self.k = k
 
-    def check(self, n_components):
+    def check(self, n_components: int) -> None:
         """Check the parameters for a width of the code.
 
         Parameters
@@ -92,7 +104,7 @@ class KSparse(BaseEstimator):
                 "as many values as the code has."
             )
 
-    def module(self):
+    def module(self) -> nn.Module:
         """The torch module.
 
         Returns
@@ -109,7 +121,7 @@ class KSparse(BaseEstimator):
         return KeepLargest(int(self.k))
 
 
-def make_code_activation(code_activation, n_components=None):
+def make_code_activation(code_activation: Any, n_components: int | None = None) -> nn.Module | None:
     """The parameter of an estimator as a torch module, for a code of that width.
 
     None stands for the identity. A module of the user's is copied, so that training does not

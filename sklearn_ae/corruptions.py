@@ -5,13 +5,18 @@ tensors of shape (n, n_features), or is such a function itself. The functions st
 never change ``x``, and draw from ``generator`` only, on the device of ``x``.
 """
 
+from __future__ import annotations
+
 import copy
 import functools
 import itertools
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from torch import nn
@@ -28,6 +33,20 @@ from sklearn_ae.utils._parts import (
 )
 from sklearn_ae.utils._seeds import draw_seed, seed_for
 from sklearn_ae.utils._sklearn import Interval, StrOptions
+from sklearn_ae.utils._typing import RandomState
+
+__all__ = [
+    "Compose",
+    "Corruption",
+    "GaussianNoise",
+    "Masking",
+    "Occlusion",
+    "SaltAndPepper",
+    "SwapNoise",
+]
+
+# ``(x, generator) -> x``.
+Corrupt: TypeAlias = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 
 # Centre in units of the scale from which rows are corrupted in float64.
 FAR_FROM_ZERO = 100
@@ -35,23 +54,25 @@ FAR_FROM_ZERO = 100
 SMALLEST_SCALE = 1e-30
 
 
-def gaussian_noise(x, generator, scale):
+def gaussian_noise(x: torch.Tensor, generator: torch.Generator, scale: float) -> torch.Tensor:
     """Add independent normal noise of standard deviation ``scale`` to every value."""
     return x + scale * torch.empty_like(x).normal_(generator=generator)
 
 
-def masking(x, generator, fraction):
+def masking(x: torch.Tensor, generator: torch.Generator, fraction: float) -> torch.Tensor:
     """Set each value to zero with probability ``fraction``."""
     return x.masked_fill(_uniform(x, generator) < fraction, 0.0)
 
 
-def salt_and_pepper(x, generator, fraction, low, high):
+def salt_and_pepper(
+    x: torch.Tensor, generator: torch.Generator, fraction: float, low: float, high: float
+) -> torch.Tensor:
     """Set each value with probability ``fraction`` to ``low`` or ``high``, half each."""
     draw = _uniform(x, generator)
     return x.masked_fill(draw < fraction, high).masked_fill(draw < fraction / 2, low)
 
 
-def swap_noise(x, generator, fraction):
+def swap_noise(x: torch.Tensor, generator: torch.Generator, fraction: float) -> torch.Tensor:
     """Replace each value with probability ``fraction`` by its column's value in another row."""
     n_rows = len(x)
     if n_rows < 2:  # there is no other row
@@ -63,7 +84,14 @@ def swap_noise(x, generator, fraction):
     return torch.where(_uniform(x, generator) < fraction, other, x)
 
 
-def occlusion(x, generator, image_shape, size, value, shape):
+def occlusion(
+    x: torch.Tensor,
+    generator: torch.Generator,
+    image_shape: tuple[int, ...],
+    size: int,
+    value: float,
+    shape: Literal["square", "rows", "columns"],
+) -> torch.Tensor:
     """Set a patch of each image, at a place of its own, to ``value`` in all channels."""
     n_channels, height, width = full_shape(image_shape)
     n_features = n_channels * height * width
@@ -81,7 +109,9 @@ def occlusion(x, generator, image_shape, size, value, shape):
     return images.masked_fill(patch, value).reshape(x.shape)
 
 
-def compose(x, generator, functions):
+def compose(
+    x: torch.Tensor, generator: torch.Generator, functions: Sequence[Corrupt]
+) -> torch.Tensor:
     """Apply corruptions one after another."""
     for function in functions:
         x = function(x, generator)
@@ -105,14 +135,28 @@ class Corruption(BaseEstimator):
 
     A subclass sets ``_function`` to a static function ``(x, generator, **parameters) -> x`` that
     takes the parameters by their names, and ``_parameter_constraints``; or it has its own `make`.
+
+    See Also
+    --------
+    Compose : Several corruptions, one after another.
+    GaussianNoise : Noise on every value.
+
+    Examples
+    --------
+    >>> from sklearn_ae.corruptions import Corruption
+    >>> class Sign(Corruption):
+    ...     def make(self):
+    ...         return lambda x, generator: x.sign()
+    >>> Sign().corrupt([[-2.0, 3.0]], random_state=0)
+    array([[-1.,  1.]])
     """
 
-    _parameter_constraints = {}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     # what images look like, where the corruption knows
     _image_shape = None
 
-    def make(self):
+    def make(self) -> Corrupt:
         """Check the parameters and give the function ``(x, generator) -> x``.
 
         Returns
@@ -133,7 +177,7 @@ class Corruption(BaseEstimator):
         """The function with the parameters as they are."""
         return functools.partial(self._function, **self.get_params(deep=False))
 
-    def corrupt(self, X, random_state=None):
+    def corrupt(self, X: ArrayLike, random_state: RandomState = None) -> NDArray[Any]:
         """Corrupt test data.
 
         Parameters
@@ -185,6 +229,11 @@ class GaussianNoise(Corruption):
     scale : float, default=0.1
         Standard deviation :math:`s` of the noise, in the units of the data.
 
+    See Also
+    --------
+    Masking : Sets values to zero.
+    SwapNoise : Replaces values by those of other rows.
+
     Examples
     --------
     >>> from sklearn_ae import Autoencoder
@@ -193,11 +242,13 @@ class GaussianNoise(Corruption):
     0.3
     """
 
-    _parameter_constraints = {"scale": [Interval(Real, 0, None, closed="left")]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "scale": [Interval(Real, 0, None, closed="left")]
+    }
 
     _function = staticmethod(gaussian_noise)
 
-    def __init__(self, scale=0.1):
+    def __init__(self, scale: float = 0.1) -> None:
         self.scale = scale
 
 
@@ -208,6 +259,12 @@ class Masking(Corruption):
     ----------
     fraction : float, default=0.25
         Probability with which a value is set to zero, in [0, 1].
+
+    See Also
+    --------
+    GaussianNoise : Adds noise to every value.
+    Occlusion : Covers a patch of an image.
+    SwapNoise : Replaces values by those of other rows.
 
     Notes
     -----
@@ -227,11 +284,13 @@ class Masking(Corruption):
     0.5
     """
 
-    _parameter_constraints = {"fraction": [Interval(Real, 0, 1, closed="both")]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "fraction": [Interval(Real, 0, 1, closed="both")]
+    }
 
     _function = staticmethod(masking)
 
-    def __init__(self, fraction=0.25):
+    def __init__(self, fraction: float = 0.25) -> None:
         self.fraction = fraction
 
 
@@ -250,6 +309,11 @@ class SaltAndPepper(Corruption):
     high : float, default=1.0
         Salt, in the units of the data.
 
+    See Also
+    --------
+    Masking : Sets values to zero.
+    GaussianNoise : Adds noise to every value.
+
     Examples
     --------
     >>> import numpy as np
@@ -259,7 +323,7 @@ class SaltAndPepper(Corruption):
     array([0., 1.])
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "fraction": [Interval(Real, 0, 1, closed="both")],
         "low": [Interval(Real, None, None, closed="neither")],
         "high": [Interval(Real, None, None, closed="neither")],
@@ -267,7 +331,7 @@ class SaltAndPepper(Corruption):
 
     _function = staticmethod(salt_and_pepper)
 
-    def __init__(self, fraction=0.1, low=0.0, high=1.0):
+    def __init__(self, fraction: float = 0.1, low: float = 0.0, high: float = 1.0) -> None:
         self.fraction = fraction
         self.low = low
         self.high = high
@@ -285,6 +349,11 @@ class SwapNoise(Corruption):
     fraction : float, default=0.15
         Probability with which a value is replaced, in [0, 1].
 
+    See Also
+    --------
+    Masking : Sets values to zero.
+    GaussianNoise : Adds noise to every value.
+
     Examples
     --------
     >>> import numpy as np
@@ -294,11 +363,13 @@ class SwapNoise(Corruption):
            [ 1., 10.]])
     """
 
-    _parameter_constraints = {"fraction": [Interval(Real, 0, 1, closed="both")]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "fraction": [Interval(Real, 0, 1, closed="both")]
+    }
 
     _function = staticmethod(swap_noise)
 
-    def __init__(self, fraction=0.15):
+    def __init__(self, fraction: float = 0.15) -> None:
         self.fraction = fraction
 
 
@@ -322,6 +393,11 @@ class Occlusion(Corruption):
     shape : {"square", "rows", "columns"}, default="square"
         A square of ``size`` by ``size`` pixels, ``size`` whole rows or ``size`` whole columns.
 
+    See Also
+    --------
+    Masking : Sets single values to zero.
+    sklearn_ae.architectures.Convolutional : Layers for images.
+
     Examples
     --------
     A bar of two rows of ones:
@@ -333,7 +409,7 @@ class Occlusion(Corruption):
     array([6.])
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "image_shape": ["array-like"],
         "size": [Interval(Integral, 1, None, closed="left")],
         "value": [Interval(Real, None, None, closed="neither")],
@@ -342,7 +418,13 @@ class Occlusion(Corruption):
 
     _function = staticmethod(occlusion)
 
-    def __init__(self, image_shape, size=2, value=0.0, shape="square"):
+    def __init__(
+        self,
+        image_shape: tuple[int, ...],
+        size: int = 2,
+        value: float = 0.0,
+        shape: Literal["square", "rows", "columns"] = "square",
+    ) -> None:
         self.image_shape = image_shape
         self.size = size
         self.value = value
@@ -352,7 +434,7 @@ class Occlusion(Corruption):
     def _image_shape(self):
         return self.image_shape
 
-    def make(self):
+    def make(self) -> Corrupt:
         """Check the parameters and give the function ``(x, generator) -> x``.
 
         Returns
@@ -391,6 +473,10 @@ class Compose(Corruption):
         Corruptions in the order in which they are applied: strings as an estimator takes them,
         parts, or callables ``(x, generator) -> x``.
 
+    See Also
+    --------
+    Corruption : Base class of its members.
+
     Examples
     --------
     >>> from sklearn_ae.corruptions import Compose, GaussianNoise, Masking
@@ -399,9 +485,11 @@ class Compose(Corruption):
     Compose(corruptions=[GaussianNoise(scale=0.3), Masking()])
     """
 
-    _parameter_constraints = {"corruptions": [list, tuple]}  # noqa: RUF012
+    corruptions: list[Any] | tuple[Any, ...]
 
-    def __init__(self, corruptions):
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"corruptions": [list, tuple]}
+
+    def __init__(self, corruptions: list[Any] | tuple[Any, ...]) -> None:
         self.corruptions = corruptions
 
     @property
@@ -414,7 +502,7 @@ class Compose(Corruption):
         shapes = [getattr(corruption, "_image_shape", None) for corruption in self.corruptions]
         return next((shape for shape in shapes if shape is not None), None)
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters.
 
         Parameters
@@ -436,7 +524,7 @@ class Compose(Corruption):
                     params |= {f"{place}__{name}": value for name, value in inner.items()}
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters, members by their places, and parameters of members.
 
         Parameters
@@ -477,7 +565,7 @@ class Compose(Corruption):
             )
         return super().set_params(**params)
 
-    def make(self):
+    def make(self) -> Corrupt:
         """Check the members and give the function ``(x, generator) -> x``.
 
         Returns
@@ -499,7 +587,7 @@ class Compose(Corruption):
         return functools.partial(compose, functions=functions)
 
 
-CORRUPTIONS = {
+CORRUPTIONS: dict[str, type[Corruption]] = {
     "gaussian": GaussianNoise,
     "masking": Masking,
     "salt_and_pepper": SaltAndPepper,
@@ -507,7 +595,7 @@ CORRUPTIONS = {
 }
 
 
-def make_corruption(corruption):
+def make_corruption(corruption: Any) -> Corrupt | None:
     """Turn the parameter of an estimator into a function on tensors.
 
     Parameters
@@ -537,12 +625,13 @@ def make_corruption(corruption):
             )
         return CORRUPTIONS[corruption]()._bound()
     check_instance("corruption", corruption)
-    if not (hasattr(corruption, "make") or callable(corruption)):
+    make = getattr(corruption, "make", None)
+    if make is None and not callable(corruption):
         raise TypeError(
             f"A corruption must be one of {sorted(CORRUPTIONS)}, a part with a method make() or a "
             f"callable; got {in_one_line(corruption)}."
         )
-    function = corruption.make() if hasattr(corruption, "make") else corruption
+    function: Corrupt = cast("Corrupt", corruption) if make is None else make()
     return (
         function if is_ours(corruption) else functools.partial(_call_users, copy.deepcopy(function))
     )
@@ -567,7 +656,7 @@ def _call_users(function, x, generator):
     return corrupted.to(x.dtype)
 
 
-def corrupting(corruption, seed):
+def corrupting(corruption: Any, seed: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """A function that corrupts arrays of rows in the units of the data, with draws of its own."""
     corrupt = make_corruption(corruption)
     generator = make_generator(seed)
@@ -593,7 +682,12 @@ class ScaledCorruption:
         Centre and scale of the batches.
     """
 
-    def __init__(self, corrupt, scaling):
+    mean: torch.Tensor
+    scale: float
+    is_far: bool
+    centres: dict[torch.device, torch.Tensor]
+
+    def __init__(self, corrupt: Corrupt, scaling: Any) -> None:
         self.corrupt = corrupt
         self.mean, self.scale = torch.from_numpy(scaling.mean), float(scaling.scale)
         # float32 would round small differences of large values away, and ends at 1e38
@@ -601,7 +695,7 @@ class ScaledCorruption:
         self.is_far |= not SMALLEST_SCALE < self.scale < 1.0 / SMALLEST_SCALE
         self.centres = {}
 
-    def __call__(self, x, generator):
+    def __call__(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Corrupt centred and scaled rows."""
         centre = self._centre(x.device)
         rows = x.to(centre.dtype) * self.scale + centre
@@ -615,7 +709,7 @@ class ScaledCorruption:
         return self.centres[device]
 
 
-def corruption_of_batches(corruption, scaling):
+def corruption_of_batches(corruption: Any, scaling: Any) -> Corrupt | None:
     """The parameter of an estimator as a function on batches of a task; None for None."""
     corrupt = make_corruption(corruption)
     return ScaledCorruption(corrupt, scaling) if corrupt and scaling.applied else corrupt

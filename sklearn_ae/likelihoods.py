@@ -15,11 +15,18 @@ reported in the units of the data, and training starts at probabilistic PCA. Wit
 class with what most have in common.
 """
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from torch import nn
 
 from sklearn_ae._compute import warn_user
 from sklearn_ae.objectives.likelihoods import (
@@ -29,7 +36,7 @@ from sklearn_ae.objectives.likelihoods import (
     LaplaceLikelihood,
     PoissonLikelihood,
 )
-from sklearn_ae.objectives.links import LINKS, SoftmaxLink, make_link
+from sklearn_ae.objectives.links import LINKS, Link, SoftmaxLink, make_link
 from sklearn_ae.utils._parts import (
     check_groups,
     check_instance,
@@ -39,15 +46,31 @@ from sklearn_ae.utils._parts import (
 )
 from sklearn_ae.utils._sklearn import Interval, StrOptions
 
+__all__ = ["Bernoulli", "Categorical", "Gaussian", "Laplace", "Likelihood", "Poisson"]
+
 
 class Likelihood(BaseEstimator):
-    """Base class of likelihoods: any data will do, and the link is the identity."""
+    """Base class of likelihoods: any data will do, and the link is the identity.
 
-    _parameter_constraints = {}  # noqa: RUF012
+    A subclass has ``module(variance)``, which makes a torch module with
+    ``log_density(output, x)`` of shape (n,), ``mean(output)`` and ``sample(output, generator)``.
+
+    See Also
+    --------
+    Gaussian : Normal distribution about the output.
+
+    Examples
+    --------
+    >>> from sklearn_ae.likelihoods import Gaussian, Likelihood
+    >>> isinstance(Gaussian(), Likelihood)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     link = "identity"
 
-    def check(self, X):
+    def check(self, X: NDArray[Any]) -> None:
         """Raise ValueError where the data do not suit it.
 
         Parameters
@@ -56,7 +79,7 @@ class Likelihood(BaseEstimator):
             The data, within the range of the link.
         """
 
-    def check_density(self, X):
+    def check_density(self, X: NDArray[Any]) -> None:
         """Warn where rows have no density.
 
         Parameters
@@ -65,7 +88,7 @@ class Likelihood(BaseEstimator):
             Data to be scored.
         """
 
-    def fixed_variance(self):
+    def fixed_variance(self) -> float | None:
         """The variance in the units of the data, where it is not learnt.
 
         Returns
@@ -101,17 +124,17 @@ class Gaussian(Likelihood):
     Gaussian(noise_variance='per_feature')
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "noise_variance": [
             StrOptions({"scalar", "per_feature"}),
             Interval(Real, 0, None, closed="neither"),
         ]
     }
 
-    def __init__(self, noise_variance="scalar"):
+    def __init__(self, noise_variance: float | Literal["scalar", "per_feature"] = "scalar") -> None:
         self.noise_variance = noise_variance
 
-    def fixed_variance(self):
+    def fixed_variance(self) -> float | None:
         """The variance in the units of the data, where it is not learnt.
 
         Returns
@@ -121,7 +144,7 @@ class Gaussian(Likelihood):
         """
         return _fixed(self.noise_variance)
 
-    def module(self, variance):
+    def module(self, variance: torch.Tensor) -> nn.Module:
         """The torch module.
 
         Parameters
@@ -161,17 +184,17 @@ class Laplace(Likelihood):
     0.5
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "scale": [
             StrOptions({"scalar", "per_feature"}),
             Interval(Real, 0, None, closed="neither"),
         ]
     }
 
-    def __init__(self, scale="scalar"):
+    def __init__(self, scale: float | Literal["scalar", "per_feature"] = "scalar") -> None:
         self.scale = scale
 
-    def fixed_variance(self):
+    def fixed_variance(self) -> float | None:
         """The variance in the units of the data, where it is not learnt.
 
         Returns
@@ -182,7 +205,7 @@ class Laplace(Likelihood):
         scale = _fixed(self.scale)
         return None if scale is None else 2.0 * scale**2
 
-    def module(self, variance):
+    def module(self, variance: torch.Tensor) -> nn.Module:
         """The torch module.
 
         Parameters
@@ -228,7 +251,7 @@ class Poisson(Likelihood):
 
     link = "log"
 
-    def module(self, variance):
+    def module(self, variance: torch.Tensor) -> nn.Module:
         """The torch module.
 
         Parameters
@@ -266,14 +289,14 @@ class Bernoulli(Likelihood):
     Bernoulli(binarize='dynamic')
     """
 
-    _parameter_constraints = {"binarize": [None, StrOptions({"dynamic"})]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"binarize": [None, StrOptions({"dynamic"})]}
 
     link = "logit"
 
-    def __init__(self, binarize=None):
+    def __init__(self, binarize: Literal["dynamic"] | None = None) -> None:
         self.binarize = binarize
 
-    def check_density(self, X):
+    def check_density(self, X: NDArray[Any]) -> None:
         """Warn of values strictly between 0 and 1, which have no probability.
 
         Parameters
@@ -288,7 +311,7 @@ class Bernoulli(Likelihood):
                 "binary draws."
             )
 
-    def module(self, variance):
+    def module(self, variance: torch.Tensor) -> nn.Module:
         """The torch module.
 
         Parameters
@@ -326,19 +349,19 @@ class Categorical(Likelihood):
     Categorical(group_sizes=[3, 2])
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "group_sizes": [Interval(Integral, 1, None, closed="left"), "array-like", None]
     }
 
-    def __init__(self, group_sizes=None):
+    def __init__(self, group_sizes: Sequence[int] | int | None = None) -> None:
         self.group_sizes = group_sizes
 
     @property
-    def link(self):
+    def link(self) -> SoftmaxLink:
         """Softmax within each group."""
         return SoftmaxLink(self.group_sizes)
 
-    def check(self, X):
+    def check(self, X: NDArray[Any]) -> None:
         """Raise ValueError where the groups do not cover the columns or add up to one.
 
         Parameters
@@ -348,7 +371,7 @@ class Categorical(Likelihood):
         """
         check_groups(X, self.group_sizes, "likelihood='categorical'")
 
-    def module(self, variance):
+    def module(self, variance: torch.Tensor) -> nn.Module:
         """The torch module.
 
         Parameters
@@ -373,7 +396,7 @@ LIKELIHOODS = {
 }
 
 
-def make_likelihood(likelihood):
+def make_likelihood(likelihood: Any) -> Any:
     """The parameter of an estimator as a checked part."""
     if isinstance(likelihood, str):
         return LIKELIHOODS[likelihood]()
@@ -389,7 +412,7 @@ def make_likelihood(likelihood):
     return likelihood
 
 
-def make_users_module(likelihood, variance):
+def make_users_module(likelihood: Any, variance: torch.Tensor) -> Any:
     """The torch module of a user's likelihood, which may hand out the same one each time."""
     module = likelihood.module(variance)
     for name in ("log_density", "mean", "sample"):
@@ -402,7 +425,7 @@ def make_users_module(likelihood, variance):
     return copy.deepcopy(module)
 
 
-def resolve_likelihood(likelihood, X):
+def resolve_likelihood(likelihood: Any, X: NDArray[Any]) -> tuple[Any, Link]:
     """The likelihood of an estimator as a part, and its link; ValueError where data do not suit."""
     part = make_likelihood(likelihood)
     link = part.link

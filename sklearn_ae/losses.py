@@ -7,13 +7,19 @@ target is in the units of the data, and the output is what the link makes of the
 ``check(X)``, which raises where it does not suit the data.
 """
 
-from numbers import Integral, Real
+from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sklearn_ae.objectives import absolute_error, categorical_log_density, huber, log_loss
 from sklearn_ae.objectives import squared_error as sum_of_squares
-from sklearn_ae.objectives.links import LINKS, SoftmaxLink, make_link
+from sklearn_ae.objectives.links import LINKS, Link, SoftmaxLink, make_link
 from sklearn_ae.utils._parts import (
     check_groups,
     check_instance,
@@ -22,6 +28,8 @@ from sklearn_ae.utils._parts import (
     in_one_line,
 )
 from sklearn_ae.utils._sklearn import Interval, StrOptions
+
+__all__ = ["AbsoluteError", "CrossEntropy", "Huber", "LogLoss", "SquaredError"]
 
 
 class SquaredError(BaseEstimator):
@@ -46,14 +54,14 @@ class SquaredError(BaseEstimator):
     'logit'
     """
 
-    _parameter_constraints = {"link": [StrOptions({"identity", "logit"})]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"link": [StrOptions({"identity", "logit"})]}
 
-    power = 2
+    power: int = 2
 
-    def __init__(self, link="identity"):
+    def __init__(self, link: Literal["identity", "logit"] = "identity") -> None:
         self.link = link
 
-    def __call__(self, output, target):
+    def __call__(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Sum over features, of shape (n,)."""
         return sum_of_squares(make_link(self.link).inverse(output), target)
 
@@ -74,11 +82,12 @@ class AbsoluteError(BaseEstimator):
     AbsoluteError()
     """
 
-    _parameter_constraints = {}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
-    link, power = "identity", 1
+    link: str = "identity"
+    power: int = 1
 
-    def __call__(self, output, target):
+    def __call__(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Sum over features, of shape (n,)."""
         return absolute_error(output, target)
 
@@ -111,14 +120,17 @@ class Huber(BaseEstimator):
     2.0
     """
 
-    _parameter_constraints = {"delta": [Interval(Real, 0, None, closed="neither")]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "delta": [Interval(Real, 0, None, closed="neither")]
+    }
 
-    link, power = "identity", 2
+    link: str = "identity"
+    power: int = 2
 
-    def __init__(self, delta=1.35):
+    def __init__(self, delta: float = 1.35) -> None:
         self.delta = delta
 
-    def __call__(self, output, target):
+    def __call__(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Sum over features, of shape (n,)."""
         return huber(output, target, delta=float(self.delta))
 
@@ -142,11 +154,12 @@ class LogLoss(BaseEstimator):
     LogLoss()
     """
 
-    _parameter_constraints = {}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
-    link, power = "logit", 0
+    link: str = "logit"
+    power: int = 0
 
-    def __call__(self, output, target):
+    def __call__(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Sum over features, of shape (n,)."""
         return log_loss(output, target)
 
@@ -176,25 +189,31 @@ class CrossEntropy(BaseEstimator):
     CrossEntropy(group_sizes=[3, 2])
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "group_sizes": [Interval(Integral, 1, None, closed="left"), "array-like", None]
     }
 
-    power = 0
+    power: int = 0
 
-    def __init__(self, group_sizes=None):
+    def __init__(self, group_sizes: Sequence[int] | int | None = None) -> None:
         self.group_sizes = group_sizes
 
     @property
-    def link(self):
+    def link(self) -> SoftmaxLink:
         """Softmax within each group."""
         return SoftmaxLink(self.group_sizes)
 
-    def check(self, X):
-        """Raise ValueError where the groups do not cover the columns or add up to one."""
+    def check(self, X: NDArray[Any]) -> None:
+        """Raise ValueError where the groups do not cover the columns or add up to one.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            The data, in [0, 1].
+        """
         check_groups(X, self.group_sizes, "loss=CrossEntropy")
 
-    def __call__(self, output, target):
+    def __call__(self, output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Sum over groups, of shape (n,)."""
         return -categorical_log_density(target, output, self.link)
 
@@ -207,7 +226,7 @@ LOSSES = {
 }
 
 
-def make_loss(loss):
+def make_loss(loss: Any) -> Any:
     """The parameter of an estimator as a checked part."""
     if isinstance(loss, str):
         if loss not in LOSSES:
@@ -225,7 +244,7 @@ def make_loss(loss):
     return loss
 
 
-def resolve_loss(loss, X, input_name="X"):
+def resolve_loss(loss: Any, X: NDArray[Any], input_name: str = "X") -> tuple[Any, Link]:
     """The loss of an estimator as a part, and its link; ValueError where data do not suit it."""
     part = make_loss(loss)
     link = part.link

@@ -8,10 +8,14 @@ needs the network or random draws has ``bind(network)`` instead, which gives a f
 The formulas stand first.
 """
 
+from __future__ import annotations
+
 import copy
 import functools
 import math
+from collections.abc import Callable
 from numbers import Real
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from sklearn.base import BaseEstimator
@@ -20,8 +24,15 @@ from torch import nn
 from sklearn_ae.utils._parts import check_instance, check_parameters, in_one_line
 from sklearn_ae.utils._sklearn import Interval
 
+__all__ = ["L1", "Contractive", "KLSparsity"]
+
+Encode: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+# ``(x, code, encode, generator)`` of shape (n,).
+BoundPenalty: TypeAlias = Callable[
+    [torch.Tensor, torch.Tensor, Encode, torch.Generator], torch.Tensor
+]
 # Derivative of each code activation from its value, which is there already.
-DERIVATIVES = {
+DERIVATIVES: dict[type, Encode] = {
     type(None): torch.ones_like,
     nn.Sigmoid: lambda code: code * (1.0 - code),
     nn.Tanh: lambda code: 1.0 - code.square(),
@@ -29,7 +40,7 @@ DERIVATIVES = {
 }
 
 
-def bernoulli_divergence(code, target):
+def bernoulli_divergence(code: torch.Tensor, target: float) -> torch.Tensor:
     """Sum over components of KL(Bernoulli(target) || Bernoulli(mean of the batch))."""
     # an activation that is 0 or 1 in the whole batch leaves the divergence finite; tiny ones keep
     # their gradient, without which a unit that is silent would stay so
@@ -41,7 +52,16 @@ def bernoulli_divergence(code, target):
     return (active + silent).sum()
 
 
-def one_layer_jacobian(x, code, encode, generator, *, layer, derivative, scale):
+def one_layer_jacobian(
+    x: object,
+    code: torch.Tensor,
+    encode: object,
+    generator: object,
+    *,
+    layer: nn.Linear,
+    derivative: Encode,
+    scale: float,
+) -> torch.Tensor:
     """Squared Frobenius norm of d code / d x of one layer, in closed form.
 
     With ``a = c((W x + b) / scale)`` it is ``sum_k c'_k**2 |W_k|**2 / scale**2``.
@@ -49,7 +69,9 @@ def one_layer_jacobian(x, code, encode, generator, *, layer, derivative, scale):
     return derivative(code).square() @ layer.weight.square().sum(1) / scale**2
 
 
-def estimated_jacobian(x, code, encode, generator):
+def estimated_jacobian(
+    x: torch.Tensor, code: torch.Tensor, encode: Encode, generator: torch.Generator
+) -> torch.Tensor:
     """Unbiased estimate of the squared Frobenius norm of d code / d x (Hutchinson).
 
     With v of independent signs, ``E |J'v|**2 = tr(J J')``: one product for any width.
@@ -79,6 +101,11 @@ class L1(BaseEstimator):
         The factor :math:`\lambda`, relative to the squared error in units of the mean feature
         variance.
 
+    See Also
+    --------
+    KLSparsity : Makes mean activations small.
+    sklearn_ae.code_activations.KSparse : Keeps the largest values of a code only.
+
     Examples
     --------
     >>> from sklearn_ae import Autoencoder
@@ -87,14 +114,16 @@ class L1(BaseEstimator):
     0.5
     """
 
-    _parameter_constraints = {"weight": [Interval(Real, 0, None, closed="left")]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "weight": [Interval(Real, 0, None, closed="left")]
+    }
 
     unit_norm_decoder = True
 
-    def __init__(self, weight=0.1):
+    def __init__(self, weight: float = 0.1) -> None:
         self.weight = weight
 
-    def term(self, x, code, encode):
+    def term(self, x: object, code: torch.Tensor, encode: object) -> torch.Tensor:
         """Penalty of each row.
 
         Parameters
@@ -133,6 +162,11 @@ class KLSparsity(BaseEstimator):
         The factor :math:`\lambda`, relative to the squared error in units of the mean feature
         variance.
 
+    See Also
+    --------
+    L1 : Makes the values of a code small.
+    sklearn_ae.code_activations.KSparse : Keeps the largest values of a code only.
+
     Notes
     -----
     Means are over the rows of a batch, the last and smaller one too, without ``sample_weight``:
@@ -155,18 +189,18 @@ class KLSparsity(BaseEstimator):
     tensor([0.2877, 0.2877])
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "target": [Interval(Real, 0, 1, closed="neither")],
         "weight": [Interval(Real, 0, None, closed="left")],
     }
 
     needs_code_activation = "sigmoid"
 
-    def __init__(self, target=0.05, weight=0.1):
+    def __init__(self, target: float = 0.05, weight: float = 0.1) -> None:
         self.target = target
         self.weight = weight
 
-    def term(self, x, code, encode):
+    def term(self, x: object, code: torch.Tensor, encode: object) -> torch.Tensor:
         """Penalty of each row.
 
         Parameters
@@ -208,6 +242,11 @@ class Contractive(BaseEstimator):
         The factor :math:`\lambda`, relative to the squared error in units of the mean feature
         variance.
 
+    See Also
+    --------
+    L1 : Makes the values of a code small.
+    sklearn_ae.corruptions.GaussianNoise : Near rows, near codes, by noise on the input.
+
     Notes
     -----
     Derivatives are by the input of the network: by rows that are centred and divided by
@@ -230,14 +269,16 @@ class Contractive(BaseEstimator):
     {'weight': 0.5}
     """
 
-    _parameter_constraints = {"weight": [Interval(Real, 0, None, closed="left")]}  # noqa: RUF012
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "weight": [Interval(Real, 0, None, closed="left")]
+    }
 
     unit_norm_decoder = True
 
-    def __init__(self, weight=0.1):
+    def __init__(self, weight: float = 0.1) -> None:
         self.weight = weight
 
-    def bind(self, network):
+    def bind(self, network: nn.Module) -> BoundPenalty:
         """The penalty for a network, in closed form where there is one.
 
         Parameters
@@ -277,7 +318,7 @@ def _without_draws(x, code, encode, generator, *, term):
     return term(x, code, encode)
 
 
-def check_penalty(penalty, code_activation):
+def check_penalty(penalty: Any, code_activation: Any) -> None:
     """Raise where the penalty of an estimator is none, or needs another code activation."""
     if penalty is None:
         return
@@ -297,7 +338,7 @@ def check_penalty(penalty, code_activation):
         )
 
 
-def make_penalty(penalty, network):
+def make_penalty(penalty: Any, network: nn.Module) -> BoundPenalty | None:
     """A checked penalty as a function ``(x, code, encode, generator)`` of shape (n,).
 
     None without a penalty. A user's part is copied, so that training does not change it.
