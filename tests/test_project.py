@@ -261,12 +261,12 @@ def test_submodules_are_attributes():
 def public_objects():
     """Documented name -> object, of the package and of its public modules."""
     for name in sklearn_ae.__all__:
-        item = getattr(sklearn_ae, name)
-        if inspect.ismodule(item):
-            for member in item.__all__:
-                yield f"{name}.{member}", getattr(item, member)
-        elif callable(item):
-            yield name, item
+        yield name, getattr(sklearn_ae, name)
+    for name in sklearn_ae._SUBMODULES:
+        module = importlib.import_module(f"sklearn_ae.{name}")
+        for member in module.__all__:
+            if member not in sklearn_ae.__all__:
+                yield f"{name}.{member}", getattr(module, member)
 
 
 def test_public_names_are_in_the_reference():

@@ -82,7 +82,31 @@ def first_line(error):
 
 
 def load_data(source: StrPath, target: str | None = None) -> Dataset:
-    """Read a named data set or a file."""
+    """Read a named data set or a file.
+
+    Parameters
+    ----------
+    source : str or path-like
+        One of ``digits``, ``mnist``, ``fashion_mnist``, ``breast_cancer``, ``diabetes``,
+        ``iris``, ``wine``, the name of a table of ADBench (also as ``adbench:<name>``), or
+        the path of a CSV, TSV, Parquet, NPY or NPZ file.
+
+    target : str, default=None
+        Column of a table, array of an NPZ file or number of a column of an NPY file that
+        holds the labels. Named data sets bring their own.
+
+    Returns
+    -------
+    data : Dataset
+        With attributes ``X``, ``y``, ``name``, ``image_shape``, ``target_names``, ``notes``.
+
+    Examples
+    --------
+    >>> from sklearn_ae.comparison import load_data
+    >>> digits = load_data("digits")
+    >>> digits.X.shape, digits.image_shape
+    ((1797, 64), (8, 8))
+    """
     try:
         path = Path(source).expanduser()
     except RuntimeError as error:
