@@ -1,5 +1,12 @@
 """Autoencoder."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from sklearn_ae._fitting.blueprints import ReconstructionBlueprint
@@ -16,12 +23,20 @@ from sklearn_ae.estimators._parameters import (
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
+    Activation,
+    Architecture,
+    CodeActivation,
+    Corruption,
+    Init,
+    Loss,
+    Penalty,
 )
 from sklearn_ae.losses import resolve_loss
 from sklearn_ae.objectives import hoyer
 from sklearn_ae.penalties import check_penalty
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._sklearn import HasMethods, StrOptions
+from sklearn_ae.utils._typing import RandomState
 
 
 class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstimator):
@@ -67,10 +82,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         :class:`~sklearn_ae.architectures.Convolutional` puts convolutions before them; a callable
         ``(n_features, n_components) -> (encoder, decoder)`` returns two torch modules.
 
-    loss : {"squared_error", "absolute_error", "huber", "log_loss"} or part, \
-            default="squared_error"
-        Reconstruction loss: a name, or an instance from :mod:`sklearn_ae.losses`. "log_loss" is
-        the cross entropy of values in [0, 1].
+    loss : str or part, default="squared_error"
+        Reconstruction loss: "squared_error", "absolute_error", "huber", "log_loss", which is the
+        cross entropy of values in [0, 1], or a part such as :class:`~sklearn_ae.losses.Huber`.
 
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts from the PCA solution, "random" draws all weights and has no linear path.
@@ -228,7 +242,10 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
     (1797, 8)
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    explained_variance_: NDArray[np.float64]
+    sparsity_: float
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **CODE_CONSTRAINTS,
         "hidden_layer_sizes": NETWORK_CONSTRAINTS["hidden_layer_sizes"],
         "activation": NETWORK_CONSTRAINTS["activation"],
@@ -244,34 +261,34 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int | float | None = 2,
         *,
-        hidden_layer_sizes="auto",
-        activation="gelu",
-        code_activation="identity",
-        architecture="dense",
-        loss="squared_error",
-        init="auto",
-        whiten=False,
-        penalty=None,
-        corruption=None,
-        max_iter="auto",
-        batch_size="auto",
-        learning_rate_init=1e-3,
-        learning_rate="one_cycle",
-        alpha=0.0,
-        weight_decay=5e-4,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        skorch_callbacks=None,
-        device="auto",
-        precision="float32",
-        random_state=None,
-        verbose=0,
-    ):
+        hidden_layer_sizes: Sequence[int] | Literal["auto"] = "auto",
+        activation: Activation = "gelu",
+        code_activation: CodeActivation = "identity",
+        architecture: Architecture = "dense",
+        loss: Loss = "squared_error",
+        init: Init = "auto",
+        whiten: bool = False,
+        penalty: Penalty | None = None,
+        corruption: Corruption | None = None,
+        max_iter: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate_init: float = 1e-3,
+        learning_rate: Literal["one_cycle", "constant"] = "one_cycle",
+        alpha: float = 0.0,
+        weight_decay: float = 5e-4,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        skorch_callbacks: list[Any] | None = None,
+        device: str = "auto",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -343,7 +360,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             described["sparsity_"] = float(mean)
         return described
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Share of the variance of ``X`` that is reconstructed.
 
         Parameters

@@ -1,12 +1,18 @@
 """The contract of every estimator with scikit-learn: checks, fit, fitted attributes, state."""
 
+from __future__ import annotations
+
 import copy
 import functools
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
 
 from sklearn_ae._compute import inference_device, own_state
 from sklearn_ae._fitting.branches import check_architecture, image_shape_of
@@ -67,7 +73,7 @@ class PackageMixin:
     def _doc_link_url_param_generator(self):
         return {"estimator_module": "sklearn_ae", "estimator_name": type(self).__name__}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters of the estimator, and of its parts as ``part__name``.
 
         Parameters
@@ -95,15 +101,28 @@ class PackageMixin:
                 )
         return super().set_params(**params)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return add_format(super().__getstate__())
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(check_format(state, type(self).__name__))
 
 
 class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     """An estimator that fits one network; a subclass answers two questions about it."""
+
+    n_components_: int
+    mean_: NDArray[np.float64]
+    scale_: float
+    n_iter_: int
+    loss_curve_: list[float]
+    validation_scores_: list[float]
+    best_loss_: float
+    start_kept_: bool
+    history_: list[dict[str, Any]]
+    n_samples_seen_: int
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     def _blueprint(self, rows, seed):
         """What is built, for checked rows; what the data must be is checked here."""
@@ -118,7 +137,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model to ``X``.
 
         Parameters
@@ -154,7 +173,9 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Make one epoch over a chunk of rows.
 
         The first chunk fixes centre, scale, limits and start. There is no gate; the learning
@@ -312,10 +333,10 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ state
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
@@ -342,14 +363,14 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         return rows if self._row_shape is None else rows.reshape(len(rows), *self._row_shape)
 
     @property
-    def network_(self):
+    def network_(self) -> nn.Module:
         """The fitted network, a `torch.nn.Module` on the CPU, built anew at each access."""
         if not hasattr(self, "_fitted"):
             raise AttributeError(f"{type(self).__name__} has no network_ before fit.")
         return self._fitted.network
 
     @property
-    def net_(self):
+    def net_(self) -> Any:
         """The skorch net that was trained; not available after loading."""
         net = self._fitted.net if hasattr(self, "_fitted") else None
         if net is None:

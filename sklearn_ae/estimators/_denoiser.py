@@ -1,8 +1,13 @@
 """Denoiser."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
 from sklearn_ae._compute import warn_user
@@ -17,6 +22,11 @@ from sklearn_ae.estimators._parameters import (
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
+    Activation,
+    Architecture,
+    Corruption,
+    Init,
+    Loss,
 )
 from sklearn_ae.losses import resolve_loss
 from sklearn_ae.utils._images import flatten_images
@@ -29,6 +39,7 @@ from sklearn_ae.utils._sklearn import (
     get_output_config,
     with_callbacks,
 )
+from sklearn_ae.utils._typing import RandomState
 
 # Widest code by default.
 WIDEST_CODE = 512
@@ -75,10 +86,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         :class:`~sklearn_ae.corruptions.Occlusion`, or a function ``(x, generator)`` of tensors
         of shape (n, n_features). Not used with ``X_clean``.
 
-    loss : {"squared_error", "absolute_error", "huber", "log_loss"} or part, \
-            default="squared_error"
-        Loss of the cleaned rows: a name, or an instance from :mod:`sklearn_ae.losses`. "log_loss"
-        is the cross entropy of clean values in [0, 1].
+    loss : str or part, default="squared_error"
+        Loss of the cleaned rows: "squared_error", "absolute_error", "huber", "log_loss", which is
+        the cross entropy of clean values in [0, 1], or a part such as
+        :class:`~sklearn_ae.losses.Huber`.
 
     mode : {"auto", "direct", "residual"}, default="auto"
         Whether the network gives the clean row or what is to be added to the corrupted one. "auto"
@@ -230,7 +241,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     (1797, 64)
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    mode_: Literal["direct", "residual"]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "hidden_layer_sizes": NETWORK_CONSTRAINTS["hidden_layer_sizes"],
         "activation": NETWORK_CONSTRAINTS["activation"],
@@ -244,32 +257,32 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     def __init__(
         self,
-        n_components="auto",
+        n_components: int | Literal["auto"] = "auto",
         *,
-        hidden_layer_sizes="auto",
-        activation="gelu",
-        architecture="dense",
-        corruption="gaussian",
-        loss="squared_error",
-        mode="auto",
-        init="auto",
-        max_iter="auto",
-        batch_size="auto",
-        learning_rate_init=1e-3,
-        learning_rate="one_cycle",
-        alpha=0.0,
-        weight_decay=5e-4,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        skorch_callbacks=None,
-        device="auto",
-        precision="float32",
-        random_state=None,
-        verbose=0,
-    ):
+        hidden_layer_sizes: Sequence[int] | Literal["auto"] = "auto",
+        activation: Activation = "gelu",
+        architecture: Architecture = "dense",
+        corruption: Corruption | None = "gaussian",
+        loss: Loss = "squared_error",
+        mode: Literal["auto", "direct", "residual"] = "auto",
+        init: Init = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate_init: float = 1e-3,
+        learning_rate: Literal["one_cycle", "constant"] = "one_cycle",
+        alpha: float = 0.0,
+        weight_decay: float = 5e-4,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        skorch_callbacks: list[Any] | None = None,
+        device: str = "auto",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -326,7 +339,14 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None, *, X_clean=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_clean: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model to clean rows, or to pairs of corrupted and clean rows.
 
         Parameters
@@ -364,7 +384,14 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None, *, X_clean=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_clean: ArrayLike | None = None,
+    ) -> Self:
         """Make one epoch over a chunk of rows.
 
         The first chunk fixes centre, scale, limits and start; ``mode="auto"`` is "direct". There
@@ -426,7 +453,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     # ------------------------------------------------------------------ use
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Clean ``X``.
 
         Parameters
@@ -443,10 +470,18 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         rows = self._checked(X)
         cleaned = self._fitted.predict(rows, self._device()).astype(rows.dtype, copy=False)
         _, row_shape = flatten_images(X, image_shape_of(self._fitted.blueprint.architecture))
-        is_table = row_shape is None or get_output_config("transform", self)["dense"] != "default"
-        return cleaned if is_table else cleaned.reshape(len(cleaned), *row_shape)
+        if row_shape is None or get_output_config("transform", self)["dense"] != "default":
+            return cleaned
+        return cleaned.reshape(len(cleaned), *row_shape)
 
-    def score(self, X, y=None, sample_weight=None, *, X_clean=None):
+    def score(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_clean: ArrayLike | None = None,
+    ) -> float:
         """Share of the variance of the clean rows that the cleaned ones explain.
 
         Parameters

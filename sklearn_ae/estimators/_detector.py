@@ -1,11 +1,15 @@
 """The outlier detector."""
 
+from __future__ import annotations
+
 import copy
 import warnings
 from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
@@ -36,6 +40,7 @@ from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import check_parameters, in_one_line
 from sklearn_ae.utils._seeds import draw_seeds
 from sklearn_ae.utils._sklearn import Interval, StrOptions, container_like, fit_context
+from sklearn_ae.utils._typing import RandomState
 
 # Share of the variance that the default autoencoder's code has at the start, and its epochs: more
 # of them lower the errors but not the areas under the curve (benchmark detector_rules).
@@ -48,7 +53,7 @@ FOLDS = 5
 FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
 CURVATURE_DRAWS = 1000
-SCORES = (
+AnomalyScore: TypeAlias = Literal[
     "auto",
     "reconstruction",
     "standardized",
@@ -56,7 +61,8 @@ SCORES = (
     "latent",
     "likelihood",
     "neighbors",
-)
+]
+SCORES: tuple[str, ...] = get_args(AnomalyScore)
 # What a fit draws for, each from a stream of its own.
 PURPOSES = ("split", "rows to train", "estimator", "neighbors", "curvature")
 # Rows that tell whether the autoencoder leaves anything over.
@@ -218,7 +224,16 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     (569,)
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    estimator_: Autoencoder | VariationalAutoencoder
+    offset_: float
+    robust_: bool
+    calibration_scores_: NDArray[np.float64]
+    mean_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [Autoencoder, VariationalAutoencoder, FrozenEstimator, None],
         "anomaly_score": [StrOptions(set(SCORES))],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
@@ -235,20 +250,20 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Autoencoder | VariationalAutoencoder | FrozenEstimator | None = None,
         *,
-        anomaly_score="auto",
-        contamination="auto",
-        robust="auto",
-        standardize="auto",
-        n_neighbors=20,
-        calibration_fraction=0.0,
-        false_positive_rate=0.05,
-        device="auto",
-        precision="float32",
-        random_state=None,
-        verbose=0,
-    ):
+        anomaly_score: AnomalyScore = "auto",
+        contamination: float | Literal["auto"] = "auto",
+        robust: bool | Literal["auto"] = "auto",
+        standardize: bool | Literal["auto"] = "auto",
+        n_neighbors: int = 20,
+        calibration_fraction: float = 0.0,
+        false_positive_rate: float = 0.05,
+        device: str = "auto",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.anomaly_score = anomaly_score
         self.contamination = contamination
@@ -264,7 +279,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     @fits
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Fit the autoencoder and learn what its errors and outputs look like.
 
         Parameters
@@ -309,7 +324,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self.__dict__.pop("calibration_scores_", None)
         if calibration.any():
             self._calibrate(rows[calibration])
-        elif self.contamination == "auto":
+        elif isinstance(self.contamination, str):
             self.offset_ = self._auto_offset(rows, scores_held_out, seed)
         else:
             scores = self._score_rows(rows, self._score)
@@ -318,7 +333,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self._warn_of_rounding(rows[:ROWS_TO_WARN])
         return self
 
-    def score_samples(self, X, anomaly_score=None):
+    def score_samples(
+        self, X: ArrayLike, anomaly_score: AnomalyScore | None = None
+    ) -> NDArray[Any]:
         """Score of each row, the higher the more normal.
 
         Parameters
@@ -344,7 +361,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         score = self._checked_score(anomaly_score, self.estimator_)
         return self._score_rows(self._rows(X, self.estimator_), score)
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Score of each row less the threshold; negative for outliers.
 
         Parameters
@@ -359,7 +376,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Tell outliers from normal rows.
 
         Parameters
@@ -374,7 +391,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def score_features(self, X, anomaly_score=None):
+    def score_features(self, X: ArrayLike, anomaly_score: AnomalyScore | None = None) -> Any:
         r"""Which features make a row anomalous, the higher the more.
 
         For "reconstruction" and "standardized" it is each feature's term: these add up to minus
@@ -419,7 +436,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     # ------------------------------------------------------------------ calibration
 
     @fits
-    def calibrate(self, X_cal):
+    def calibrate(self, X_cal: ArrayLike) -> Self:
         """Set the threshold so that ``false_positive_rate`` of normal rows are flagged.
 
         Parameters
@@ -449,7 +466,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self._score = self._checked_score(self.anomaly_score, self.estimator_)
         return self._calibrate(self._rows(X_cal, self.estimator_))
 
-    def p_values(self, X):
+    def p_values(self, X: ArrayLike) -> NDArray[Any]:
         """Share of normal rows that would score as low, by the calibration rows.
 
         Parameters

@@ -1,10 +1,14 @@
 """Public methods that several estimators share: codes out, data back."""
 
+from __future__ import annotations
+
 import math
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
@@ -15,6 +19,7 @@ from sklearn_ae.estimators._base import check_weights
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
+from sklearn_ae.utils._typing import RandomState
 
 
 class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -24,7 +29,7 @@ class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _n_features_out(self):
         return self.n_components_
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Encode ``X``.
 
         Parameters
@@ -44,7 +49,7 @@ class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 class ReconstructionMixin:
     """From codes back to data, and what is lost on the way."""
 
-    def inverse_transform(self, Z):
+    def inverse_transform(self, Z: ArrayLike) -> NDArray[Any]:
         """Decode codes.
 
         Parameters
@@ -76,7 +81,7 @@ class ReconstructionMixin:
             )
         return Z
 
-    def reconstruct(self, X, *, positions=False):
+    def reconstruct(self, X: ArrayLike, *, positions: bool = False) -> NDArray[Any]:
         """Encode and decode ``X``: ``inverse_transform(transform(X))`` in one pass.
 
         Parameters
@@ -111,7 +116,7 @@ class ReconstructionMixin:
         rows = self._fitted.reconstruct(X, self._device(), positions)
         return self._like_fitted(rows.astype(X.dtype, copy=False))
 
-    def reconstruction_error(self, X):
+    def reconstruction_error(self, X: ArrayLike) -> NDArray[Any]:
         """Error of each row, in the units of the data.
 
         Parameters
@@ -132,7 +137,13 @@ class ReconstructionMixin:
 class GenerativeMixin:
     """Draws: of data from the prior, of codes from the posterior."""
 
-    def sample(self, n_samples=1, random_state=None, *, observation_noise=True):
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: RandomState = None,
+        *,
+        observation_noise: bool = True,
+    ) -> NDArray[Any]:
         """Draw data from the model.
 
         Parameters
@@ -159,7 +170,7 @@ class GenerativeMixin:
         decoded = self._fitted.sample(n_samples, generator, device, observation_noise)
         return self._like_fitted(decoded)
 
-    def encode_distribution(self, X):
+    def encode_distribution(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and standard deviation of the posterior q(z | x).
 
         Parameters
@@ -181,7 +192,9 @@ class GenerativeMixin:
         mean, std = self._fitted.map(X, function, self._device())
         return mean.astype(X.dtype, copy=False), std.astype(X.dtype, copy=False)
 
-    def sample_posterior(self, X, n_samples=1, random_state=None):
+    def sample_posterior(
+        self, X: ArrayLike, n_samples: int = 1, random_state: RandomState = None
+    ) -> NDArray[Any]:
         """Draw codes from the posterior of each row.
 
         Parameters
@@ -208,7 +221,7 @@ class GenerativeMixin:
         )
         return mean + std * noise.numpy().astype(mean.dtype)
 
-    def interpolate(self, start, end, n_steps=10):
+    def interpolate(self, start: ArrayLike, end: ArrayLike, n_steps: int = 10) -> NDArray[Any]:
         """Decode a straight line between the codes of two rows.
 
         Parameters

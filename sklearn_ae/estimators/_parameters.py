@@ -1,14 +1,111 @@
 """What the parameters may be that estimators share."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any, Literal, Protocol, TypeAlias
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
 
 from sklearn_ae.architectures import Convolutional
-from sklearn_ae.corruptions import CORRUPTIONS
+from sklearn_ae.corruptions import CORRUPTIONS, Corrupt
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import ACTIVATIONS
+from sklearn_ae.objectives.links import Link
+from sklearn_ae.penalties import BoundPenalty, Encode
 from sklearn_ae.utils._sklearn import HasMethods, Interval, RealNotInt, StrOptions
 
-CODE_CONSTRAINTS = {
+# Names are written out for type checkers; a test holds them against the constraints.
+Activation: TypeAlias = Literal["identity", "logistic", "tanh", "relu", "gelu", "silu"]
+Init: TypeAlias = Literal["auto", "pca", "random"]
+
+
+class LossPart(Protocol):
+    """A loss, ours or a user's."""
+
+    @property
+    def link(self) -> str | Link:
+        """How outputs relate to data."""
+        ...
+
+    @property
+    def power(self) -> float:
+        """Power of the data's unit that the loss has."""
+        ...
+
+    def __call__(self, output: torch.Tensor, target: torch.Tensor, /) -> torch.Tensor:
+        """Loss of each row."""
+        ...
+
+
+class LikelihoodPart(Protocol):
+    """A likelihood, ours or a user's."""
+
+    @property
+    def link(self) -> str | Link:
+        """How outputs relate to data."""
+        ...
+
+    def check(self, X: NDArray[Any], /) -> object:
+        """Raise where it does not suit the data."""
+        ...
+
+    def module(self, variance: torch.Tensor, /) -> nn.Module:
+        """The torch module."""
+        ...
+
+
+class CodeActivationPart(Protocol):
+    """A code activation, ours or a user's."""
+
+    def module(self) -> nn.Module:
+        """The torch module."""
+        ...
+
+
+class CorruptionPart(Protocol):
+    """A corruption, ours or a user's."""
+
+    def make(self) -> Corrupt:
+        """The function on tensors."""
+        ...
+
+
+class PenaltyTerm(Protocol):
+    """A penalty that needs neither the network nor draws."""
+
+    def term(self, x: torch.Tensor, code: torch.Tensor, encode: Encode, /) -> torch.Tensor:
+        """Penalty of each row."""
+        ...
+
+
+class PenaltyOfNetwork(Protocol):
+    """A penalty that needs the network or draws."""
+
+    def bind(self, network: Any, /) -> BoundPenalty:
+        """The penalty for a network."""
+        ...
+
+
+Architecture: TypeAlias = (
+    Literal["dense"] | Convolutional | Callable[[int, int], tuple[nn.Module, nn.Module]]
+)
+CodeActivation: TypeAlias = (
+    Literal["identity", "sigmoid", "relu", "tanh"] | CodeActivationPart | nn.Module
+)
+Corruption: TypeAlias = (
+    Literal["gaussian", "masking", "salt_and_pepper", "swap_noise"] | CorruptionPart | Corrupt
+)
+Likelihood: TypeAlias = (
+    Literal["gaussian", "laplace", "poisson", "bernoulli", "categorical"] | LikelihoodPart
+)
+Loss: TypeAlias = Literal["squared_error", "absolute_error", "huber", "log_loss"] | LossPart
+Penalty: TypeAlias = PenaltyTerm | PenaltyOfNetwork
+
+CODE_CONSTRAINTS: dict[str, Any] = {
     "n_components": [
         Interval(Integral, 1, None, closed="left"),
         Interval(RealNotInt, 0, 1, closed="neither"),
@@ -16,18 +113,23 @@ CODE_CONSTRAINTS = {
     ]
 }
 
-NETWORK_CONSTRAINTS = {
+NETWORK_CONSTRAINTS: dict[str, Any] = {
     "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
     "activation": [StrOptions(set(ACTIVATIONS))],
     "architecture": [StrOptions({"dense"}), Convolutional, callable],
     "init": [StrOptions({"auto", "pca", "random"})],
 }
 
-LOSS_CONSTRAINTS = {"loss": [StrOptions(set(LOSSES)), HasMethods("__call__")]}
+LOSS_CONSTRAINTS: dict[str, Any] = {"loss": [StrOptions(set(LOSSES)), HasMethods("__call__")]}
 
-CORRUPTION_CONSTRAINTS = [None, StrOptions(set(CORRUPTIONS)), HasMethods("make"), callable]
+CORRUPTION_CONSTRAINTS: list[Any] = [
+    None,
+    StrOptions(set(CORRUPTIONS)),
+    HasMethods("make"),
+    callable,
+]
 
-TRAINING_CONSTRAINTS = {
+TRAINING_CONSTRAINTS: dict[str, Any] = {
     "max_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "learning_rate_init": [Interval(Real, 0, None, closed="neither")],

@@ -1,9 +1,14 @@
 """Variational autoencoder."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
@@ -22,6 +27,10 @@ from sklearn_ae.estimators._parameters import (
     CODE_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
+    Activation,
+    Architecture,
+    Init,
+    Likelihood,
 )
 from sklearn_ae.likelihoods import LIKELIHOODS, resolve_likelihood
 from sklearn_ae.objectives import gaussian_kl
@@ -30,6 +39,7 @@ from sklearn_ae.tasks import SAMPLES_AT_ONCE
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
+from sklearn_ae.utils._typing import RandomState
 
 # Largest learning rate behind "auto", with the identity link and with another one.
 LEARNING_RATE, LEARNING_RATE_BEHIND_A_LINK = 1e-3, 3e-3
@@ -67,10 +77,9 @@ class VariationalAutoencoder(
         that share of the variance, None takes min(n_samples, n_features). More components than
         features are allowed.
 
-    likelihood : {"gaussian", "laplace", "poisson", "bernoulli", "categorical"} or part, \
-            default="gaussian"
-        Distribution of the data given the code: a name, or an instance from
-        :mod:`sklearn_ae.likelihoods`.
+    likelihood : str or part, default="gaussian"
+        Distribution of the data given the code: "gaussian", "laplace", "poisson", "bernoulli",
+        "categorical", or a part such as :class:`~sklearn_ae.likelihoods.Gaussian`.
 
     beta : float, default=1.0
         Weight of the Kullback-Leibler term in training. Reported bounds use 1.
@@ -248,7 +257,12 @@ class VariationalAutoencoder(
     (3, 64)
     """
 
-    _parameter_constraints = {  # noqa: RUF012
+    explained_variance_: NDArray[np.float64]
+    noise_variance_: float | NDArray[np.float64]
+    active_units_: int
+    kl_per_component_: NDArray[np.float64]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **CODE_CONSTRAINTS,
         "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods(["check", "module"])],
         "beta": [Interval(Real, 0, None, closed="left")],
@@ -261,33 +275,33 @@ class VariationalAutoencoder(
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int | float | None = 2,
         *,
-        likelihood="gaussian",
-        beta=1.0,
-        kl_warm_up=0,
-        n_importance_samples=1,
-        hidden_layer_sizes="auto",
-        activation="gelu",
-        architecture="dense",
-        init="auto",
-        max_iter="auto",
-        batch_size="auto",
-        learning_rate_init="auto",
-        learning_rate="one_cycle",
-        alpha=0.0,
-        weight_decay=5e-4,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        skorch_callbacks=None,
-        device="auto",
-        precision="float32",
-        random_state=None,
-        verbose=0,
-    ):
+        likelihood: Likelihood = "gaussian",
+        beta: float = 1.0,
+        kl_warm_up: int = 0,
+        n_importance_samples: int = 1,
+        hidden_layer_sizes: Sequence[int] | Literal["auto"] = "auto",
+        activation: Activation = "gelu",
+        architecture: Architecture = "dense",
+        init: Init = "auto",
+        max_iter: int | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        learning_rate: Literal["one_cycle", "constant"] = "one_cycle",
+        alpha: float = 0.0,
+        weight_decay: float = 5e-4,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        skorch_callbacks: list[Any] | None = None,
+        device: str = "auto",
+        precision: Literal["float32", "bfloat16"] = "float32",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.likelihood = likelihood
         self.beta = beta
@@ -394,7 +408,9 @@ class VariationalAutoencoder(
 
     # ------------------------------------------------------------------ densities
 
-    def score_samples(self, X, n_samples=100, random_state=None):
+    def score_samples(
+        self, X: ArrayLike, n_samples: int = 100, random_state: RandomState = None
+    ) -> NDArray[Any]:
         """Importance-weighted lower bound on the log-likelihood of each row.
 
         It rises to the log-likelihood as ``n_samples`` grows. One table of noise, drawn from a
@@ -426,7 +442,9 @@ class VariationalAutoencoder(
         (bound,) = self._fitted.map(X, function, self._device(), min(n_samples, SAMPLES_AT_ONCE))
         return bound - self._log_unit()
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> float:
         """Mean of `score_samples`.
 
         Parameters
@@ -446,11 +464,10 @@ class VariationalAutoencoder(
             Mean bound on the log-likelihood in nats, in the units of the data.
         """
         bound = self.score_samples(X)
-        if sample_weight is not None:
-            sample_weight = check_weights(sample_weight, bound[:, None])
-        return float(np.average(bound, weights=sample_weight))
+        weight = None if sample_weight is None else check_weights(sample_weight, bound[:, None])
+        return float(np.average(bound, weights=weight))
 
-    def elbo(self, X, n_samples=100):
+    def elbo(self, X: ArrayLike, n_samples: int = 100) -> Bunch:
         """Evidence lower bound of each row, its two parts apart.
 
         Parameters
