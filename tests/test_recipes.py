@@ -22,8 +22,8 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from torch import nn
 
 from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
+from sklearn_ae._fitting.blueprint import Blueprint
 from sklearn_ae._fitting.blueprints import ReconstructionBlueprint
-from sklearn_ae._fitting.blueprints.base import Blueprint
 from sklearn_ae._fitting.fit import fit_network
 from sklearn_ae._fitting.plan import Plan
 from sklearn_ae._fitting.rows import Rows

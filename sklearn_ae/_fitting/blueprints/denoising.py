@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
 from sklearn_ae._fitting.branches import image_shape_of
 from sklearn_ae._fitting.linear_filter import filter_start
 from sklearn_ae.corruptions import corruption_of_batches

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from sklearn_ae._compute import global_state_guard
-from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
 from sklearn_ae._fitting.principal import probabilistic_start
 from sklearn_ae.likelihoods import LIKELIHOODS, make_users_module, resolve_likelihood
 from sklearn_ae.networks import VariationalNetwork

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sklearn_ae._fitting.blueprints.base import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
 from sklearn_ae._fitting.code_units import CodeUnits
 from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import corruption_of_batches
