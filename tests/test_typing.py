@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 import os
 import re
@@ -217,10 +218,9 @@ def test_strings_of_a_signature_are_those_of_the_constraints(owner):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_fitted_attributes_have_types_and_no_values(name):
     estimator = getattr(sklearn_ae, name)
-    attributes = estimator.__doc__.partition("\n    Attributes\n")[2].partition("See Also")[0]
-    documented = {
-        one for line in re.findall(r"^    (\w.*) : ", attributes, re.M) for one in line.split(", ")
-    }
+    section = inspect.getdoc(estimator).partition("\nAttributes\n")[2].partition("\nSee Also\n")[0]
+    lines = re.findall(r"^(\w.*) : ", section, re.MULTILINE)
+    documented = {attribute for line in lines for attribute in line.split(", ")}
     properties = {one for one in documented if hasattr(estimator, one)}
     assert properties <= {"net_", "network_"}
     typed = {one for one in typing.get_type_hints(estimator) if not one.startswith("_")}
