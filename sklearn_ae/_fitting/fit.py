@@ -150,8 +150,10 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
         return fitted
 
     def after_epoch(net, last):
-        return on_epoch(lambda: fitted_as(net.module_, _loaded(copy.deepcopy(exact), net.module_)),
-                        last)  # fmt: skip
+        def fitted():
+            return fitted_as(net.module_, _loaded(copy.deepcopy(exact), net.module_))
+
+        return on_epoch(fitted, last)
 
     settings.on_epoch = after_epoch if on_epoch else None
     optimizers = course.optimizer_tensors() if goes_on else None

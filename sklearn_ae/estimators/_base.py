@@ -315,9 +315,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         return {
             "seed": seed,
             "n_features": n_features,
-            "n_components": int(n_components)
-            if isinstance(n_components, Integral)
-            else n_components,
+            "n_components": n_components,
             "hidden_layer_sizes": sizes if isinstance(sizes, str) else check_sizes(sizes),
             "activation": self.activation,
             "architecture": self.architecture,
