@@ -249,7 +249,7 @@ def test_score_of_a_likelihood_is_its_density_averaged_over_the_prior(name):
     found = estimator.score_samples(X, n_samples=n_draws)
     # a lower bound, but for the draws, that is close where the posterior is
     assert found.mean() < exact.mean() + 0.05
-    assert found.mean() > estimator.elbo(X, n_samples=n_draws).elbo.mean()
+    assert found.mean() > estimator.elbo(X, n_samples=n_draws).elbo.mean() - 0.05
     if hasattr(estimator, "noise_variance_"):
         assert found.mean() == pytest.approx(exact.mean(), abs=0.05)
     # the same by hand, with other draws
