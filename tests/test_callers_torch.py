@@ -79,7 +79,7 @@ def everything_set():
 
 SETTINGS["everything"] = everything_set
 over_settings = pytest.mark.parametrize("setting", SETTINGS)
-FEW_SETTINGS = ["autocast", "inference_mode", "everything"]
+FEW_SETTINGS = ["inference_mode", "everything"]
 
 
 def state():
@@ -273,7 +273,7 @@ def test_numbers_are_those_without_a_setting(name, setting):
 # A model that is fitted or opened under a setting, and used without it
 
 
-@over_settings
+@pytest.mark.parametrize("setting", [*FEW_SETTINGS, "device meta", "float64"])
 @pytest.mark.parametrize("name", ["trained", "users, random", "users vae"])
 def test_model_made_under_a_setting_is_of_use_without_it(name, setting):
     estimator, make = ESTIMATORS[name]
@@ -292,7 +292,7 @@ def test_model_made_under_a_setting_is_of_use_without_it(name, setting):
 
 
 @over_settings
-@pytest.mark.parametrize("name", ["trained", "module", "images", "users vae", "denoiser"])
+@pytest.mark.parametrize("name", ["trained", "module", "images", "users vae"])
 def test_network_that_is_handed_out_under_a_setting_can_be_trained(name, setting):
     estimator, make = ESTIMATORS[name]
     X = make()
@@ -329,7 +329,7 @@ MORE_DETECTORS = {
 }
 DETECTOR_CASES = [
     *((name, setting) for name in DETECTORS for setting in SETTINGS),
-    *((name, setting) for name in MORE_DETECTORS for setting in FEW_SETTINGS[1:]),
+    *((name, setting) for name in MORE_DETECTORS for setting in FEW_SETTINGS),
 ]
 DETECTORS |= MORE_DETECTORS
 
@@ -489,7 +489,7 @@ FAILURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("setting", [*FEW_SETTINGS, "set_grad_enabled", "set_default_device"])
+@pytest.mark.parametrize("setting", ["everything", "set_grad_enabled", "set_default_device"])
 @pytest.mark.parametrize("call, error", FAILURES.values(), ids=FAILURES)
 def test_state_is_as_it_was_after_an_error(call, error, setting):
     with SETTINGS[setting]():

@@ -483,16 +483,16 @@ def test_nan_in_pairs_is_named_where_scikit_learn_does_not_look_for_it(side):
 @pytest.mark.parametrize(
     "detector",
     [
-        AutoencoderDetector(random_state=0),
+        AutoencoderDetector(random_state=0, contamination=0.1),
         AutoencoderDetector(Autoencoder(2, max_iter=0), standardize=True, random_state=0),
         *(
             AutoencoderDetector(
-                Autoencoder(2, max_iter=0), anomaly_score=score, robust=False, random_state=0
+                Autoencoder(2, max_iter=0), anomaly_score=score, robust=False, contamination=0.1
             )
             for score in ("reconstruction", "standardized", "mahalanobis", "latent", "neighbors")
         ),
         AutoencoderDetector(
-            VariationalAutoencoder(2, max_iter=0), anomaly_score="likelihood", random_state=0
+            VariationalAutoencoder(2, max_iter=0), anomaly_score="likelihood", contamination=0.1
         ),
     ],
 )
@@ -572,7 +572,9 @@ def test_parameters_are_checked_as_scikit_learn_checks_its_own(cls):
 @pytest.mark.parametrize("score", ["auto", "neighbors", "latent"])
 def test_detector_warns_of_more_neighbours_than_rows(score):
     X = table()
-    detector = AutoencoderDetector(Autoencoder(2, max_iter=0), anomaly_score=score, random_state=0)
+    detector = AutoencoderDetector(
+        Autoencoder(2, max_iter=0), anomaly_score=score, contamination=0.1, random_state=0
+    )
     for n_neighbors in (60, 500):
         detector.set_params(n_neighbors=n_neighbors)
         with pytest.warns(UserWarning, match="greater than or equal to the total") as record:

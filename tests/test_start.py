@@ -458,6 +458,19 @@ def test_denoiser_of_pairs_with_a_constant_side_gives_the_mean(
     assert estimator.score(noisy, X_clean=X) == pytest.approx(0.0, abs=1e-8)
 
 
+@pytest.mark.parametrize("mode", ["direct", "residual"])
+@pytest.mark.parametrize("noise", [1e2, 1e5, 1e7])
+def test_noise_of_one_column_takes_nothing_from_the_others(noise, mode):
+    X = of_rank((300, 4), 4)
+    noisy = X.copy()
+    noisy[:, 3] += noise * np.random.default_rng(2).normal(size=300)
+    estimator = Denoiser(mode=mode, max_iter=0, random_state=0).fit(noisy, X_clean=X)
+    others = Denoiser(mode=mode, max_iter=0, random_state=0)
+    others.fit(np.column_stack([X[:, :3], np.zeros(300)]), X_clean=X)
+    expected = others.score(np.column_stack([X[:, :3], np.zeros(300)]), X_clean=X)
+    assert estimator.score(noisy, X_clean=X) == pytest.approx(expected, abs=0.02)
+
+
 def test_denoiser_without_a_signal_does_not_train_on_chunks():
     X = of_rank((60, 5), 5, offset=3.0)
     estimator = Denoiser(hidden_layer_sizes=(8,), random_state=0)
@@ -492,12 +505,13 @@ def weights_below_one():
     return np.random.default_rng(0).uniform(0.1, 1.0, 120)
 
 
+UNTRAINED = {"hidden_layer_sizes": (4,), "max_iter": 0}
 BEFORE_TRAINING = [
-    Autoencoder(2, max_iter=0),
-    Autoencoder(2, max_iter=0, whiten=True),
-    Autoencoder(0.9, max_iter=0),
-    VariationalAutoencoder(2, max_iter=0),
-    VariationalAutoencoder(None, max_iter=0),
+    Autoencoder(2, **UNTRAINED),
+    Autoencoder(2, whiten=True, **UNTRAINED),
+    Autoencoder(0.9, **UNTRAINED),
+    VariationalAutoencoder(2, **UNTRAINED),
+    VariationalAutoencoder(None, **UNTRAINED),
 ]
 
 
@@ -561,7 +575,7 @@ def test_whole_weights_are_copies_of_rows_at_the_start(estimator):
 def test_weights_of_two_are_rows_given_twice():
     X = spectrum((40, 6), 1e-1)
     twice = fitted(VariationalAutoencoder, np.vstack([X, X]), 2)
-    weighted = VariationalAutoencoder(2, max_iter=0).fit(X, sample_weight=np.full(40, 2.0))
+    weighted = VariationalAutoencoder(2, **UNTRAINED).fit(X, sample_weight=np.full(40, 2.0))
     assert weighted.noise_variance_ == pytest.approx(twice.noise_variance_, rel=1e-12)
     assert weighted.score(X) == pytest.approx(twice.score(X), rel=1e-12)
     # by the divisor, which is the number of rows less one
