@@ -1,38 +1,34 @@
-"""scikit-learn's estimator checks and our own over a table of small instances."""
+"""scikit-learn's checks and our own over the tables of `tests.instances`."""
 
-import random
+import inspect
 import tracemalloc
 
 import joblib
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import has_fit_parameter
 
+import sklearn_ae
 import sklearn_ae._compute.chunks
 import sklearn_ae._fitting.scaling
-from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
-from tests.instances import (
-    DEFAULTS,
-    INSTANCES,
-    BinaryVariationalAutoencoder,
-    UnitIntervalAutoencoder,
-    small,
-    small_denoiser,
-    small_vae,
-)
+from sklearn_ae import Autoencoder, Denoiser
+from sklearn_ae.architectures import Convolutional
+from tests import checks
+from tests.instances import CASES, DEFAULTS, DETECTORS, INSTANCES, Case, curve, small, small_vae
 
-# Small tables of noise rightly make a VAE say that its code carries nothing. scikit-learn runs
-# its own checks without ConvergenceWarning too.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The posterior collapsed:sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = [
+    # Small tables of noise rightly make a VAE say that its code carries nothing or leaves nothing
+    # over. scikit-learn runs its own checks without ConvergenceWarning too.
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:anomaly_score='standardized' judges by rounding"),
+]
 
 MINIBATCH_REASON = (
     "training by minibatches draws other batches when a row is repeated than when it has "
@@ -48,8 +44,10 @@ CORRUPTED_REASON = (
 
 
 def expected_failed_checks(estimator):
+    if not has_fit_parameter(estimator, "sample_weight"):
+        return {}
     if estimator.max_iter == 0:
-        failed = {"check_transformer_n_iter": "max_iter=0 asks for the start: no pass is made"}
+        failed = {"check_transformer_n_iter": "max_iter=0 asks for the start: no epoch is made"}
         if isinstance(estimator, Denoiser):
             failed["check_sample_weight_equivalence_on_dense_data"] = CORRUPTED_REASON
         return failed
@@ -64,7 +62,7 @@ def check_instance(estimator, check, request):
         pytest.xfail("the gate kept the start here, on which minibatches have no influence")
 
 
-@parametrize_with_checks(INSTANCES, expected_failed_checks=expected_failed_checks)
+@parametrize_with_checks(INSTANCES + DETECTORS, expected_failed_checks=expected_failed_checks)
 def test_sklearn_checks(estimator, check, request):
     check_instance(estimator, check, request)
 
@@ -74,282 +72,200 @@ def test_sklearn_checks_of_defaults(estimator, check, request):
     check_instance(estimator, check, request)
 
 
-def instance_id(estimator):
-    return " ".join(repr(estimator).split())[:80]
+@pytest.mark.parametrize(
+    ("case", "check"),
+    [
+        pytest.param(case, check, id=f"{case}-{check.__name__}")
+        for case in CASES
+        for check in checks.checks_of(case)
+    ],
+)
+def test_our_checks(case, check):
+    check(case)
 
 
-over_instances = pytest.mark.parametrize("template", INSTANCES, ids=instance_id)
-# A representative few, for the checks in which parts play no role.
-FEW = [
-    Autoencoder(max_iter=0),
-    small(max_iter=3),
-    small(init="random", code_activation="sigmoid"),
-    UnitIntervalAutoencoder(loss="log_loss", hidden_layer_sizes=(16,), max_iter=5),
-    VariationalAutoencoder(max_iter=0),
-    small_vae(),
-    BinaryVariationalAutoencoder(likelihood="bernoulli", hidden_layer_sizes=(16,), max_iter=5),
-    small_denoiser(),
-]
-over_few = pytest.mark.parametrize("template", FEW, ids=instance_id)
+# The checks see faults
 
 
-@pytest.fixture(scope="module")
-def X():
-    rng = np.random.default_rng(0)
-    angle = rng.uniform(0, 2 * np.pi, 60)
-    curve = np.column_stack([np.cos(angle), np.sin(angle), np.sin(2 * angle), angle / 3])
-    return curve @ rng.normal(size=(4, 6)) + 0.1 * rng.normal(size=(60, 6))
+class Careless(Autoencoder):
+    def fit(self, X, y=None):
+        np.random.normal()
+        return super().fit(X)
 
 
-def all_made_of(X, estimator):
-    """All arrays that an estimator makes of rows."""
-    made = [estimator.transform(X)]
-    if hasattr(estimator, "inverse_transform"):
-        made += [estimator.inverse_transform(made[0]), estimator.reconstruct(X)]
-    return made
+class Writing(Autoencoder):
+    def fit(self, X, y=None):
+        self.tol = 0.5
+        return super().fit(X)
 
 
-def random_states():
-    numpy_state = np.random.get_state()
-    return {
-        "python": random.getstate(),
-        "numpy": (numpy_state[0], numpy_state[1].tobytes(), *numpy_state[2:]),
-        "torch": torch.get_rng_state().numpy().tobytes(),
-    }
+class Aliasing(Autoencoder):
+    def fit(self, X, y=None):
+        super().fit(X)
+        self.rows_ = X
+        return self
 
 
-@over_instances
-@pytest.mark.parametrize("random_state", [0, None])
-def test_global_random_state_is_untouched(template, random_state, X):
-    estimator = clone(template).set_params(random_state=random_state)
-    before = random_states()
-    estimator.fit(X)
-    assert random_states() == before, "fit"
-    all_made_of(X, estimator)
-    estimator.score(X)
-    assert random_states() == before, "inference"
-    if hasattr(estimator, "sample"):
-        estimator.sample(3, random_state=0)
-        assert random_states() == before, "sample"
-    if estimator.early_stopping is not True:
-        clone(estimator).partial_fit(X).partial_fit(X)
-        assert random_states() == before, "partial_fit"
+class Remembering(Autoencoder):
+    def transform(self, X):
+        self.n_calls = getattr(self, "n_calls", 0) + 1
+        return super().transform(X)
 
 
-@over_few
-def test_global_seed_plays_no_role(template, X):
-    codes = []
-    for seed in (1, 2):
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-        codes.append(clone(template).set_params(random_state=0).fit(X).transform(X))
-    assert_array_equal(codes[0], codes[1])
+class Batchwise(Autoencoder):
+    def transform(self, X):
+        codes = super().transform(X)
+        return codes - codes.mean(axis=0)
 
 
-@over_few
-def test_random_state_none_takes_fresh_entropy(template, X):
-    if template.max_iter == 0:
-        pytest.skip("the start does not depend on chance")
-    template = clone(template).set_params(random_state=None, early_stopping=False)
-    networks = []
-    for _ in range(2):
-        np.random.seed(0)
-        torch.manual_seed(0)
-        networks.append(clone(template).fit(X).transform(X))
-    assert not np.array_equal(networks[0], networks[1])
+class Wide(Autoencoder):
+    def transform(self, X):
+        return super().transform(X).astype(np.float64)
 
 
-@over_instances
-def test_fit_writes_no_parameter(template, X):
-    estimator = clone(template).set_params(random_state=np.random.RandomState(0))
-    # A RandomState instance is the one parameter whose use changes it.
-    values = {k: v for k, v in estimator.get_params().items() if k != "random_state"}
-    parts = {k: joblib.hash(v) for k, v in values.items()}
-    estimator.fit(X)
-    after = {k: v for k, v in estimator.get_params().items() if k != "random_state"}
-    assert after.keys() == values.keys()
-    assert all(after[key] is values[key] for key in values)
-    assert {k: joblib.hash(v) for k, v in after.items()} == parts
+class Lazy(Autoencoder):
+    def fit(self, X, y=None):
+        super().fit(X)
+        self.device_ = torch.device("cpu")
+        return self
 
 
-@over_instances
-def test_partial_fit_returns_self_and_counts_samples(template, X):
-    estimator = clone(template).set_params(random_state=0)
-    assert estimator.partial_fit(X[:40]) is estimator
-    assert estimator.n_samples_seen_ == 40
-    assert estimator.partial_fit(X[40:]) is estimator
-    assert estimator.n_samples_seen_ == 60
-    assert np.isfinite(estimator.transform(X)).all()
+class Early(Autoencoder):
+    def fit(self, X, y=None):
+        self.n_rows_ = len(X)
+        return super().fit(X)
 
 
-@over_instances
-def test_clone_of_fitted_is_unfitted_with_equal_params(template, X):
-    estimator = clone(template).fit(X)
-    copy = clone(estimator)
-    assert not [name for name in vars(copy) if name.endswith("_") and not name.startswith("_")]
-    ours, theirs = copy.get_params(deep=True), estimator.get_params(deep=True)
-    assert ours.keys() == theirs.keys()
-    for name, value in ours.items():
-        # parts, and the list of a Compose, have entries of their own
-        if not (hasattr(value, "get_params") or isinstance(value, list)):
-            assert value == theirs[name], name
+class Unseeded(Autoencoder):
+    def fit(self, X, y=None):
+        return super().fit(X + 1e-3 * np.random.default_rng().normal(size=np.shape(X)))
 
 
-@pytest.mark.parametrize("template", [small(max_iter=2), small_vae(max_iter=2)], ids=instance_id)
-@pytest.mark.parametrize("container", ["pandas", "polars"])
-def test_set_output(template, container, X):
-    names = [f"column {i}" for i in range(X.shape[1])]
-    if container == "pandas":
-        frame, kind = pd.DataFrame(X, columns=names, index=np.arange(len(X)) + 7), pd.DataFrame
-    else:
-        frame, kind = pl.DataFrame(X, schema=names), pl.DataFrame
-    estimator = clone(template).set_params(random_state=0).set_output(transform=container)
-    codes = estimator.fit_transform(frame)
-    assert isinstance(codes, kind)
-    prefix = type(estimator).__name__.lower()
-    assert list(codes.columns) == [f"{prefix}0", f"{prefix}1"]
-    assert list(estimator.get_feature_names_out()) == list(codes.columns)
-    if container == "pandas":
-        assert_array_equal(codes.index, frame.index)
-    plain = clone(template).set_params(random_state=0).fit(X).transform(X)
-    assert_array_equal(codes.to_numpy(), plain)
-
-
-@pytest.mark.parametrize("template", [small(), small_vae()], ids=instance_id)
-def test_feature_names_are_checked(template, X):
-    frame = pd.DataFrame(X, columns=list("abcdef"))
-    estimator = clone(template).fit(frame)
-    assert list(estimator.feature_names_in_) == list("abcdef")
-    assert estimator.n_features_in_ == 6
-    with pytest.raises(ValueError, match="feature names should match"):
-        estimator.transform(frame[list("bacdef")])
-    with pytest.warns(UserWarning, match="does not have valid feature names"):
-        estimator.transform(X)
-    estimator.fit(X)
-    assert not hasattr(estimator, "feature_names_in_")
-
-
-def test_feature_names_pass_through_a_pipeline(X):
-    pipeline = make_pipeline(StandardScaler(), small(n_components=3)).fit(X)
-    assert list(pipeline.get_feature_names_out()) == [f"autoencoder{i}" for i in range(3)]
-
-
-@over_instances
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dtype_is_preserved(template, dtype, X):
-    X = X.astype(dtype)
-    estimator = clone(template).set_params(random_state=0).fit(X)
-    made = [*all_made_of(X, estimator), estimator.fit_transform(X)]
-    assert {array.dtype for array in made} == {np.dtype(dtype)}
-    assert isinstance(estimator.score(X), float)
-
-
-@over_instances
-def test_refit_on_another_shape_equals_a_fresh_fit(template, X):
-    template = clone(template).set_params(random_state=0, warm_start=False)
-    used = clone(template).fit(X).fit(X[:50, :4])
-    fresh = clone(template).fit(X[:50, :4])
-    assert used.n_features_in_ == 4
-    assert vars(used).keys() == vars(fresh).keys()
-    assert_array_equal(used.transform(X[:, :4]), fresh.transform(X[:, :4]))
-
-
-def torch_objects(value, path="", seen=None):
-    """Paths at which a torch or skorch object is found inside ``value``."""
-    seen = set() if seen is None else seen
-    if id(value) in seen:
-        return []
-    seen.add(id(value))
-    module = (type(value).__module__ or "").split(".")[0]
-    if module in ("torch", "skorch") or isinstance(
-        value, torch.nn.Module | torch.Tensor | torch.Generator | torch.device
-    ):
-        return [f"{path}: {type(value)}"]
-    if isinstance(value, dict):
-        items = [*((f"{path}[{k!r}]", v) for k, v in value.items()), *((path, k) for k in value)]
-    elif isinstance(value, list | tuple | set | frozenset):
-        items = [(f"{path}[{i}]", v) for i, v in enumerate(value)]
-    elif hasattr(value, "__dict__") and not isinstance(value, type):
-        items = [(f"{path}.{k}", v) for k, v in vars(value).items()]
-    else:
-        items = []
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        items = list(enumerate(value.ravel()))
-    return [found for name, item in items for found in torch_objects(item, str(name), seen)]
-
-
-@over_instances
-def test_state_holds_no_torch_object(template, X):
-    estimator = clone(template).fit(X)
-    estimator.transform(X)
-    assert estimator.network_ is not None
-    assert torch_objects(vars(estimator)) == []
-    assert torch_objects(estimator.__getstate__()) == []
-    estimator = clone(template).partial_fit(X)
-    assert torch_objects(vars(estimator)) == []
-    assert torch_objects(estimator.__getstate__()) == []
+@pytest.mark.parametrize(
+    ("cls", "check"),
+    [
+        (Careless, checks.check_global_random_state_is_untouched),
+        (Writing, checks.check_fit_writes_no_parameter),
+        (Aliasing, checks.check_data_are_neither_changed_nor_aliased),
+        (Remembering, checks.check_no_method_but_fit_changes_the_estimator),
+        (Batchwise, checks.check_subsets_and_order_do_not_change_a_row),
+        (Wide, checks.check_dtype_is_preserved),
+        (Lazy, checks.check_state_holds_no_torch_object),
+        (Early, checks.check_an_interrupted_fit_changes_nothing),
+        (Early, checks.check_bad_input_raises_scikit_learns_errors),
+        (Unseeded, checks.check_random_state_decides_all),
+    ],
+)
+def test_checks_see_faults(cls, check):
+    check(Case(Autoencoder(max_iter=0), curve()))
+    with pytest.raises(AssertionError):
+        check(Case(cls(max_iter=0), curve()))
 
 
 def test_search_for_torch_objects_finds_them():
     hidden = {"a": [1, (torch.nn.Linear(1, 1),)], "b": np.array([torch.float32, None])}
-    assert len(torch_objects(hidden)) == 2
+    assert len(checks.torch_objects(hidden)) == 2
 
 
-def call_every_method(estimator, X):
-    all_made_of(X, estimator)
-    if hasattr(estimator, "reconstruction_error"):
-        estimator.reconstruction_error(X)
-    estimator.score(X)
-    estimator.get_feature_names_out()
-    assert isinstance(estimator.network_, torch.nn.Module)
-    repr(estimator)
-    estimator._repr_html_()
-    if hasattr(estimator, "sample"):
-        estimator.elbo(X)
-        estimator.score_samples(X)
-        estimator.encode_distribution(X)
-        estimator.sample(2)
-        estimator.sample_posterior(X, n_samples=2)
-        estimator.interpolate(X[:1], X[1:2], 3)
+# Every estimator is in the tables, with a bad value of every parameter
+
+ESTIMATORS = [
+    cls
+    for cls in (getattr(sklearn_ae, name) for name in sklearn_ae.__all__)
+    if inspect.isclass(cls) and issubclass(cls, BaseEstimator)
+]
+BAD_VALUES = {
+    "n_components": [0, -1, 1.5, "two", (2,)],
+    "hidden_layer_sizes": [(0,), "deep", 5.5],
+    "activation": ["softmax", None],
+    "code_activation": ["softmax", 3],
+    "architecture": ["sparse", 3],
+    "loss": ["mse", None],
+    "likelihood": ["weibull", None, 3],
+    "beta": [-1.0, "one"],
+    "kl_warm_up": [-1, 1.5],
+    "n_importance_samples": [0, 1.5],
+    "mode": ["both", None],
+    "init": ["zeros", None],
+    "whiten": ["yes"],
+    "penalty": ["l3", 3],
+    "corruption": ["snow", 3],
+    "max_iter": [-1, 1.5, "many"],
+    "batch_size": [0, 1.5, "small"],
+    "learning_rate_init": [0.0, -1.0, "fast"],
+    "learning_rate": ["cosine", 0.1],
+    "alpha": [-1.0],
+    "weight_decay": [-1.0, 1.0],
+    "early_stopping": ["yes", 3],
+    "validation_fraction": [0.0, 1.0, 2],
+    "n_iter_no_change": [0],
+    "tol": [-1.0],
+    "warm_start": ["yes"],
+    "skorch_callbacks": [3],
+    "device": [3],
+    "precision": ["float16"],
+    "random_state": ["zero"],
+    "verbose": ["loud"],
+    # of the detector
+    "estimator": [Denoiser(), "dense"],
+    "anomaly_score": ["knn", None],
+    "contamination": [0.0, 0.6],
+    "robust": ["yes"],
+    "standardize": ["yes"],
+    "n_neighbors": [0],
+    "calibration_fraction": [-0.1, 1.0],
+    "false_positive_rate": [0.0, 1.0],
+    # of an architecture
+    "image_shape": [5, None, "ab", (8,), (1, 1, 8, 8), (8, 8.0), (0, 64), (-8, -8), np.eye(2)],
+    "channels": [5, None, "ab", (), (0,), (2.5,), ((3,),)],
+    "kernel_size": [0, 2.5, (3, 3), "3"],
+    "downsampling": ["max", None, 2],
+    "upsampling": ["max", None, 2],
+    "normalization": ["layer", 3],
+}
+# Where a value that is bad elsewhere has a meaning, or one that has is bad.
+OWN_BAD_VALUES = {(Denoiser, "n_components"): [0, -1, 1.5, 0.5, None, "many"]}
 
 
-@pytest.mark.parametrize(
-    "template",
-    [Autoencoder(max_iter=0), small(), small_vae(), small_vae(max_iter=0), small_denoiser()],
-    ids=instance_id,
-)
-def test_no_method_but_fit_changes_the_estimator(template, X):
-    estimator = clone(template).set_params(random_state=0).fit(X)
-    before = {key: joblib.hash(value) for key, value in vars(estimator).items()}
-    call_every_method(estimator, X)
-    assert {key: joblib.hash(value) for key, value in vars(estimator).items()} == before
+def bad_values():
+    for cls in [*ESTIMATORS, Convolutional]:
+        for name in inspect.signature(cls).parameters:
+            for value in OWN_BAD_VALUES.get((cls, name), BAD_VALUES[name]):
+                yield pytest.param(cls, name, value, id=f"{cls.__name__}-{name}-{value}")
 
 
-@over_instances
-def test_X_is_neither_changed_nor_aliased(template, X):
-    reference, Xs = X.copy(), X.copy()
-    weight = np.linspace(0, 1, len(X))
-    estimator = clone(template).set_params(random_state=0).fit(Xs, sample_weight=weight)
-    made = all_made_of(Xs, estimator)
-    estimator.score(Xs)
-    assert_array_equal(Xs, reference)
-    assert_array_equal(weight, np.linspace(0, 1, len(X)))
-    before = {key: joblib.hash(value) for key, value in vars(estimator).items()}
-    for array in (Xs, *made):
-        array[:] = 7.0
-    assert {key: joblib.hash(value) for key, value in vars(estimator).items()} == before
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_every_estimator_is_in_the_tables(cls):
+    assert cls in map(type, DEFAULTS)
+    assert cls in map(type, INSTANCES + DETECTORS)
+    assert cls in (type(case.estimator) for case in CASES)
 
 
-@over_few
-def test_read_only_X_gives_the_same_result(template, X):
-    locked = X.copy()
-    locked.flags.writeable = False
-    codes = []
-    for data in (X, locked, np.asfortranarray(X), X[::-1].copy()[::-1], X.astype(">f8")):
-        estimator = clone(template).set_params(random_state=0).fit(data)
-        codes.append(estimator.transform(data))
-    for other in codes[1:]:
-        assert_allclose(other, codes[0], rtol=1e-5, atol=1e-6)
+@pytest.mark.parametrize(("cls", "name", "value"), [*bad_values()])
+def test_bad_values_raise_one_line(cls, name, value):
+    if cls is Convolutional:
+        part = Convolutional((2, 3), channels=(2,)).set_params(**{name: value})
+        estimator = Autoencoder(architecture=part)
+    else:
+        estimator = cls(**{name: value})
+    with checks.raises_and_changes_nothing(
+        estimator, InvalidParameterError, f"The '{name}' parameter"
+    ) as caught:
+        estimator.fit(curve())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("device", ["tpu9", "banana", "cuda:99"])
+def test_a_device_that_is_not_there_raises_one_line(cls, device):
+    with pytest.raises(ValueError, match=f"device='{device}'") as caught:
+        cls(device=device).fit(curve())
+    assert "\n" not in str(caught.value)
+
+
+def test_feature_names_pass_through_a_pipeline():
+    pipeline = make_pipeline(StandardScaler(), small(n_components=3)).fit(curve())
+    assert list(pipeline.get_feature_names_out()) == [f"autoencoder{i}" for i in range(3)]
 
 
 def peak_of_numpy(function, *args):
@@ -363,7 +279,7 @@ def peak_of_numpy(function, *args):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    "template", [small(max_iter=1, hidden_layer_sizes=()), small_vae(max_iter=1)], ids=instance_id
+    "template", [small(max_iter=1, hidden_layer_sizes=()), small_vae(max_iter=1)]
 )
 def test_memmap_is_not_copied(template, dtype, tmp_path, monkeypatch):
     # Work on chunks is of constant size; make it small beside a table that is quick to fit.
@@ -385,31 +301,3 @@ def test_memmap_is_not_copied(template, dtype, tmp_path, monkeypatch):
 def test_peak_of_numpy_sees_a_copy():
     X = np.ones((1000, 1000))
     assert peak_of_numpy(np.copy, X) > 0.99 * X.nbytes
-
-
-@over_few
-def test_bad_input_raises_scikit_learns_errors(template, X):
-    estimator = clone(template)
-    holes = X.copy()
-    holes[3, 1] = np.nan
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        estimator.fit(holes)
-    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
-        estimator.fit(X[0])
-    with pytest.raises(ValueError, match=r"n_samples=1|1 sample"):
-        estimator.fit(X[:1])
-    assert not [name for name in vars(estimator) if name.endswith("_")]
-    estimator.fit(X)
-    with pytest.raises(ValueError, match=r"X has 5 features, but .* is expecting 6 features"):
-        estimator.transform(X[:, :5])
-    if hasattr(estimator, "inverse_transform"):
-        with pytest.raises(ValueError, match=r"features|components|columns"):
-            estimator.inverse_transform(np.zeros((3, 7)))
-
-
-@pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder, Denoiser])
-def test_documentation_link_of_the_repr(cls, X):
-    html = cls(max_iter=0).fit(X)._repr_html_()
-    links = [link for link in html.split("href=")[1:] if cls.__name__ in link.split(">")[0]]
-    assert links
-    assert all("scikit-learn.org" not in link.split(">")[0] for link in links)
