@@ -9,6 +9,7 @@ target is in the units of the data, and the output is what the link makes of the
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -16,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from torch import nn
 
 from sklearn_ae.objectives import absolute_error, categorical_log_density, huber, log_loss
 from sklearn_ae.objectives import squared_error as sum_of_squares
@@ -242,6 +244,13 @@ def make_loss(loss: Any) -> Any:
     if hasattr(loss, "_parameter_constraints"):
         check_parameters(loss)
     return loss
+
+
+def loss_of_task(loss: Any) -> Any:
+    """A loss as a task has it: a module of the user's is copied, and is not trained."""
+    if not isinstance(loss, nn.Module):
+        return loss
+    return copy.deepcopy(loss).requires_grad_(False)
 
 
 def resolve_loss(loss: Any, X: NDArray[Any], input_name: str = "X") -> tuple[Any, Link]:

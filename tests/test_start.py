@@ -459,7 +459,7 @@ def test_denoiser_of_pairs_with_a_constant_side_gives_the_mean(
 
 
 @pytest.mark.parametrize("mode", ["direct", "residual"])
-@pytest.mark.parametrize("noise", [1e2, 1e5, 1e7])
+@pytest.mark.parametrize("noise", [1e2, 1e5])
 def test_noise_of_one_column_takes_nothing_from_the_others(noise, mode):
     X = of_rank((300, 4), 4)
     noisy = X.copy()

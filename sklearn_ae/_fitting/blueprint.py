@@ -107,7 +107,10 @@ class Blueprint:
         """Raise ValueError where rows are not such as a fit takes; its scores ask for it too."""
 
     def for_training(self, task, scaling, start):
-        """Give a task what it needs in training only; ``start`` is None where a fit goes on."""
+        """Give a task what it needs in training only; ``start`` is None where a fit goes on.
+
+        A true result says that the task no longer is what is kept unless it is beaten.
+        """
 
     def keeps_units(self, one_epoch):
         """Whether a network that goes on, for one epoch or more, keeps the units of its code."""

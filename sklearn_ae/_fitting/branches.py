@@ -23,6 +23,16 @@ from sklearn_ae.utils._parts import check_instance, in_one_line
 
 # Features per component from which a third hidden layer pays.
 STEEP = 32
+# What a user's module raises for rows that it does not take.
+FORWARD_ERRORS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AssertionError,
+    AttributeError,
+    NotImplementedError,
+)
 
 
 def auto_hidden_layer_sizes(architecture, n_features, n_components):
@@ -194,14 +204,13 @@ def _check_widths(modules, n_features, n_components):
         rows = torch.zeros((2, width), dtype=like.dtype, device=like.device)
         try:
             output = module.eval()(rows)
-        except (RuntimeError, ValueError, TypeError) as error:
+        except FORWARD_ERRORS as error:
             raise ValueError(
                 f"The {name} of architecture(n_features={n_features}, n_components={n_components})"
                 f" must take rows of {width} values; it raised: {in_one_line(str(error))}"
             ) from error
         finally:
             module.train(was_training)
-        output = output[0] if isinstance(output, tuple) else output
         if not isinstance(output, torch.Tensor) or output.shape != (2, wanted):
             got = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else output
             got = got[0] if isinstance(got, tuple) and len(got) == 1 else in_one_line(got)

@@ -41,12 +41,17 @@ class SklearnCallbacks:
             **self.data,
             reconstruction_attributes=lambda: self.attributes(fitted()),
         )
+        self.epoch = None
         if not (stop or last):
             self._begin_epoch()
         return stop
 
     def end(self):
-        """Tell that the fit ended."""
+        """Tell that the fit ended, and an epoch that something else has stopped."""
+        if self.epoch is not None:
+            self.epoch.call_on_fit_task_end(
+                estimator=self.estimator, **self.data, reconstruction_attributes={}
+            )
         self.fit.call_on_fit_task_end(
             estimator=self.estimator, **self.data, reconstruction_attributes={}
         )

@@ -126,14 +126,14 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
             "vary 1e6 times as much: nothing is trained, and the linear filter is returned.",
             ConvergenceWarning,
         )
-        plan = plan.shortened(0.0)
+        plan, blueprint = plan.shortened(0.0), blueprint.candidates()[0]
     # of the first chunk, where rows come in chunks
     goes_on = previous is not None and plan.one_epoch
     mean_weight = course.mean_weight if goes_on else _mean_weight(rows)
     everything = _everything(blueprint, rows, scaling, mean_weight)
     if blueprint.is_open:
         blueprint = _choose(blueprint, rows, everything, plan, scaling)
-    task, exact = _prepare(blueprint, scaling, start, previous)
+    task, exact, differs = _prepare(blueprint, scaling, start, previous)
     settings = plan.settings(blueprint, len(course.loss_curve))
 
     def fitted_as(task, exact, course=None, net=None):
@@ -156,6 +156,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
         return on_epoch(fitted, last)
 
     settings.on_epoch = after_epoch if on_epoch else None
+    settings.start = exact if differs else None
     optimizers = course.optimizer_tensors() if goes_on else None
     result = train(task, everything, settings, optimizers)
     has_start = blueprint.init == "pca"
@@ -176,11 +177,14 @@ def _everything(blueprint, rows, scaling, mean_weight):
     if rows.weight is not None:
         weight = relative_weight(rows, mean_weight)
         tensors["weight"] = None if weight is None else weight.float()
+    elif mean_weight != 1.0:  # rows of weight one, among others of an earlier chunk
+        size, kind = (len(rows.x),), {"dtype": torch.float32, "device": "cpu"}
+        tensors["weight"] = torch.full(size, 1.0 / mean_weight, **kind)
     return Batch(**tensors)
 
 
 def _prepare(blueprint, scaling, start, previous=None):
-    """The task to be trained, and a copy of it in float64 as it is before."""
+    """The task to be trained, a copy of it in float64 as it is before, whether these differ."""
     exact = blueprint.build(scaling, start).double()
     if previous is None:
         blueprint.draw(exact, start, make_generator(blueprint.seed))
@@ -188,8 +192,8 @@ def _prepare(blueprint, scaling, start, previous=None):
         load_arrays(exact, previous.weights)
     exact.eval()
     task = copy.deepcopy(exact).float()
-    blueprint.for_training(task, scaling, start)
-    return task, exact
+    differs = blueprint.for_training(task, scaling, start)
+    return task, exact, bool(differs)
 
 
 def _loaded(exact, task):
@@ -210,7 +214,7 @@ def _choose(blueprint, rows, everything, plan, scaling):
     trial = trial.settled(start)
     settings, losses = plan.shortened(CHOICE_SHARE).settings(trial), []
     for candidate in trial.candidates():
-        task, _ = _prepare(candidate, scaling, start)
+        task, *_ = _prepare(candidate, scaling, start)
         losses.append(train(task, everything, settings).best_loss)
     return candidates[int(np.argmin(losses))]
 

@@ -1,5 +1,6 @@
 """Fitted networks: a blueprint, a scaling, units of the code and weights as arrays."""
 
+import contextlib
 import dataclasses
 import threading
 import weakref
@@ -9,7 +10,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_ae._compute import own_state, rows_at_once, slices, supports_float64
+from sklearn_ae._compute import (
+    global_state_guard,
+    own_state,
+    rows_at_once,
+    slices,
+    supports_float64,
+)
 
 # Modules and nets of living fitted networks. They stay out of these networks' own dictionaries,
 # so that a pickle or a copy holds plain arrays only.
@@ -115,7 +122,8 @@ class FittedNetwork:
     @property
     def network(self):
         """The network in float32 on the CPU, built anew at each access."""
-        return self._fresh_task().float().eval().network
+        with own_state():
+            return self._fresh_task().float().eval().network
 
     @property
     def net(self):
@@ -124,7 +132,8 @@ class FittedNetwork:
 
     def module(self):
         """A module on rows and codes in the user's units, in float32 on the CPU, for export."""
-        return DataUnitsModule(self)
+        with own_state():
+            return DataUnitsModule(self)
 
     # ------------------------------------------------------------------ rows through it
 
@@ -182,7 +191,11 @@ class FittedNetwork:
                 return task.likelihood.sample(output, generator)
             return task.expected(output)
 
-        return self._decode(function, n_samples, np.dtype(np.float64), device)
+        guard = contextlib.nullcontext()
+        if self.blueprint.has_user_code:  # it may draw from a global state
+            guard = global_state_guard(generator.initial_seed())
+        with guard:
+            return self._decode(function, n_samples, np.dtype(np.float64), device)
 
     def _decode(self, function, n_rows, dtype, device):
         """Data from ``function(task, rows)`` over slices of rows."""

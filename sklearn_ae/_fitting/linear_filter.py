@@ -14,6 +14,8 @@ from sklearn_ae.utils._seeds import seed_for
 # Ridge weights that are tried, as shares of the mean variance of the corrupted codes.
 RIDGES = (0.0, *np.logspace(-6, 1, 8))
 SMALLEST_SHARE = 1e-10
+# Share of the largest variance of corrupted codes below which a variance is rounding.
+ROUNDING_SHARE = 1e-13
 # Spread of the corrupted codes, in units of the clean rows, from which float32 has no digits left
 # for what is clean.
 DROWNED = 1e6
@@ -79,9 +81,9 @@ class FilterStart:
         self.covariance = everything.corrupted
         self.solution = everything.solve(RIDGES[int(np.argmin(errors))]).T  # (clean, corrupted)
         self.offset = everything.clean_mean - self.solution @ everything.corrupted_mean
-        most = everything.values.max(initial=0.0)
-        # whether training has anything to learn from
-        self.has_signal = everything.rounding < most < DROWNED**2
+        varying = everything.values[everything.values > everything.rounding]
+        # whether training has anything to learn from, in some direction
+        self.has_signal = 0 < varying.min(initial=np.inf) < DROWNED**2
 
     def filter(self, residual):
         """The `LinearFilter`, or with ``residual`` the map that gives what is to be added.
@@ -126,6 +128,8 @@ def filter_start(rows, scaling, n_components, corruption, seed):
     chosen = _rows_of_filter(n_rows, seed, paired)
     codes = _codes_of_filter(rows, chosen, scaling, directions, corruption, seed)
     if not np.isfinite(codes).all():
+        if np.isnan(rows.x).any():
+            raise ValueError("Input X contains NaN.")
         culprit = "X has" if paired else f"corruption={in_one_line(corruption)} makes"
         raise ValueError(f"{culprit} values that are not finite in units of the clean rows.")
     halves = np.random.default_rng(seed).permutation(n_rows)[chosen] % 2
@@ -179,7 +183,7 @@ class _CodeMoments:
         values = self.values
         weight = ridge * values.mean()
         # without a ridge, directions that the rows do not have are left out
-        tiny = max(SMALLEST_SHARE * values.max(initial=0.0), self.rounding)
+        tiny = max(ROUNDING_SHARE * values.max(initial=0.0), self.rounding)
         inverse = np.where(values > tiny, 1.0 / np.maximum(values + weight, 1e-300), 0.0)
         return (self.vectors * inverse) @ self.turned
 

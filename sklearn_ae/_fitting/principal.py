@@ -131,7 +131,7 @@ def probabilistic_start(*table):
     """The `ProbabilisticStart` of a table; see `principal_directions`."""
     directions = principal_directions(*table)
     noise = directions.noise_variance
-    if noise <= 0:  # no direction is left out: next to nothing beside those that are kept
+    if noise <= 0:  # nothing is left out: next to nothing beside what is kept
         positive = directions.variances[directions.variances > 0]
         noise = SMALLEST_VARIANCE * positive.min(initial=1.0)
     return ProbabilisticStart(directions, noise)
@@ -162,6 +162,7 @@ def principal_directions(X, scaling, n_components, weight=None, seed=0):
     if left_over < EXACT_SHARE * total and found.others is not None:
         left_over = variances[n_kept:].sum() + found.others / divisor
     noise = left_over / (rank - n_kept) if n_kept < rank else 0.0
+    noise = noise if noise > found.rounding * variances[0] else 0.0
     variances = np.where(variances > found.rounding * variances[0], variances, 0.0)
     return PrincipalDirections(components[:n_kept], variances[:n_kept], noise)
 

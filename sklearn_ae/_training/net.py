@@ -27,6 +27,11 @@ def add_terms(terms):
     return functools.reduce(operator.add, terms.values())
 
 
+def _exact_on_cpu(tensor):
+    """A tensor on the CPU, in float64 where it is floating."""
+    return tensor.cpu().double() if tensor.is_floating_point() else tensor.cpu()
+
+
 class TrainingNet(NeuralNet):
     """A skorch net whose module is a task.
 
@@ -213,17 +218,20 @@ class TrainingNet(NeuralNet):
         """One step; the objective is added to ``total``, of shape (), unread."""
         total.add_(self.step(batch), alpha=len(batch.x))
 
-    def row_losses(self, rows):
-        """Objective of each row under one fixed noise table, of shape (n,)."""
+    def row_losses(self, rows, exact=None):
+        """Objective of each row under one fixed noise table, of shape (n,).
+
+        ``exact`` is a task in float64 on the CPU that is judged in place of the net's own.
+        """
         self._set_training(False)
-        generator, player = self.validation_noise(), self.module_.players[0]
+        generator, task = self.validation_noise(), self.module_
+        batches = IndexBatches(rows, rows_at_once(self.settings.width))
+        if exact is not None:
+            generator, task = make_generator(self.settings.seeds.validation), exact
+            batches = (batch.map(_exact_on_cpu) for batch in batches)
         with torch.no_grad():
-            return torch.cat(
-                [
-                    add_terms(self.module_.terms(player, batch, generator))
-                    for batch in IndexBatches(rows, rows_at_once(self.settings.width))
-                ]
-            )
+            losses = [add_terms(task.terms(task.players[0], batch, generator)) for batch in batches]
+        return torch.cat(losses).to(rows.rows.device, torch.float32)
 
     def show_validation_batches(self, rows):
         """Let callbacks with batch hooks see the validation rows."""

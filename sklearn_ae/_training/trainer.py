@@ -47,6 +47,8 @@ class Settings:
         Whether a line is printed per epoch.
     callbacks : list or None
         skorch callbacks.
+    start : torch.nn.Module or None
+        A task in float64 that is judged as the start in place of the one that is trained.
     on_epoch : callable or None
         ``on_epoch(net, last)`` after each epoch; a true result stops training.
     foreign : bool
@@ -74,6 +76,7 @@ class Settings:
     seed: int
     verbose: int = 0
     callbacks: list | None = None
+    start: torch.nn.Module | None = None
     on_epoch: object = None
     foreign: bool = False
     first_epoch: int = 0
@@ -255,7 +258,7 @@ def train(task, everything, settings, optimizer_states=None):
         ) from error
     finally:
         # the net outlives the fit: nothing of it may hold the estimator or its data
-        settings.on_epoch = None
+        settings.on_epoch = settings.start = None
         net.captured_steps = None
     _set_precision(task, "float32")
     task.eval()
@@ -288,7 +291,7 @@ class _Run:
         if self.validation_rows is not None:
             self.validation_weight = self.validation_rows.weight
             if settings.gate:
-                self.start_losses = net.row_losses(self.validation_rows)
+                self.start_losses = net.row_losses(self.validation_rows, settings.start)
                 self._check_finite(weighted_mean(self.start_losses, self.validation_weight))
         start = BestWeights(net.module_) if settings.gate else None
         net.notify("on_train_begin", X=self.train_rows.everything.x, y=None)

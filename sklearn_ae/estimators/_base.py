@@ -225,7 +225,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
         def attributes(fitted, start=None):
             described = self._describe(fitted, rows, start, plan.device)
-            return {**_common_attributes(fitted), **described}
+            return {**_common_attributes(fitted), **described, "_fitted": fitted}
 
         callbacks = None
         if getattr(self, "_skl_callbacks", None):
@@ -238,7 +238,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             previous=previous,
             on_epoch=callbacks.end_epoch if callbacks else None,
         )
-        self._assign(fitted, attributes(fitted, start), going_on=previous is not None)
+        self._assign(attributes(fitted, start), going_on=previous is not None)
         if callbacks:
             callbacks.end()
         return self
@@ -322,12 +322,12 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             "init": "random" if self.init == "random" or obstacle else "pca",
         }
 
-    def _assign(self, fitted, attributes, going_on):
+    def _assign(self, attributes, going_on):
         """Assign the fitted attributes, last of all."""
         if not going_on:  # what a fit of another kind has learnt does not stay
             for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
                 delattr(self, name)
-        vars(self).update(attributes, _fitted=fitted)
+        vars(self).update(attributes)
 
     # ------------------------------------------------------------------ state
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
@@ -427,7 +426,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     def _fit_pairs(self, X, y, sample_weight, X_clean, *, going_on, one_epoch=False):
         """`fit` and `partial_fit`, to pairs or to clean rows."""
         paired = X_clean is not None
-        if not paired and np.ndim(y) > 1 and np.shape(y) == np.shape(X):
+        if not paired and len(_shape_of(y)) > 1 and _shape_of(y) == _shape_of(X):
             warn_user(
                 "y has the shape of X and is ignored: Denoiser takes clean rows as X_clean, "
                 "fit(X, X_clean=clean)."
@@ -444,7 +443,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             )
         check_target = None
         if paired:
-            labels, image_shape = labels_of(X, self), self._image_shape()
+            known = self if going_on else None
+            labels, image_shape = labels_of(X, known), self._image_shape()
 
             def check_target(rows):
                 return check_pairs(rows, X_clean, labels, image_shape)
@@ -532,3 +532,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             self.mean_,
             sample_weight,
         )
+
+
+def _shape_of(rows):
+    """Shape of an array, a frame or a list of lists; () of anything else."""
+    if isinstance(rows, (list, tuple)) and len(rows) and isinstance(rows[0], (list, tuple)):
+        return len(rows), len(rows[0])
+    return tuple(getattr(rows, "shape", ()))

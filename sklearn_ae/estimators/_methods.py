@@ -238,7 +238,7 @@ class GenerativeMixin:
             Decoded points, from the reconstruction of ``start`` to that of ``end``; of the
             images' shape where `fit` saw such.
         """
-        check_scalar(n_steps, "n_steps", Integral, min_val=1)
+        check_n_samples(n_steps, "n_steps")
         check_is_fitted(self)
         shape = image_shape_of(self._fitted.blueprint.architecture)
         ends = [np.asarray(row) for row in (start, end)]
@@ -251,16 +251,18 @@ class GenerativeMixin:
                     f"{self.n_features_in_} features as input."
                 )
         ends = check_array(np.vstack(ends), dtype=[np.float64, np.float32])
-        codes = self._fitted.encode(ends, self._device())
+        device = self._device()
+        codes = self._fitted.encode(ends, device)
         share = np.linspace(0.0, 1.0, n_steps)[:, None].astype(codes.dtype)
-        return self.inverse_transform((1.0 - share) * codes[0] + share * codes[1])
+        line = (1.0 - share) * codes[0] + share * codes[1]
+        return self._like_fitted(self._fitted.decode(line, device))
 
 
-def check_n_samples(n_samples):
-    """Raise where a number of draws is no positive int."""
+def check_n_samples(n_samples, name="n_samples"):
+    """Raise where a number is no positive int."""
     if isinstance(n_samples, (bool, np.bool_)):
-        raise TypeError("n_samples must be an instance of int, not bool.")
-    check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        raise TypeError(f"{name} must be an instance of int, not bool.")
+    check_scalar(n_samples, name, Integral, min_val=1)
 
 
 def explained_variance(X, predict, mean, sample_weight=None):

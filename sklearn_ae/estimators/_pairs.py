@@ -11,10 +11,11 @@ from sklearn_ae.utils._images import flatten_images
 def labels_of(X, estimator):
     """Names of the columns of rows, as given or as a fit has seen them, and their index.
 
-    Each is None where there is none.
+    Each is None where there is none; ``estimator`` is None where a fit starts anew.
     """
     columns = getattr(X, "columns", None)
-    columns = getattr(estimator, "feature_names_in_", None) if columns is None else columns
+    if columns is None and estimator is not None:
+        columns = getattr(estimator, "feature_names_in_", None)
     return columns, _index_of(X)
 
 
@@ -36,7 +37,8 @@ def check_pairs(X, clean, labels, image_shape):
             "one of the same column of X_clean."
         )
     clean_index = _index_of(clean)
-    if index is not None and clean_index is not None and list(index) != list(clean_index):
+    is_other = index is not None and clean_index is not None and not index.equals(clean_index)
+    if is_other:
         label, other = _first_difference(clean_index, index)
         raise ValueError(
             f"X_clean has another index than X: the first labels that differ are {label!r} of "
@@ -45,6 +47,8 @@ def check_pairs(X, clean, labels, image_shape):
         )
     clean, _ = flatten_images(clean, image_shape, "X_clean")
     clean = check_array(clean, dtype=[np.float64, np.float32], order="C", input_name="X_clean")
+    if np.isnan(clean).any():  # scikit-learn does not look under assume_finite
+        raise ValueError("Input X_clean contains NaN.")
     if clean.shape != X.shape:
         raise ValueError(
             f"X_clean has shape {clean.shape}, but X has shape {X.shape}; a pair is a row of "

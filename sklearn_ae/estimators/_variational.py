@@ -343,6 +343,8 @@ class VariationalAutoencoder(
                 "upsampling='max_unpool' gives the decoder positions beside the code, which a "
                 f"{type(self).__name__} cannot draw; use another upsampling."
             )
+        if not link.scales_rows and getattr(likelihood, "binarize", None) is None:
+            getattr(likelihood, "check_density", lambda X: None)(rows.x)
         fixed_variance = getattr(likelihood, "fixed_variance", None)
         return EvidenceBoundBlueprint(
             **fields,

@@ -68,7 +68,8 @@ class NoisyLikelihood(nn.Module):
             self.scaled_log_excess = nn.Parameter(torch.empty_like(variance))
             self._set_variance(variance, floor)
         else:
-            self.register_buffer("fixed_log_variance", variance.log())
+            # made from the part each time: the weights of training are rounded to float32
+            self.register_buffer("fixed_log_variance", variance.log(), persistent=False)
 
     @torch.no_grad()
     def _set_variance(self, variance, floor):
@@ -77,13 +78,18 @@ class NoisyLikelihood(nn.Module):
         self.scaled_log_excess.copy_(excess.log() / LOG_VARIANCE_STEP)
 
     @torch.no_grad()
-    def bound_below(self) -> None:
-        """Let the variance be at least what training allows; see ``SMALLEST_VARIANCE``."""
+    def bound_below(self) -> float | None:
+        """Let the variance be at least what training allows; the logarithm of what it grew by.
+
+        None where it was so already; see ``SMALLEST_VARIANCE``.
+        """
         least = math.log(SMALLEST_VARIANCE)
-        if hasattr(self, "log_floor") and float(self.log_floor) < least - 1e-3:
-            variance = torch.exp(self.log_variance)
-            self.log_floor.fill_(least)
-            self._set_variance(variance, SMALLEST_VARIANCE)
+        if not hasattr(self, "log_floor") or float(self.log_floor) > least - 1e-3:
+            return None
+        before = self.log_variance.clone()
+        self.log_floor.fill_(least)
+        self._set_variance(torch.exp(before), SMALLEST_VARIANCE)
+        return float((self.log_variance - before).mean())
 
     @property
     def log_variance(self) -> torch.Tensor:

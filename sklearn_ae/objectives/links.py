@@ -130,6 +130,8 @@ def make_link(link: str | Link) -> Link:
         if link not in LINKS:
             raise ValueError(f"Unknown link {link!r}; use one of {sorted(LINKS)}, or a link.")
         return LINKS[link]
+    if isinstance(link, type):
+        raise TypeError(f"A link must be an instance; got the class {link.__name__}.")
     for name in ("low", "high", "scales_rows", "link", "inverse"):
         if not hasattr(link, name):
             raise TypeError(

@@ -68,6 +68,8 @@ def check_finite(X, otherwise):
 def check_range(X, link, reason, input_name="X"):
     """Raise ValueError where a value of ``X`` lies outside the range of a link."""
     low, high = X.min(), X.max()
+    if np.isnan(low):
+        raise ValueError(f"Input {input_name} contains NaN.")
     if low >= link.low and high <= link.high:
         return
     if math.isinf(link.high):

@@ -4,12 +4,13 @@ import copy
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
 from sklearn_ae._fitting.branches import image_shape_of
 from sklearn_ae._fitting.linear_filter import filter_start
 from sklearn_ae.corruptions import corruption_of_batches
-from sklearn_ae.losses import resolve_loss
+from sklearn_ae.losses import loss_of_task, resolve_loss
 from sklearn_ae.networks import DenoisingNetwork
 from sklearn_ae.tasks import DenoisingTask
 
@@ -70,7 +71,11 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
         if beside["offset"] is None:
             beside["offset"] = torch.zeros(self.n_features, dtype=torch.float32, device="cpu")
         network = DenoisingNetwork(encoder, decoder, self.mode == "residual", **beside)
-        return DenoisingTask(network, self.loss, self.link)
+        return DenoisingTask(network, self._loss(), self.link)
+
+    def _loss(self):
+        """The loss; a module is copied, as tasks move and cast what they hold."""
+        return self.loss if not isinstance(self.loss, nn.Module) else loss_of_task(self.loss)
 
     def check(self, X, input_name="X"):
         """Raise ValueError where data do not suit the loss."""

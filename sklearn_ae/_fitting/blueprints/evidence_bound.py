@@ -88,13 +88,18 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
         resolve_likelihood(self.asked, X)
 
     def for_training(self, task, scaling, start):
-        """Say how the bound is trained."""
+        """Say how the bound is trained; whether the noise has to be more than the start's."""
         task.beta = float(self.beta)
         task.kl_weight.fill_(task.beta)
         task.kl_warm_up = self.kl_warm_up
         task.n_importance_samples = self.n_importance_samples
-        if hasattr(task.likelihood, "bound_below") and self.fixed_variance is None:
-            task.likelihood.bound_below()
-            if self.init == "pca" and start is not None:
-                if start.noise_variance < SMALLEST_VARIANCE:
-                    start.lay(task, None, SMALLEST_VARIANCE)
+        bound_below = getattr(task.likelihood, "bound_below", None)
+        growth = bound_below() if bound_below is not None else None
+        if growth is None:
+            return False
+        if start is not None:
+            start.lay(task, None, SMALLEST_VARIANCE)
+        else:  # a posterior is as wide as the noise
+            with torch.no_grad():
+                task.network.base_log_variance.add_(growth)
+        return True

@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
 from sklearn_ae._fitting.code_units import CodeUnits
 from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import corruption_of_batches
-from sklearn_ae.losses import resolve_loss
+from sklearn_ae.losses import loss_of_task, resolve_loss
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
 from sklearn_ae.penalties import make_penalty
@@ -60,13 +61,17 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
             length = math.sqrt(self.n_features / self.n_components) / spread if spread else 1.0
             constrain_columns(decoder, length)
         network = AutoencoderNetwork(encoder, decoder, code_activation=code_activation, **beside)
-        return ReconstructionTask(network, self.loss, self.link)
+        return ReconstructionTask(network, self._loss(), self.link)
 
     def centre(self, network):
         """Let the decoder start at zero for the usual code, where that is not about zero."""
         if type(network.code_activation) in USUAL_SPREAD:
             code = torch.zeros((1, self.n_components), dtype=torch.float32, device="cpu")
             centre_first_layer(network.decoder, network.code_activation(code))
+
+    def _loss(self):
+        """The loss; a module is copied, as tasks move and cast what they hold."""
+        return self.loss if not isinstance(self.loss, nn.Module) else loss_of_task(self.loss)
 
     def check(self, X, input_name="X"):
         """Raise ValueError where data do not suit the loss."""
