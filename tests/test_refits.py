@@ -1,15 +1,13 @@
-"""What a fit leaves behind: for the next fit, for memory, for other threads."""
+"""What a fit leaves behind: for the next fit, for other threads."""
 
-import gc
 import threading
-import weakref
 
 import numpy as np
 import pandas as pd
 import pytest
 import skorch.callbacks
 import torch
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -21,16 +19,6 @@ DIGITS = load_digits().data[:300]
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 
 
-@pytest.mark.parametrize("max_iter", [0, 2])
-def test_a_deleted_estimator_is_freed_with_its_data(max_iter):
-    estimator = Autoencoder(hidden_layer_sizes=(8,), max_iter=max_iter).fit(DIGITS)
-    estimator.transform(DIGITS)
-    gone = weakref.ref(estimator)
-    del estimator
-    gc.collect()
-    assert gone() is None
-
-
 def test_fractional_weights_leave_the_start_alone():
     weight = np.full(len(DIGITS), 0.006)
     plain = VariationalAutoencoder(5, max_iter=0).fit(DIGITS)
@@ -39,15 +27,6 @@ def test_fractional_weights_leave_the_start_alone():
     assert_allclose(weighted.score(DIGITS), plain.score(DIGITS), rtol=1e-9)
     every = Autoencoder(None, max_iter=0).fit(DIGITS, sample_weight=weight)
     assert every.n_components_ == min(DIGITS.shape)
-
-
-@pytest.mark.parametrize("change", [{"n_components": 3}, {"loss": "huber"}, {"whiten": True}])
-def test_a_warm_fit_refuses_another_model(change):
-    estimator = Autoencoder(2, warm_start=True, **SMALL).fit(DIGITS)
-    before = estimator.transform(DIGITS)
-    with pytest.raises(ValueError, match="changed from"):
-        estimator.set_params(**change).fit(DIGITS)
-    assert_array_equal(estimator.transform(DIGITS), before)
 
 
 def test_a_warm_fit_checks_range_and_parts():
@@ -70,13 +49,6 @@ def test_a_refit_of_another_kind_takes_old_attributes_away():
     assert not hasattr(vae, "noise_variance_")
 
 
-def test_history_has_an_entry_for_every_pass():
-    estimator = Autoencoder(2, **SMALL)
-    for rows in np.array_split(DIGITS, 4):
-        estimator.partial_fit(rows)
-    assert len(estimator.history_) == len(estimator.loss_curve_) == estimator.n_iter_ == 4
-
-
 def test_chunks_of_small_weight_move_the_model_less():
     moved = []
     for weight in (1.0, 1e-6):
@@ -85,19 +57,6 @@ def test_chunks_of_small_weight_move_the_model_less():
         estimator.partial_fit(DIGITS[150:], sample_weight=np.full(150, weight))
         moved.append(estimator.loss_curve_[-1] / before)
     assert moved[1] < 1e-4 * moved[0]
-
-
-def test_a_chunk_without_weight_raises_and_changes_nothing():
-    estimator = Autoencoder(2, **SMALL).partial_fit(DIGITS)
-    before = estimator.transform(DIGITS)
-    with pytest.raises(ValueError, match="non-zero"):
-        estimator.partial_fit(DIGITS[:50], sample_weight=np.zeros(50))
-    assert_array_equal(estimator.transform(DIGITS), before)
-
-
-def test_the_first_chunk_needs_two_rows():
-    with pytest.raises(ValueError, match="first chunk"):
-        Autoencoder(2).partial_fit(DIGITS[:1])
 
 
 def test_warm_up_goes_on_over_chunks():
@@ -123,20 +82,6 @@ def test_best_loss_is_that_of_the_kept_weights():
     residual = DIGITS - PCA(2).fit(DIGITS).inverse_transform(PCA(2).fit_transform(DIGITS))
     expected = (residual**2).sum(axis=1).mean() / start.scale_**2
     assert_allclose(start.best_loss_, expected, rtol=1e-5)
-
-
-class Passive(skorch.callbacks.Callback):
-    def on_batch_end(self, net, **kwargs):
-        """Look at nothing."""
-
-
-@pytest.mark.parametrize("estimator_class", [Autoencoder, VariationalAutoencoder])
-def test_a_passive_batch_callback_changes_nothing(estimator_class):
-    plain, watched = (
-        estimator_class(2, skorch_callbacks=callbacks, **SMALL).fit(DIGITS).transform(DIGITS)
-        for callbacks in (None, [Passive()])
-    )
-    assert_allclose(watched, plain, rtol=1e-6, atol=1e-9)
 
 
 class Tangent(BaseEstimator):
@@ -194,34 +139,3 @@ def test_inference_does_not_wait_for_a_users_module_in_training():
     done.set()
     thread.join()
     assert transformed.shape == (300, 2)
-
-
-def test_an_unknown_device_raises():
-    with pytest.raises(ValueError, match="banana"):
-        Autoencoder(device="banana").fit(DIGITS)
-
-
-@pytest.mark.parametrize("max_iter", [0, 2])
-@pytest.mark.parametrize("estimator_class", [Autoencoder, VariationalAutoencoder])
-def test_sklearn_callbacks_get_a_whole_estimator(estimator_class, max_iter):
-    pytest.importorskip("sklearn.callback")
-    seen = []
-
-    class Look:
-        def setup(self, estimator, context):
-            """Nothing to prepare."""
-
-        def teardown(self, estimator, context):
-            """Nothing to clear."""
-
-        def on_fit_task_begin(self, estimator, context):
-            """Nothing to note."""
-
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-            if context.task_name == "epoch":
-                seen.append(fitted_estimator.transform(DIGITS).shape)
-                assert np.isfinite(fitted_estimator.score(DIGITS))
-
-    estimator = estimator_class(2, hidden_layer_sizes=(8,), max_iter=max_iter, random_state=0)
-    estimator.set_callbacks(Look()).fit(DIGITS)
-    assert seen == [(300, 2)] * max_iter
