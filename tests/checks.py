@@ -32,8 +32,8 @@ from sklearn.utils.validation import has_fit_parameter
 import sklearn_ae
 
 PACKAGE = Path(sklearn_ae.__file__).parent
-# Methods of rows of which each call fits, draws or gives one number for all rows.
-NOT_OF_ROWS = ("fit", "partial_fit", "calibrate", "sample", "score")
+# Methods that fit, draw, take codes, or give one number for all rows.
+NOT_OF_ROWS = ("fit", "partial_fit", "calibrate", "sample", "inverse_transform", "score")
 
 
 def methods_of_rows(estimator):
@@ -42,10 +42,10 @@ def methods_of_rows(estimator):
         parameters = [*inspect.signature(method).parameters.values()][1:]
         needs = [one.name for one in parameters if one.default is one.empty and one.kind < 2]
         draws = name.startswith(NOT_OF_ROWS) and not name.startswith("score_")
-        if needs == ["X"] and not (name.startswith("_") or draws):
-            # of an outlier detector there are p-values once it is calibrated
-            if name != "p_values" or hasattr(estimator, "calibration_scores_"):
-                yield name
+        is_uncalibrated = name == "p_values" and not hasattr(estimator, "calibration_scores_")
+        is_private = name.startswith("_") or not hasattr(estimator, name)
+        if needs == ["X"] and not (draws or is_uncalibrated or is_private):
+            yield name
 
 
 def score_of(estimator, X, **params):
@@ -595,6 +595,11 @@ def check_results_in_threads_are_bit_equal(case):
             assert_same(found, expected)
 
 
+def by_pickle(estimator):
+    """A copy by way of pickle."""
+    return pickle.loads(pickle.dumps(estimator))
+
+
 def by_joblib(estimator):
     """A copy by way of a file of joblib."""
     file = io.BytesIO()
@@ -611,15 +616,36 @@ def by_skops(estimator):
     return skops.io.loads(content, trusted=trusted)
 
 
-def check_copies_are_equal(case):
+def check_copies_are_equal_and_independent(case):
     expected = results(case.fitted, **case.data())
     for copied in (copy.copy, copy.deepcopy, by_pickle, by_joblib, by_skops):
         assert_same(results(copied(case.fitted), **case.data()), expected)
+    copy.deepcopy(case.fitted).fit(**case.data(slice(50)))
+    assert_same(results(case.fitted, **case.data()), expected)
 
 
-def by_pickle(estimator):
-    """A copy by way of pickle."""
-    return pickle.loads(pickle.dumps(estimator))
+def check_pickle_of_a_pickle_is_the_same(case):
+    once = pickle.dumps(case.fitted)
+    twice = pickle.dumps(pickle.loads(once))
+    assert abs(len(once) - len(twice)) < 200
+    assert pickle.dumps(pickle.loads(twice)) == twice
+
+
+def check_a_newer_format_is_refused(case):
+    state = case.fitted.__getstate__()
+    (key,) = (key for key in state if "format_version" in key)
+    estimator = case.new()
+    with raises_and_changes_nothing(estimator, ValueError, "newer|format"):
+        estimator.__setstate__({**state, key: state[key] + 1})
+
+
+def check_net_is_lost_on_loading_and_history_is_not(case):
+    loaded = by_pickle(case.fitted)
+    with pytest.raises(AttributeError, match="holds no skorch net"):
+        loaded.net_  # noqa: B018
+    assert loaded.history_ == case.fitted.history_
+    assert type(loaded.history_) is list
+    assert isinstance(loaded.network_, torch.nn.Module)
 
 
 def torch_objects(value, path="", seen=None):
@@ -695,7 +721,9 @@ def checks_of(case):
     yield check_an_interrupted_fit_changes_nothing
     yield check_fits_in_threads_are_bit_equal
     yield check_results_in_threads_are_bit_equal
-    yield check_copies_are_equal
+    yield check_copies_are_equal_and_independent
+    yield check_pickle_of_a_pickle_is_the_same
+    yield check_a_newer_format_is_refused
     yield check_state_holds_no_torch_object
     yield check_nested_parameter_of_a_name_raises_one_line
     yield check_documentation_link_of_the_repr
@@ -717,6 +745,7 @@ def checks_of(case):
         yield check_a_fit_that_goes_on_refuses_another_model
     if hasattr(estimator, "max_iter"):
         yield check_curves_have_an_entry_for_every_epoch
+        yield check_net_is_lost_on_loading_and_history_is_not
         yield check_callbacks_of_skorch_see_every_epoch_and_change_nothing
         if case.is_trained:
             yield check_bfloat16_trains

@@ -18,7 +18,7 @@ from sklearn.utils.validation import has_fit_parameter
 import sklearn_ae
 import sklearn_ae._compute.chunks
 import sklearn_ae._fitting.scaling
-from sklearn_ae import Autoencoder, Denoiser
+from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser
 from sklearn_ae.architectures import Convolutional
 from tests import checks
 from tests.instances import CASES, DEFAULTS, DETECTORS, INSTANCES, Case, curve, small, small_vae
@@ -160,6 +160,17 @@ def test_checks_see_faults(cls, check):
     check(Case(Autoencoder(max_iter=0), curve()))
     with pytest.raises(AssertionError):
         check(Case(cls(max_iter=0), curve()))
+
+
+def test_search_for_methods_of_rows_finds_them():
+    vae, detector = small_vae(), AutoencoderDetector(calibration_fraction=0.5, random_state=0)
+    assert {*checks.methods_of_rows(vae)} == {
+        "elbo", "encode_distribution", "reconstruct", "reconstruction_error", "score_samples",
+        "transform",
+    }  # fmt: skip
+    methods = {"decision_function", "predict", "score_features", "score_samples"}
+    assert {*checks.methods_of_rows(detector)} == methods
+    assert {*checks.methods_of_rows(detector.fit(curve()))} == {*methods, "p_values"}
 
 
 def test_search_for_torch_objects_finds_them():
