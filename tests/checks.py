@@ -97,6 +97,14 @@ def state_of(estimator):
 
 
 @contextlib.contextmanager
+def raises_one_line(error, match):
+    """Expect an error whose message has one line."""
+    with pytest.raises(error, match=match) as caught:
+        yield
+    assert "\n" not in str(caught.value)
+
+
+@contextlib.contextmanager
 def raises_and_changes_nothing(estimator, error, match=None):
     """Expect an error in one line, after which the estimator is as it was before."""
     before = state_of(estimator)

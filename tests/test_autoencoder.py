@@ -18,7 +18,7 @@ from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.losses import Huber
 from sklearn_ae.penalties import KLSparsity
-from tests.checks import Recorder
+from tests.checks import Recorder, raises_one_line
 
 
 def tables():
@@ -577,9 +577,8 @@ def test_verbose_prints_a_line_an_epoch(capsys):
 
 @pytest.mark.parametrize("delta", [0, -1.0])
 def test_bad_delta_raises(delta):
-    with pytest.raises(InvalidParameterError, match="'delta' parameter of Huber") as caught:
+    with raises_one_line(InvalidParameterError, "'delta' parameter of Huber"):
         Autoencoder(loss=Huber(delta), max_iter=1).fit(nonlinear(30))
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -602,12 +601,6 @@ UNPOOLING = Convolutional(
 )  # fmt: skip
 
 
-def one_line(error, match, call):
-    with pytest.raises(error, match=match) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-
-
 def test_reprs_of_many_lines_are_put_in_one():
     assert "\n" in repr(LONG) and "\n" in repr(UNPOOLING)
     X = DIGITS[:40] / 16
@@ -616,24 +609,22 @@ def test_reprs_of_many_lines_are_put_in_one():
     def fit(**parameters):
         return clone(estimator).set_params(**parameters).fit(X)
 
-    one_line(ValueError, r"init='pca' .*Tanh\(\)", lambda: fit(init="pca", code_activation=LONG))
-    one_line(ValueError, r"got Seq", lambda: fit(penalty=KLSparsity(), code_activation=LONG))
-    one_line(TypeError, r"Tanh", lambda: fit(architecture=lambda *widths: LONG))
+    with raises_one_line(ValueError, r"init='pca' .*Tanh\(\)"):
+        fit(init="pca", code_activation=LONG)
+    with raises_one_line(ValueError, r"got Seq"):
+        fit(penalty=KLSparsity(), code_activation=LONG)
+    with raises_one_line(TypeError, r"Tanh"):
+        fit(architecture=lambda *widths: LONG)
     images = fit(architecture=UNPOOLING, warm_start=True)
-    one_line(ValueError, r"max_unpool.*'batch'", lambda: images.reconstruct(X, positions=True))
-    one_line(
-        ValueError,
-        r"architecture changed from .*'batch'.* to .*'group'",
-        lambda: images.set_params(architecture__normalization="group").fit(X),
-    )
+    with raises_one_line(ValueError, r"max_unpool.*'batch'"):
+        images.reconstruct(X, positions=True)
+    images.set_params(architecture__normalization="group")
+    with raises_one_line(ValueError, r"architecture changed from .*'batch'.* to .*'group'"):
+        images.fit(X)
     warm = fit(code_activation=LONG, warm_start=True)
-    one_line(
-        ValueError,
-        r"code_activation changed from .*Tanh\(\).* to .*Sigmoid\(\)",
-        lambda: warm.set_params(
-            code_activation=torch.nn.Sequential(LONG[0], torch.nn.Sigmoid())
-        ).fit(X),
-    )
+    warm.set_params(code_activation=torch.nn.Sequential(LONG[0], torch.nn.Sigmoid()))
+    with raises_one_line(ValueError, r"code_activation changed .*Tanh\(\).* to .*Sigmoid\(\)"):
+        warm.fit(X)
 
 
 def test_nested_parameter_of_an_instance_is_set():

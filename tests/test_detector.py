@@ -25,6 +25,7 @@ from sklearn_ae._anomaly.scores import LogScale
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.estimators._detector import PURPOSES, SCORES
 from sklearn_ae.utils._seeds import draw_seeds
+from tests.checks import raises_one_line
 
 SMALL = {"hidden_layer_sizes": (16,), "max_iter": 5, "random_state": 0}
 ADDITIVE = ("reconstruction", "standardized")
@@ -781,9 +782,8 @@ def test_frozen_estimator_that_has_names_is_given_its_columns(X):
         assert_allclose(detector.estimator_.transform(frame), fitted.transform(frame))
     assert_allclose(scores, fitted.score_samples(frame))
     message = f"first that differ are '{names[-1]}' of X and '{names[0]}' that it was fitted with"
-    with pytest.raises(ValueError, match=message) as caught:
+    with raises_one_line(ValueError, message):
         clone(detector).fit(frame[names[::-1]])
-    assert "\n" not in str(caught.value)
     assert_array_equal(fitted.feature_names_in_, names)
 
 
@@ -966,9 +966,8 @@ def test_value_other_than_a_constant_is_an_outlier():
     ],
 )
 def test_estimator_that_does_not_suit_raises_one_line(parameters, error, message, X):
-    with pytest.raises(error, match=message) as info:
+    with raises_one_line(error, message):
         AutoencoderDetector(**parameters).fit(X)
-    assert "\n" not in str(info.value)
 
 
 def test_unknown_score_raises(X):

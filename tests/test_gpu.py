@@ -65,12 +65,12 @@ over_all = pytest.mark.parametrize("template", TRAINED + IMAGES, ids=part_id)
 
 def expected_failed_checks(estimator):
     if estimator.max_iter == 0:
-        return {"check_transformer_n_iter": "max_iter=0 asks for the start: no pass is made"}
+        return {"check_transformer_n_iter": "max_iter=0 asks for the start: no epoch is made"}
     return {"check_sample_weight_equivalence_on_dense_data": "training by minibatches"}
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failed_checks)
-def test_sklearn_checks(estimator, check, request):
+def test_sklearn_checks_on_the_card(estimator, check, request):
     check(estimator)
     if request.node.get_closest_marker("xfail") and estimator.early_stopping is not False:
         pytest.xfail("the gate kept the start here, on which minibatches have no influence")
@@ -92,7 +92,7 @@ def test_auto_takes_the_card(X):
         assert torch.cuda.max_memory_allocated() > before
 
 
-def test_start_equals_pca(X):
+def test_start_on_the_card_equals_pca(X):
     codes = Autoencoder(3, max_iter=0, device="cuda").fit(X).transform(X)
     assert_allclose(codes, PCA(3).fit_transform(X), atol=1e-5 * np.abs(codes).max())
 
@@ -117,7 +117,7 @@ def test_one_seed_one_fit_of_images_to_rounding(template, X):
 
 
 @over_all
-def test_global_random_state_is_untouched(template, X):
+def test_random_states_of_card_and_host_are_untouched(template, X):
     before = torch.cuda.get_rng_state(), torch.get_rng_state()
     clone(template).fit(X).transform(X)
     assert torch.equal(torch.cuda.get_rng_state(), before[0])
@@ -203,7 +203,7 @@ def test_captured_steps_equal_plain_ones(X, monkeypatch):
     assert_allclose(captured.transform(X), plain.transform(X), rtol=1e-3, atol=1e-3)
 
 
-def test_bfloat16_trains(X):
+def test_bfloat16_trains_on_the_card(X):
     estimator = Autoencoder(2, precision="bfloat16", early_stopping=False, **SMALL).fit(X)
     assert np.isfinite(estimator.loss_curve_).all()
     assert estimator.score(X) > Autoencoder(2, max_iter=0).fit(X).score(X) - 0.01

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -357,6 +358,34 @@ def test_workflows_are_all_there():
 def test_named_make_targets_exist(name):
     targets = re.findall(r"\bmake ([a-z-]+)\b", "\n".join(code_of(ROOT / name)))
     assert targets and set(targets) <= MAKE_TARGETS
+
+
+# The same property of different networks, and of a part and of its formula.
+TWICE = {
+    "test_class_in_place_of_an_instance_is_one_line",
+    "test_draws_keep_the_size_of_the_signal",
+    "test_gradient_reaches_every_weight",
+    "test_masking_has_its_fraction",
+    "test_shapes",
+}
+
+
+def repeated_names(sources):
+    """Names of tests that stand in more than one of some texts."""
+    names = [{*re.findall(r"^def (test_\w+)", text, re.MULTILINE)} for text in sources]
+    counts = Counter(itertools.chain.from_iterable(names))
+    return {name for name, count in counts.items() if count > 1}
+
+
+def test_no_name_of_a_test_stands_in_two_files():
+    """What holds for several estimators is a check of tests/checks.py."""
+    paths = (ROOT / "tests").rglob("test_*.py")
+    assert repeated_names(path.read_text() for path in paths) - TWICE == set()
+
+
+def test_rule_about_names_of_tests_sees_faults():
+    sources = ["def test_a():\n    pass\ndef test_b():\n    pass", "\ndef test_b(X):\n    pass"]
+    assert repeated_names(sources) == {"test_b"}
 
 
 def code_of(path):

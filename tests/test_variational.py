@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ae import VariationalAutoencoder
 from sklearn_ae.likelihoods import Bernoulli, Categorical, Gaussian
+from tests.checks import raises_one_line
 
 TABLES = {
     "digits": load_digits().data,
@@ -268,9 +269,8 @@ def test_importance_weighted_training_tightens_the_bound():
 
 @pytest.mark.parametrize("parameters", [{"beta": 2.0}, {"kl_warm_up": 3}])
 def test_importance_samples_refuse_another_objective(parameters):
-    with pytest.raises(ValueError, match="n_importance_samples") as caught:
+    with raises_one_line(ValueError, "n_importance_samples"):
         small(n_importance_samples=3, **parameters).fit(nonlinear(50))
-    assert "\n" not in str(caught.value)
 
 
 def test_warm_up_changes_training():
@@ -467,9 +467,8 @@ def test_categorical_learns_the_shares_of_a_group():
 
 
 def test_categorical_sizes_must_add_up():
-    with pytest.raises(ValueError, match="group_sizes") as caught:
+    with raises_one_line(ValueError, "group_sizes"):
         small(likelihood=Categorical([2, 3])).fit(ONE_HOT)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "categorical", Bernoulli("dynamic")])
