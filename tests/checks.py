@@ -390,11 +390,24 @@ def check_partial_fit_returns_self_and_counts(case):
     estimator = case.new()
     assert estimator.partial_fit(**case.data(slice(40))) is estimator
     assert estimator.n_samples_seen_ == 40
+    mean, scale = estimator.mean_.copy(), estimator.scale_
     assert estimator.partial_fit(**case.data(slice(40, None))) is estimator
     assert estimator.n_samples_seen_ == 60
+    assert_array_equal(estimator.mean_, mean)
+    assert estimator.scale_ == scale
     assert estimator.n_iter_ == len(estimator.loss_curve_) == len(estimator.history_) == 2
     assert estimator.validation_scores_ == []
     assert all(np.isfinite(array).all() for array in results(estimator, **case.data()).values())
+
+
+def check_partial_fit_goes_on_after_fit_and_fit_starts_anew(case):
+    estimator = copy.deepcopy(case.fitted)
+    expected = results(case.fitted, **case.data())
+    codes = estimator.partial_fit(**case.data()).transform(case.X)
+    change = np.abs(codes - expected["transform 0"]).max()
+    assert 0 < change < 0.5 * np.abs(expected["transform 0"]).max()
+    assert_same(results(estimator.set_params(warm_start=False).fit(**case.data()),
+                        **case.data()), expected)  # fmt: skip
 
 
 def check_partial_fit_refuses_what_a_chunk_cannot_be(case):
@@ -454,6 +467,12 @@ def check_curves_have_an_entry_for_every_epoch(case):
     if n_iter:
         assert not fitted.start_kept_
         assert fitted.best_loss_ == fitted.loss_curve_[-1]
+
+
+def check_early_stopping_needs_rows_to_train_on(case):
+    estimator = case.new(early_stopping=True)
+    with raises_and_changes_nothing(estimator, ValueError, "early_stopping=True holds out 5 of 6"):
+        estimator.fit(**case.data(slice(6)))
 
 
 def check_few_rows_give_the_start(case):
@@ -747,6 +766,7 @@ def checks_of(case):
         yield check_samples_are_rows_that_random_state_decides
     if hasattr(estimator, "partial_fit"):
         yield check_partial_fit_returns_self_and_counts
+        yield check_partial_fit_goes_on_after_fit_and_fit_starts_anew
         yield check_partial_fit_refuses_what_a_chunk_cannot_be
     if hasattr(estimator, "warm_start"):
         yield check_warm_start_goes_on_where_the_last_fit_ended
@@ -754,6 +774,7 @@ def checks_of(case):
     if hasattr(estimator, "max_iter"):
         yield check_curves_have_an_entry_for_every_epoch
         yield check_net_is_lost_on_loading_and_history_is_not
+        yield check_early_stopping_needs_rows_to_train_on
         yield check_callbacks_of_skorch_see_every_epoch_and_change_nothing
         if case.is_trained:
             yield check_bfloat16_trains

@@ -351,16 +351,6 @@ def test_partial_fit_learns_from_chunks():
     assert estimator.score(X) > start.score(X) + 0.05
 
 
-def test_first_chunk_fixes_centre_and_scale():
-    X = nonlinear(100)
-    estimator = Autoencoder(2, hidden_layer_sizes=(8,), random_state=0).partial_fit(X)
-    mean, scale = estimator.mean_.copy(), estimator.scale_
-    estimator.partial_fit(5 * X + 3)
-    assert_array_equal(estimator.mean_, mean)
-    assert estimator.scale_ == scale
-    assert_allclose(mean, X.mean(axis=0))
-
-
 def test_partial_fit_makes_one_epoch():
     seen = []
 
@@ -383,16 +373,6 @@ def test_partial_fit_with_a_chunk_smaller_than_the_code():
     assert estimator.transform(X).shape == (60, 5)
     estimator.partial_fit(X[3:])
     assert np.isfinite(estimator.transform(X)).all()
-
-
-def test_partial_fit_continues_a_fit_and_fit_starts_anew():
-    X = nonlinear(100)
-    estimator = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=3, random_state=0)
-    fitted = clone(estimator).fit(X)
-    codes = fitted.transform(X)
-    fitted.partial_fit(X)
-    assert 0 < np.abs(fitted.transform(X) - codes).max() < 0.5 * np.abs(codes).max()
-    assert_array_equal(fitted.fit(X).transform(X), codes)
 
 
 def test_loss_goes_on_falling_after_a_warm_start():

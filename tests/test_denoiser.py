@@ -1,7 +1,6 @@
 """`Denoiser`: its start against closed forms, pairs, modes, containers, and what is refused."""
 
 import copy
-import math
 import pickle
 
 import numpy as np
@@ -759,13 +758,6 @@ def test_score_of_constant_rows():
 # Losses, corruptions, precision
 
 
-@pytest.mark.parametrize("loss", ["absolute_error", Huber(0.5)], ids=str)
-def test_other_losses_train(loss, X):
-    estimator = small(loss=loss).fit(X)
-    assert np.isfinite(estimator.loss_curve_).all()
-    assert estimator.network_.linear is not None
-
-
 def test_log_loss_cleans_binary_pixels():
     X = (PIXELS[:300] > 0.5).astype(float)
     noise = SaltAndPepper(0.3)
@@ -1015,17 +1007,6 @@ def test_partial_fit_of_pairs():
     assert small(mode="auto").partial_fit(corrupted, X_clean=clean).mode_ == "direct"
 
 
-def test_partial_fit_goes_on_after_fit():
-    corrupted, clean = pairs(200)
-    estimator = Denoiser(hidden_layer_sizes=(8,), max_iter=2, random_state=0)
-    estimator.fit(corrupted, X_clean=clean)
-    mode, cleaned = estimator.mode_, estimator.transform(corrupted)
-    estimator.partial_fit(corrupted, X_clean=clean)
-    assert estimator.mode_ == mode
-    change = np.abs(estimator.transform(corrupted) - cleaned).max()
-    assert 0 < change < 0.5 * np.abs(cleaned).max()
-
-
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_what_the_first_fit_decided_cannot_change(method):
     corrupted, clean = pairs(60)
@@ -1178,13 +1159,3 @@ def test_bad_parameters_of_a_part_raise_one_line(part, X):
     name = "loss" if isinstance(part, Huber) else "corruption"
     with raises_one_line(InvalidParameterError, "parameter of"):
         small(**{name: part}).fit(X)
-
-
-def test_early_stopping_holds_out_rows(X):
-    estimator = Denoiser(
-        hidden_layer_sizes=(8,), mode="direct", early_stopping=True, max_iter=2, random_state=0
-    ).fit(X)  # fmt: skip
-    assert len(estimator.validation_scores_) == 2
-    assert math.isfinite(estimator.best_loss_)
-    with pytest.raises(ValueError, match="early_stopping=True holds out"):
-        clone(estimator).fit(X[:6])
