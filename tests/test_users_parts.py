@@ -899,3 +899,19 @@ def test_lazy_modules_are_trained_kept_and_copied(architecture, init, cls):
     # another width is another module
     assert np.isfinite(estimator.fit(X[:, :5]).transform(X[:, :5])).all()
     assert not any(map(torch.nn.parameter.is_lazy, estimator.network_.parameters()))
+
+
+@pytest.mark.parametrize(
+    "base", [Autoencoder, VariationalAutoencoder, Denoiser, AutoencoderDetector]
+)
+def test_subclass_with_fewer_parameters_fits_as_its_base(base):
+    class Mine(base):
+        def __init__(self, label="mine"):
+            super().__init__(random_state=0)
+            self.label = label
+
+    X = np.random.default_rng(0).normal(size=(60, 5))
+    mine, plain = Mine().fit(X), base(random_state=0).fit(X)
+    method = "score_samples" if base is AutoencoderDetector else "transform"
+    assert_array_equal(getattr(mine, method)(X), getattr(plain, method)(X))
+    assert clone(mine).label == "mine"

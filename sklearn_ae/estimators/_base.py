@@ -216,7 +216,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         if previous is not None:
             blueprint = self._going_on(blueprint, previous.blueprint)
         plan = Plan(
-            self.get_params(deep=False),
+            dict(vars(self)),  # a subclass may have fewer parameters
             len(rows.x),
             blueprint,
             going_on=previous is not None,

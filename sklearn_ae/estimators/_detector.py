@@ -669,7 +669,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             # the fit of all rows has warned of whatever there is
             warnings.simplefilter("ignore", UserWarning)
             for rest, left_out in folds.split(rows):
-                other = clone(self).set_params(**parameters)
+                other = clone(self)
+                vars(other).update(parameters)  # a subclass may take fewer
                 scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
         return scores
 
