@@ -171,7 +171,8 @@ def check_fit_writes_no_parameter(case):
         return {name: value for name, value in every.items() if "random_state" not in name}
 
     # a RandomState instance is the one parameter whose use changes it
-    estimator = case.new(random_state=np.random.RandomState(0))
+    has_state = "random_state" in case.estimator.get_params()
+    estimator = case.new(**{"random_state": np.random.RandomState(0)} if has_state else {})
     values = parameters()
     hashes = {name: joblib.hash(value) for name, value in values.items()}
     results(estimator.fit(**case.data()), **case.data())
@@ -229,8 +230,7 @@ def check_a_deleted_estimator_is_freed(case):
 
 
 def check_refit_on_another_width_equals_a_fresh_fit(case):
-    used = copy.deepcopy(case.fitted).set_params(**case.new(warm_start=False).get_params())
-    fresh = case.new(warm_start=False)
+    used, fresh = copy.deepcopy(case.fitted), case.new()
     data = case.wider(slice(50))
     for estimator in (used, fresh):
         estimator.fit(**data)
@@ -268,7 +268,10 @@ def check_subsets_and_order_do_not_change_a_row(case):
 
 
 def check_dtype_is_preserved(case):
-    data = {name: value.astype(np.float32) for name, value in case.data().items()}
+    data = {
+        name: value.astype(np.float32) if value.ndim > 1 else value
+        for name, value in case.data().items()
+    }
     for fitted, X in [(case.fitted, case.X), (case.new().fit(**data), data["X"])]:
         for name, array in results_of_rows(fitted, X).items():
             # scores, one a row, and all of a detector, are exact
@@ -314,11 +317,14 @@ def check_bad_input_raises_scikit_learns_errors(case):
 
 def check_methods_need_a_fit(case):
     unfitted = case.new()
-    methods = {*methods_of_rows(case.fitted), "score", "sample", "inverse_transform", "calibrate"}
-    for name in methods:
+    names = {*methods_of_rows(case.fitted), "sample", "inverse_transform", "calibrate"}
+    for name in names:
         if hasattr(unfitted, name):
             with pytest.raises(NotFittedError):
                 getattr(unfitted, name)(*([] if name == "sample" else [case.X]))
+    if hasattr(unfitted, "score"):
+        with pytest.raises(NotFittedError):
+            score_of(unfitted, **case.data())
 
 
 def check_feature_names_are_checked(case):
@@ -332,8 +338,7 @@ def check_feature_names_are_checked(case):
             getattr(estimator, name)(frame[names[::-1]])
         with pytest.warns(UserWarning, match="does not have valid feature names"):
             getattr(estimator, name)(case.table)
-    estimator.set_params(**case.new(warm_start=False).get_params()).fit(**case.data())
-    assert not hasattr(estimator, "feature_names_in_")
+    assert not hasattr(estimator.fit(**case.data()), "feature_names_in_")
 
 
 def check_set_output(case):
@@ -406,8 +411,7 @@ def check_partial_fit_goes_on_after_fit_and_fit_starts_anew(case):
     codes = estimator.partial_fit(**case.data()).transform(case.X)
     change = np.abs(codes - expected["transform 0"]).max()
     assert 0 < change < 0.5 * np.abs(expected["transform 0"]).max()
-    assert_same(results(estimator.set_params(warm_start=False).fit(**case.data()),
-                        **case.data()), expected)  # fmt: skip
+    assert_same(results(estimator.fit(**case.data()), **case.data()), expected)
 
 
 def check_partial_fit_refuses_what_a_chunk_cannot_be(case):
@@ -472,14 +476,15 @@ def check_curves_have_an_entry_for_every_epoch(case):
 def check_early_stopping_needs_rows_to_train_on(case):
     estimator = case.new(early_stopping=True)
     with raises_and_changes_nothing(estimator, ValueError, "early_stopping=True holds out 5 of 6"):
-        estimator.fit(**case.data(slice(6)))
+        estimator.fit(**case.data(slice(None, None, 10)))
 
 
 def check_few_rows_give_the_start(case):
     for n_rows in (3, 19):
-        start = case.new(max_iter=0).fit(**case.data(slice(n_rows)))
+        few = case.data(np.linspace(0, len(case.X) - 1, n_rows).astype(int))
+        start = case.new(max_iter=0).fit(**few)
         if start.start_kept_:  # there is one in closed form
-            fitted = case.new().fit(**case.data(slice(n_rows)))
+            fitted = case.new().fit(**few)
             assert fitted.start_kept_ and fitted.n_iter_ == 0
             assert_same(results(fitted, **case.data()), results(start, **case.data()))
 
@@ -555,7 +560,8 @@ def check_callbacks_of_scikit_learn_see_a_fitted_estimator(case):
 def check_zero_weights_equal_dropping_the_rows(case):
     weight = np.tile([0.0, 1.0, 2.0], len(case.X) // 3)
     kept = weight > 0
-    for method in ("fit", "partial_fit"):
+    methods = ("fit", "partial_fit") if hasattr(case.estimator, "partial_fit") else ("fit",)
+    for method in methods:
         weighted, dropped = (
             getattr(case.new(), method)(**case.data(rows), sample_weight=weight[rows])
             for rows in (slice(None), kept)
@@ -599,8 +605,6 @@ def check_an_interrupted_fit_changes_nothing(case):
         calls += [(case.new(), "partial_fit", case.data()), (fitted, "partial_fit", case.data())]
     for estimator, method, data in calls:
         with mock.patch("sklearn_ae._fitting.fit.train", side_effect=KeyboardInterrupt):
-            if method == "fit" and hasattr(estimator, "warm_start"):
-                estimator.set_params(warm_start=False)
             with raises_and_changes_nothing(estimator, KeyboardInterrupt):
                 getattr(estimator, method)(**data)
     assert_same(results(fitted, **case.data()), results(case.fitted, **case.data()))
@@ -731,8 +735,9 @@ def check_documentation_link_of_the_repr(case):
 def checks_of(case):
     """The checks that apply to a case."""
     estimator = case.estimator
-    yield check_global_random_state_is_untouched
-    yield check_random_state_decides_all
+    if "random_state" in estimator.get_params():
+        yield check_global_random_state_is_untouched
+        yield check_random_state_decides_all
     yield check_fit_writes_no_parameter
     yield check_data_are_neither_changed_nor_aliased
     yield check_no_method_but_fit_changes_the_estimator
@@ -745,7 +750,8 @@ def checks_of(case):
     yield check_bad_input_raises_scikit_learns_errors
     yield check_methods_need_a_fit
     yield check_feature_names_are_checked
-    yield check_an_interrupted_fit_changes_nothing
+    if case.parameter("max_iter") is not None:
+        yield check_an_interrupted_fit_changes_nothing
     yield check_fits_in_threads_are_bit_equal
     yield check_results_in_threads_are_bit_equal
     yield check_copies_are_equal_and_independent
@@ -758,7 +764,7 @@ def checks_of(case):
         yield check_refit_on_another_width_equals_a_fresh_fit
     if hasattr(estimator, "transform"):
         yield check_set_output
-    if hasattr(estimator, "inverse_transform"):
+    if hasattr(estimator, "reconstruct"):
         yield check_reconstruct_is_inverse_transform_of_transform
     if hasattr(estimator, "score") and hasattr(estimator, "score_samples"):
         yield check_score_is_the_mean_of_score_samples
@@ -770,7 +776,8 @@ def checks_of(case):
         yield check_partial_fit_refuses_what_a_chunk_cannot_be
     if hasattr(estimator, "warm_start"):
         yield check_warm_start_goes_on_where_the_last_fit_ended
-        yield check_a_fit_that_goes_on_refuses_another_model
+        if hasattr(estimator, "n_components"):
+            yield check_a_fit_that_goes_on_refuses_another_model
     if hasattr(estimator, "max_iter"):
         yield check_curves_have_an_entry_for_every_epoch
         yield check_net_is_lost_on_loading_and_history_is_not

@@ -211,7 +211,7 @@ class Case:
 
     @property
     def is_trained(self):
-        return self.parameter("max_iter") != 0
+        return self.parameter("max_iter") not in (None, 0)
 
     def parameter(self, name):
         """A parameter of the estimator or of the one inside it; None where neither has it."""
@@ -221,9 +221,11 @@ class Case:
     def new(self, **parameters):
         """An unfitted copy with other parameters, its own or those of the estimator inside it."""
         own = self.estimator.get_params()
+        if "random_state" in own:
+            parameters = {"random_state": 0, **parameters}
         parameters = {
             name if name in own else f"estimator__{name}": value
-            for name, value in {"random_state": 0, **parameters}.items()
+            for name, value in parameters.items()
         }
         return clone(self.estimator).set_params(**parameters)
 
@@ -277,7 +279,10 @@ def case_of(instance):
     X = instance._map(curve()) if isinstance(instance, MappedMixin) else curve()
     cls = next(one for one in type(instance).__mro__ if one.__module__.startswith("sklearn_ae"))
     case = Case(cls(**instance.get_params(deep=False)), X)
-    case.estimator = case.new(max_iter=min(case.parameter("max_iter"), 2), random_state=None)
+    # the checks that go on after a fit say so themselves
+    changed = {"max_iter": 2 * case.is_trained, "warm_start": False}
+    changed = {name: value for name, value in changed.items() if case.parameter(name) is not None}
+    case.estimator = clone(case.new(**changed)).set_params(random_state=None)
     return case
 
 
