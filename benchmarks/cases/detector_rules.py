@@ -121,6 +121,8 @@ def areas(train, test, anomalous, seed, options):
     found |= {f"anomaly_score={score!r}": area(default, score) for score in OTHER_SCORES}
     found["distance to the 20th row"] = roc_auc_score(anomalous, by_the_last(default, train, test))
     for name, change in CHANGES.items():
+        if "n_neighbors" in change:  # there may be fewer rows
+            change = {"n_neighbors": min(change["n_neighbors"], len(train) - 1)}
         found[name] = area(fitted(**change))
     for name in OTHERS:
         found[name] = roc_auc_score(anomalous, timed(SKLEARN[name], train, test, seed)[0])

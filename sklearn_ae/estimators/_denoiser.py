@@ -318,9 +318,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             )
         fields = self._fields(rows, seed, obstacle)
         if isinstance(self.n_components, str):
-            fields["n_components"] = min(*clean.shape, WIDEST_CODE)
+            fields["n_components"] = None
         return DenoisingBlueprint(
             **fields,
+            auto_n_components=min(*clean.shape, WIDEST_CODE),
             link=link,
             loss=loss,
             asked=self.loss,

@@ -31,6 +31,8 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
         Whether corrupted rows are given beside the clean ones.
     corruption : str, part, callable or None
         How clean rows are corrupted.
+    auto_n_components : int
+        Width of the code where ``n_components`` is None.
     """
 
     loss: object
@@ -38,6 +40,7 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
     is_open: bool = training_only()
     paired: bool
     corruption: object = training_only()
+    auto_n_components: int = training_only()
 
     parts = ("architecture", "loss", "corruption")
 
@@ -49,6 +52,10 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
         """Both modes, the direct one first; behind a link it alone."""
         modes = ("direct", "residual") if self.link.scales_rows else ("direct",)
         return [self._in_mode(mode) for mode in modes]
+
+    def settled(self, start):
+        """The blueprint with the width of the code and of the hidden layers."""
+        return self._with_width(self._width_of_code())
 
     def settled_as(self, other):
         """The blueprint with the mode of another one where its own is open."""
@@ -64,7 +71,10 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
         """The linear filter, of either mode."""
         if self.init != "pca":
             return None
-        return filter_start(rows, scaling, self.n_components, self.corruption, self.seed)
+        return filter_start(rows, scaling, self._width_of_code(), self.corruption, self.seed)
+
+    def _width_of_code(self):
+        return self.auto_n_components if self.n_components is None else self.n_components
 
     def task(self, encoder, decoder, beside, scaling, start):
         """The task around encoder and decoder."""
