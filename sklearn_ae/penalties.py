@@ -318,6 +318,12 @@ def _without_draws(x, code, encode, generator, *, term):
     return term(x, code, encode)
 
 
+def _on_device(x, code, encode, generator, *, bound, module):
+    """Call a user's module, which is kept apart from what is trained, where the code is."""
+    module.to(code.device)
+    return bound(x, code, encode, generator)
+
+
 def check_penalty(penalty: Any, code_activation: Any) -> None:
     """Raise where the penalty of an estimator is none, or needs another code activation."""
     if penalty is None:
@@ -347,5 +353,13 @@ def make_penalty(penalty: Any, network: nn.Module) -> BoundPenalty | None:
         return None
     penalty = copy.deepcopy(penalty)
     if hasattr(penalty, "bind"):
-        return penalty.bind(network)
-    return functools.partial(_without_draws, term=penalty.term)
+        bound = penalty.bind(network)
+        module = bound
+    else:
+        bound = functools.partial(_without_draws, term=penalty.term)
+        module = penalty
+    if not isinstance(module, nn.Module):
+        return bound
+    for parameter in {*module.parameters()} - {*network.parameters()}:
+        parameter.requires_grad_(False)  # a penalty is not trained
+    return functools.partial(_on_device, bound=bound, module=module)

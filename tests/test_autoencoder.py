@@ -17,7 +17,8 @@ from sklearn_ae import Autoencoder
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.losses import Huber
-from sklearn_ae.penalties import KLSparsity
+from sklearn_ae.objectives import hoyer
+from sklearn_ae.penalties import L1, KLSparsity
 from tests.checks import Recorder, raises_one_line
 
 
@@ -605,6 +606,41 @@ def test_reprs_of_many_lines_are_put_in_one():
     warm.set_params(code_activation=torch.nn.Sequential(LONG[0], torch.nn.Sigmoid()))
     with raises_one_line(ValueError, r"code_activation changed .*Tanh\(\).* to .*Sigmoid\(\)"):
         warm.fit(X)
+
+
+@pytest.mark.parametrize(
+    "before, after, words",
+    [
+        ({}, {"penalty": L1(0.1)}, r"init changed from 'pca' to 'random', .* with penalty=L1"),
+        ({"loss": "log_loss"}, {"loss": "squared_error"}, "init changed .* with loss='log_loss'"),
+        ({"code_activation": "tanh"}, {"code_activation": "identity"}, "code_activation='tanh'"),
+        ({"penalty": L1(), "init": "random"}, {"penalty": None}, r"penalty changed from L1\(\) to"),
+    ],
+)
+def test_fit_that_goes_on_from_another_start_says_what_stands_in_the_way(before, after, words):
+    X = DIGITS[:40] / 16
+    warm = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=1, warm_start=True, **before).fit(X)
+    with raises_one_line(ValueError, words):
+        warm.set_params(**after).fit(X)
+
+
+class PullToZero:
+    def term(self, x, code, encode):
+        return code.abs().sum(-1)
+
+
+def test_sparsity_stays_true_where_a_fit_goes_on_without_a_penalty():
+    X = DIGITS[:80] / 16
+    warm = Autoencoder(
+        4, hidden_layer_sizes=(16,), max_iter=15, warm_start=True, init="random",
+        penalty=PullToZero(), early_stopping=False, learning_rate_init=1e-2, random_state=0,
+    ).fit(X)  # fmt: skip
+    before = warm.sparsity_
+    warm.set_params(penalty=None).fit(X)
+    codes = torch.from_numpy(warm.transform(X))
+    assert warm.sparsity_ == pytest.approx(float(hoyer(codes).mean()), rel=1e-4)
+    assert warm.sparsity_ != before
+    assert not hasattr(Autoencoder(4, max_iter=1).fit(X), "sparsity_")
 
 
 def test_nested_parameter_of_an_instance_is_set():

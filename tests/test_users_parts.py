@@ -923,3 +923,50 @@ def test_subclass_of_a_detector_with_fewer_parameters_fits_as_its_base():
     X = np.random.default_rng(0).normal(size=(60, 5))
     plain = AutoencoderDetector(Autoencoder(2, max_iter=0), random_state=0).fit(X)
     assert_array_equal(Mine().fit(X).score_samples(X), plain.score_samples(X))
+
+
+# Penalties that hold tensors
+
+
+class ModulePenalty(nn.Module):
+    """Distance of the code from a learnable centre, which is not to be learnt."""
+
+    def __init__(self):
+        super().__init__()
+        self.centre = nn.Parameter(torch.full((1,), 0.5))
+        self.register_buffer("weight", torch.tensor(10.0))
+
+    def term(self, x, code, encode):
+        return self.weight * (code - self.centre).square().sum(-1)
+
+
+class BindingPenalty:
+    """A part whose bound penalty is a module, with the network inside."""
+
+    def bind(self, network):
+        return BoundModule(network)
+
+
+class BoundModule(ModulePenalty):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x, code, encode, generator):
+        return self.term(x, self.network.encode(x)[0], encode)
+
+
+@pytest.mark.parametrize("penalty", [ModulePenalty(), BindingPenalty()], ids=["term", "bind"])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_users_penalty_that_is_a_module(penalty, early_stopping):
+    estimator = Autoencoder(
+        2, penalty=penalty, hidden_layer_sizes=(16,), max_iter=60, random_state=0, batch_size=30,
+        learning_rate_init=1e-2, early_stopping=early_stopping,
+    ).fit(real())  # fmt: skip
+    codes = estimator.transform(real())
+    free = clone(estimator).set_params(penalty=None, init="random").fit(real()).transform(real())
+    assert np.abs(codes - 0.5).mean() < 0.2 < np.abs(free - 0.5).mean()
+    assert not any("centre" in name for name, _ in estimator.network_.named_parameters())
+    if isinstance(penalty, nn.Module):
+        assert penalty.centre.item() == 0.5 and penalty.centre.requires_grad
+    assert_array_equal(pickle.loads(pickle.dumps(estimator)).transform(real()), codes)

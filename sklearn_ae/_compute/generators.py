@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,6 +11,33 @@ from sklearn_ae._compute.caller import own_state
 
 # reentrant: a callback may rebuild the user's module while it is being trained
 _GLOBAL_STATE_LOCK = threading.RLock()
+
+
+class Seeds(NamedTuple):
+    """A seed for each purpose.
+
+    Parameters
+    ----------
+    split : int
+        Of the rows held out: the same for all fits that go on.
+    order : int
+        Of the order of the rows, and of what a user's code draws.
+    noise : int
+        Of what the task draws in training.
+    validation : int
+        Of the one noise table that all epochs are judged with.
+    """
+
+    split: int
+    order: int
+    noise: int
+    validation: int
+
+
+def seeds_of_fit(seed, n_epochs_before):
+    """Streams of a fit's own, whose numbers a fit that goes on does not meet again."""
+    first = seed + 1 + 3 * n_epochs_before
+    return Seeds(seed, first, first + 1, first + 2)
 
 
 def make_generator(seed, device="cpu"):

@@ -6,6 +6,7 @@ import re
 import types
 from dataclasses import dataclass, field
 from numbers import Integral, Number
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -65,6 +66,8 @@ class Blueprint:
     auto_learning_rate = 1e-3
     # Fields that may hold a user's part.
     parts = ()
+    # Fields that follow from a parameter of another name, and this name, for messages.
+    causes: ClassVar = {}
     # Units of the code, a method ``(fitted, rows, start, device)``, where there are some.
     code_units = None
 
@@ -121,7 +124,8 @@ class Blueprint:
         for one in dataclasses.fields(self):
             old, new = getattr(self, one.name), getattr(other, one.name)
             if one.compare and not _same(new, old):
-                return one.name, old, new
+                name = self.causes.get(one.name, one.name)
+                return name, getattr(self, name), getattr(other, name)
         return None
 
 
@@ -147,6 +151,8 @@ class EncoderDecoderBlueprint(Blueprint):
         How outputs relate to data; the loss or the likelihood says it.
     asked : str or part
         That loss or likelihood as the user gave it, for messages.
+    obstacle : str or None
+        What stands in the way of a start in closed form, for messages.
     """
 
     n_features: int
@@ -157,6 +163,7 @@ class EncoderDecoderBlueprint(Blueprint):
     init: str
     link: object = training_only(default=LINKS["identity"])
     asked: object = training_only(default=None)
+    obstacle: str | None = training_only(default=None)
 
     # What the start in closed form is made by, of a table with its scaling.
     make_start = staticmethod(principal_start)

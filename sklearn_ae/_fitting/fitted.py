@@ -163,9 +163,9 @@ class FittedNetwork:
     def encode(self, X, device):
         """Codes of rows in the user's units, of the type of the rows."""
         (code,) = self.map(X, lambda task, x: (task.network.encode(x)[0],), device)
-        return self._code_to_user(code).astype(X.dtype, copy=False)
+        return self._in_user_units(code).astype(X.dtype, copy=False)
 
-    def _code_to_user(self, code):
+    def _in_user_units(self, code):
         return code if self.units is None else self.units.to_user(code)
 
     def decode(self, Z, device):
@@ -241,7 +241,7 @@ class FittedNetwork:
 
         code, output = self.map(X, function, device)
         output = self.scaling.to_data(output)
-        return SplitErrors(X - output, output, self._code_to_user(code))
+        return SplitErrors(X - output, output, self._in_user_units(code))
 
     def vector_jacobian(self, X, weigh, device):
         """Gradient over the rows of a score of their errors and outputs, of the shape of ``X``.

@@ -9,10 +9,10 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae._compute import global_state_guard, make_generator
+from sklearn_ae._compute.generators import Seeds, seeds_of_fit
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.net import StopTraining, TrainingNet
 from sklearn_ae._training.optimizer import DecayedAdam
-from sklearn_ae._training.seeds import Seeds, seeds_of_fit
 
 
 @dataclass

@@ -327,7 +327,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             )
         loss, link = resolve_loss(self.loss, rows.x)
         return ReconstructionBlueprint(
-            **self._fields(rows, seed, self._start_obstacle(link)),
+            **self._fields(rows, seed, self._obstacle(link)),
             link=link,
             loss=loss,
             asked=self.loss,
@@ -338,7 +338,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             penalty=self.penalty,
         )
 
-    def _start_obstacle(self, link):
+    def _obstacle(self, link):
         """What stands in the way of the PCA start; None where nothing does."""
         if not link.scales_rows:
             return f"loss={in_one_line(self.loss)}"
@@ -351,7 +351,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         if start is not None and fitted.blueprint.init == "pca":
             variances = start.directions.variances * fitted.scaling.scale**2
             described["explained_variance_"] = variances
-        if self.penalty is not None or self.code_activation != "identity":
+        is_sparse = self.penalty is not None or self.code_activation != "identity"
+        # of a fit that goes on without what made codes sparse it stays true
+        if is_sparse or (start is None and hasattr(self, "sparsity_")):
 
             def sparsity(task, x, share):
                 return (share @ hoyer(task.network.encode(x)[0]),)

@@ -35,6 +35,8 @@ from sklearn_ae.utils._sklearn import (
 # Rows whose weight is this share of the largest count as rows of weight zero: float32 would make
 # them such.
 SMALLEST_WEIGHT = 1e-30
+# Weights add up to this at most: times squares of values they are to stay numbers.
+LARGEST_WEIGHT = 1e150
 # What scikit-learn sets before a fit.
 SET_BY_VALIDATION = ("n_features_in_", "feature_names_in_")
 
@@ -291,9 +293,13 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         change = fixed.first_change(blueprint)
         if change is not None:
             name, old, new = change
+            cause = ""
+            if name == "init" and self.init == "auto":
+                cause = f", as init='auto' is 'random' with {blueprint.obstacle or fixed.obstacle}"
             raise ValueError(
                 f"{type(self).__name__} goes on with what its first fit fixed, but {name} changed "
-                f"from {in_one_line(old)} to {in_one_line(new)}; use clone() for another model."
+                f"from {in_one_line(old)} to {in_one_line(new)}{cause}; use clone() for another "
+                "model."
             )
         return blueprint
 
@@ -320,6 +326,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             "activation": self.activation,
             "architecture": self.architecture,
             "init": "random" if self.init == "random" or obstacle else "pca",
+            "obstacle": obstacle,
         }
 
     def _assign(self, attributes, going_on):
@@ -395,6 +402,14 @@ def check_weights(sample_weight, X):
     weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not weight.any():  # scikit-learn < 1.9 lets it pass
         raise ValueError("Sample weights must contain at least one non-zero number.")
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if total > LARGEST_WEIGHT:
+        raise ValueError(
+            f"Sample weights add up to {total:.3g}, where products with squares of values "
+            f"may be infinite; divide them by a number, so that they add up to {LARGEST_WEIGHT:g} "
+            "at most."
+        )
     return weight
 
 

@@ -25,9 +25,9 @@ from sklearn_ae._anomaly import (
     rounding,
     within_fences,
 )
+from sklearn_ae._anomaly.covariance import standardise
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING
-from sklearn_ae._anomaly.standardizer import standardise
 from sklearn_ae._compute import inference_device, slices, warn_user
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, fits

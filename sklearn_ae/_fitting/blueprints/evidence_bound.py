@@ -57,6 +57,13 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
             return (2 * sizes[0], 2 * sizes[0])
         return sizes
 
+    def start(self, rows, scaling):
+        """Probabilistic PCA, its noise the likelihood's where that is given; or random weights."""
+        start = super().start(rows, scaling)
+        if self.init == "pca" and self.fixed_variance is not None:
+            start.noise_variance = self.fixed_variance / scaling.unit**2
+        return start
+
     def task(self, encoder, decoder, beside, scaling, start):
         """The task around encoder and decoder."""
         log_variance = 0.0 if self.link.scales_rows else FIRST_LOG_VARIANCE
@@ -72,10 +79,7 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
         variance = torch.ones(self.n_features, dtype=torch.float32, device="cpu")
         has_start = start is not None and self.init == "pca"
         if self.fixed_variance is not None:
-            fixed = self.fixed_variance / scaling.unit**2
-            variance = variance.double() * fixed
-            if has_start:
-                start.noise_variance = fixed
+            variance = variance.double() * (self.fixed_variance / scaling.unit**2)
         elif has_start:
             variance = torch.full_like(variance, start.noise_variance, dtype=torch.float64)
         if type(self.likelihood) in LIKELIHOODS.values():

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
 
 from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
-from sklearn_ae._fitting.code_units import CodeUnits
+from sklearn_ae._fitting.scaling import CodeUnits
 from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import corruption_of_batches
 from sklearn_ae.losses import loss_of_task, resolve_loss
@@ -43,6 +44,7 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
     penalty: object = training_only(default=None)
 
     parts = ("architecture", "loss", "code_activation", "corruption", "penalty")
+    causes: ClassVar = {"unit_norm": "penalty"}
 
     @property
     def power(self):

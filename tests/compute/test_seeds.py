@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from sklearn_ae._training.seeds import seeds_of_fit
+from sklearn_ae._compute.generators import seeds_of_fit
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**31 - 2])
