@@ -165,8 +165,6 @@ class EncoderDecoderBlueprint(Blueprint):
     asked: object = training_only(default=None)
     obstacle: str | None = training_only(default=None)
 
-    # What the start in closed form is made by, of a table with its scaling.
-    make_start = staticmethod(principal_start)
     # Outputs of the encoder for each component of the code.
     outputs_per_component = 1
     # Whether the decoder's columns are kept at unit norm.
@@ -204,7 +202,7 @@ class EncoderDecoderBlueprint(Blueprint):
     def start(self, rows, scaling):
         """PCA, or random weights with its directions where these say how wide the code is."""
         if self.init == "pca":
-            make_start = self.make_start
+            make_start = principal_start
         elif isinstance(self.n_components, Integral):
             return None
         else:

@@ -23,7 +23,7 @@ Activation: TypeAlias = Literal["identity", "logistic", "tanh", "relu", "gelu", 
 Init: TypeAlias = Literal["auto", "pca", "random"]
 
 
-class LossPart(Protocol):
+class _LossPart(Protocol):
     """A loss, ours or a user's."""
 
     @property
@@ -41,7 +41,7 @@ class LossPart(Protocol):
         ...
 
 
-class LikelihoodPart(Protocol):
+class _LikelihoodPart(Protocol):
     """A likelihood, ours or a user's."""
 
     @property
@@ -58,7 +58,7 @@ class LikelihoodPart(Protocol):
         ...
 
 
-class CodeActivationPart(Protocol):
+class _CodeActivationPart(Protocol):
     """A code activation, ours or a user's."""
 
     def module(self) -> nn.Module:
@@ -66,7 +66,7 @@ class CodeActivationPart(Protocol):
         ...
 
 
-class CorruptionPart(Protocol):
+class _CorruptionPart(Protocol):
     """A corruption, ours or a user's."""
 
     def make(self) -> Corrupt:
@@ -74,7 +74,7 @@ class CorruptionPart(Protocol):
         ...
 
 
-class PenaltyTerm(Protocol):
+class _PenaltyTerm(Protocol):
     """A penalty that needs neither the network nor draws."""
 
     def term(self, x: torch.Tensor, code: torch.Tensor, encode: Encode, /) -> torch.Tensor:
@@ -82,7 +82,7 @@ class PenaltyTerm(Protocol):
         ...
 
 
-class PenaltyOfNetwork(Protocol):
+class _PenaltyOfNetwork(Protocol):
     """A penalty that needs the network or draws."""
 
     def bind(self, network: Any, /) -> BoundPenalty:
@@ -94,16 +94,16 @@ Architecture: TypeAlias = (
     Literal["dense"] | Convolutional | Callable[[int, int], tuple[nn.Module, nn.Module]]
 )
 CodeActivation: TypeAlias = (
-    Literal["identity", "sigmoid", "relu", "tanh"] | CodeActivationPart | nn.Module
+    Literal["identity", "sigmoid", "relu", "tanh"] | _CodeActivationPart | nn.Module
 )
 Corruption: TypeAlias = (
-    Literal["gaussian", "masking", "salt_and_pepper", "swap_noise"] | CorruptionPart | Corrupt
+    Literal["gaussian", "masking", "salt_and_pepper", "swap_noise"] | _CorruptionPart | Corrupt
 )
 Likelihood: TypeAlias = (
-    Literal["gaussian", "laplace", "poisson", "bernoulli", "categorical"] | LikelihoodPart
+    Literal["gaussian", "laplace", "poisson", "bernoulli", "categorical"] | _LikelihoodPart
 )
-Loss: TypeAlias = Literal["squared_error", "absolute_error", "huber", "log_loss"] | LossPart
-Penalty: TypeAlias = PenaltyTerm | PenaltyOfNetwork
+Loss: TypeAlias = Literal["squared_error", "absolute_error", "huber", "log_loss"] | _LossPart
+Penalty: TypeAlias = _PenaltyTerm | _PenaltyOfNetwork
 
 CODE_CONSTRAINTS: dict[str, Any] = {
     "n_components": [

@@ -41,7 +41,6 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
     auto_learning_rate: float = training_only()
 
     parts = ("architecture", "likelihood")
-    make_start = staticmethod(probabilistic_start)
     # a mean and a variance
     outputs_per_component = 2
 
@@ -59,8 +58,10 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
 
     def start(self, rows, scaling):
         """Probabilistic PCA, its noise the likelihood's where that is given; or random weights."""
-        start = super().start(rows, scaling)
-        if self.init == "pca" and self.fixed_variance is not None:
+        if self.init != "pca":
+            return super().start(rows, scaling)
+        start = probabilistic_start(rows.x, scaling, self.n_components, rows.weight, self.seed)
+        if self.fixed_variance is not None:
             start.noise_variance = self.fixed_variance / scaling.unit**2
         return start
 
