@@ -525,7 +525,7 @@ class Recorder:
     """A callback of scikit-learn that notes what it is told, and uses the estimator."""
 
     def __init__(self, X):
-        self.X, self.calls, self.found = X, [], []
+        self.X, self.calls, self.found, self.learnt = X, [], [], []
 
     def setup(self, estimator, context):
         self.calls.append("setup")
@@ -540,6 +540,13 @@ class Recorder:
         self.calls.append("end")
         if context.task_name == "epoch":
             self.found.append(results_of_rows(fitted_estimator, self.X))
+            self.learnt.append(learnt_by(fitted_estimator))
+
+
+def learnt_by(estimator):
+    """Names of the fitted attributes, and the curves among them."""
+    names = {name for name in vars(estimator) if name.endswith("_") and name[0] != "_"}
+    return names, estimator.n_iter_, list(estimator.loss_curve_)
 
 
 def check_callbacks_of_scikit_learn_see_a_fitted_estimator(case):
@@ -552,6 +559,8 @@ def check_callbacks_of_scikit_learn_see_a_fitted_estimator(case):
     assert len(recorder.found) == n_iter
     if n_iter:
         assert_same(recorder.found[-1], results_of_rows(estimator, case.X))
+        assert recorder.learnt[-1] == learnt_by(estimator)
+        assert [found[1] for found in recorder.learnt] == list(range(1, n_iter + 1))
 
 
 # Sample weights

@@ -1,5 +1,7 @@
 """`Autoencoder` against its oracle, PCA, and the parameters one by one."""
 
+import copy
+
 import numpy as np
 import pytest
 import skorch
@@ -648,6 +650,101 @@ def test_nested_parameter_of_an_instance_is_set():
     assert estimator.corruption.scale == 0.7
 
 
+# Where a fit goes on
+
+
+class Factory:
+    """A user's architecture whose repr tells nothing."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def __call__(self, n_features, n_components):
+        encoder = torch.nn.Sequential(torch.nn.Linear(n_features, self.width), torch.nn.Tanh())
+        encoder.append(torch.nn.Linear(self.width, n_components))
+        return encoder, torch.nn.Linear(n_components, n_features)
+
+
+class Table:
+    """A user's loss with a long array, whose repr shows its ends only."""
+
+    link, power = "identity", 2
+
+    def __init__(self, factor):
+        self.weights = np.ones(5000)
+        self.weights[2500] = factor
+
+    def __call__(self, output, target):
+        return float(self.weights[2500]) * (output - target).square().sum(-1)
+
+
+@pytest.mark.parametrize(
+    "before, after, words",
+    [
+        ({"n_components": 0.9}, {"n_components": 0.3}, "n_components changed from 0.9 to 0.3"),
+        ({"n_components": None}, {"n_components": 2}, "n_components changed from None to 2"),
+        ({"architecture": Factory(8)}, {"architecture": Factory(16)}, "architecture changed"),
+        ({"loss": Table(1.0)}, {"loss": Table(5.0)}, "loss changed"),
+    ],
+    ids=["share", "None", "factory", "array"],
+)
+def test_change_that_no_repr_shows_is_refused(before, after, words):
+    parameters = {"hidden_layer_sizes": (8,), "max_iter": 1, "init": "random", "random_state": 0}
+    warm = Autoencoder(**{"n_components": 2, **parameters, **before}, warm_start=True).fit(DIGITS)
+    with raises_one_line(ValueError, words):
+        warm.set_params(**after).fit(DIGITS)
+    warm.set_params(**copy.deepcopy(before)).fit(DIGITS)
+    assert warm.n_iter_ == 2
+
+
+def test_few_rows_from_random_weights_train_again_where_they_go_on():
+    X = nonlinear(15)
+    warm = Autoencoder(2, init="random", max_iter=3, warm_start=True, random_state=0).fit(X)
+    assert warm.n_iter_ == 3
+    assert warm.fit(X).n_iter_ == 6
+
+
+def test_validation_fraction_that_leaves_nothing_is_refused_by_auto_too():
+    with raises_one_line(ValueError, "holds out 19 of 20 rows"):
+        Autoencoder(2, validation_fraction=0.99).fit(nonlinear(20))
+
+
+def test_weights_of_a_tied_network_are_optimised_once():
+    class Tied(torch.nn.Module):
+        def __init__(self, weight):
+            super().__init__()
+            self.weight = weight
+
+        def forward(self, code):
+            return code @ self.weight
+
+    def architecture(n_features, n_components):
+        encoder = torch.nn.Linear(n_features, n_components)
+        return encoder, Tied(encoder.weight)
+
+    X = nonlinear(80)
+    estimator = Autoencoder(
+        2, architecture=architecture, init="random", max_iter=2, early_stopping=False,
+        batch_size=10, random_state=0,
+    ).fit(X)  # fmt: skip
+    (group,) = estimator.net_.optimizer_.param_groups
+    assert len(group["params"]) == 2
+    steps = {int(state["step"]) for state in estimator.net_.optimizer_.state.values()}
+    assert steps == {16}
+
+
+def test_epoch_is_named_in_which_the_objective_is_lost():
+    X = nonlinear(40)
+    estimator = Autoencoder(
+        2, init="random", hidden_layer_sizes=(16,), activation="relu", learning_rate_init=1e30,
+        learning_rate="constant", batch_size=40, max_iter=5, random_state=0,
+    )  # fmt: skip
+    with raises_one_line(FloatingPointError, r"in epoch 1\. Try a smaller .* features \("):
+        estimator.fit(X)
+    with raises_one_line(FloatingPointError, r"or precision='float32'"):
+        estimator.set_params(precision="bfloat16").fit(X)
+
+
 # Callbacks of skorch
 
 
@@ -751,6 +848,20 @@ def test_scikit_learns_callback_stops_training(sklearn_callback):
     )
     estimator.set_callbacks(StopAfterThree(None)).fit(nonlinear(100))
     assert estimator.n_iter_ == 3
+
+
+class RowsSeen(Recorder):
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
+        self.calls.append((len(X), len(y), len(metadata["sample_weight"])))
+
+
+def test_scikit_learns_callback_sees_rows_and_labels_of_one_length(sklearn_callback):
+    estimator = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=2, random_state=0)
+    weight = np.r_[np.zeros(10), np.ones(90)]
+    recorder = RowsSeen(None)
+    estimator.set_callbacks(recorder).fit(nonlinear(100), np.arange(100), sample_weight=weight)
+    assert set(recorder.calls[2:-1]) == {(100, 100, 100)} or (100, 100, 100) in recorder.calls
+    assert not any(isinstance(call, tuple) and len(set(call)) > 1 for call in recorder.calls)
 
 
 def test_progress_bar_runs(sklearn_callback, capsys):

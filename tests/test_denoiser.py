@@ -1007,6 +1007,15 @@ def test_partial_fit_of_pairs():
     assert small(mode="auto").partial_fit(corrupted, X_clean=clean).mode_ == "direct"
 
 
+def test_mode_stays_the_users_where_there_is_no_signal():
+    X = np.random.default_rng(0).normal(size=(40, 4))
+    estimator = Denoiser(mode="residual", corruption=None, max_iter=2, warm_start=True)
+    with pytest.warns(ConvergenceWarning):
+        estimator.fit(np.zeros_like(X), X_clean=X)
+    assert estimator.mode_ == "residual"
+    assert estimator.fit(np.zeros_like(X), X_clean=X).mode_ == "residual"
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_what_the_first_fit_decided_cannot_change(method):
     corrupted, clean = pairs(60)

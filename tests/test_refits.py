@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae._training.trainer import split_rows
 from sklearn_ae.penalties import L1
 
 DIGITS = load_digits().data[:300]
@@ -50,13 +51,35 @@ def test_a_refit_of_another_kind_takes_old_attributes_away():
 
 
 def test_chunks_of_small_weight_move_the_model_less():
-    moved = []
+    moved = {}
     for weight in (1.0, 1e-6):
         estimator = Autoencoder(2, **SMALL).partial_fit(DIGITS[:150], sample_weight=np.ones(150))
-        before = estimator.loss_curve_[-1]
+        for _ in range(10):  # until the momentum of the first chunk is spent
+            before = estimator.reconstruct(DIGITS)
+            estimator.partial_fit(DIGITS[150:], sample_weight=np.full(150, weight))
+        moved[weight] = np.abs(estimator.reconstruct(DIGITS) - before).mean()
+    assert moved[1e-6] < 0.1 * moved[1.0]
+
+
+def test_losses_of_chunks_are_means_whatever_their_weight():
+    losses = {}
+    for weight in (1.0, 10.0):
+        estimator = Autoencoder(2, **SMALL).partial_fit(DIGITS[:150], sample_weight=np.ones(150))
         estimator.partial_fit(DIGITS[150:], sample_weight=np.full(150, weight))
-        moved.append(estimator.loss_curve_[-1] / before)
-    assert moved[1] < 1e-4 * moved[0]
+        losses[weight] = estimator.loss_curve_[-1]
+    assert losses[10.0] == pytest.approx(losses[1.0], rel=0.05)
+
+
+def test_losses_of_training_and_validation_compare_where_heavy_rows_are_held_out():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    parameters = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
+    estimator = Autoencoder(2, init="random", **parameters).fit(X)
+    _, held_out = split_rows(60, 6, estimator._fitted.blueprint.seed, "cpu")
+    weight = np.ones(60)
+    weight[held_out.numpy()] = 1000.0
+    estimator.fit(X, sample_weight=weight)
+    ratio = estimator.loss_curve_[-1] / -estimator.validation_scores_[-1]
+    assert 0.3 < ratio < 30
 
 
 def test_warm_up_goes_on_over_chunks():

@@ -6,11 +6,10 @@ import re
 import types
 from dataclasses import dataclass, field
 from numbers import Integral, Number
-from typing import ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from torch import nn
 
 from sklearn_ae._fitting.branches import (
     auto_hidden_layer_sizes,
@@ -35,6 +34,11 @@ def training_only(**kwargs):
     return field(compare=False, **kwargs)
 
 
+def follows_from(parameter, value, **kwargs):
+    """A field that follows from a parameter of another name, whose value another field has."""
+    return field(metadata={"parameter": parameter, "value": value}, **kwargs)
+
+
 @dataclass(kw_only=True)
 class Blueprint:
     """What a network and its task are built from, as plain data but for a user's own parts.
@@ -50,7 +54,8 @@ class Blueprint:
     Attributes
     ----------
     width : int
-        Numbers that a row takes at most on its way through the network; known once settled.
+        Numbers that a row takes in the widest layer, from which the rows of a chunk are computed;
+        known once settled.
     """
 
     seed: int
@@ -66,8 +71,6 @@ class Blueprint:
     auto_learning_rate = 1e-3
     # Fields that may hold a user's part.
     parts = ()
-    # Fields that follow from a parameter of another name, and this name, for messages.
-    causes: ClassVar = {}
     # Units of the code, a method ``(fitted, rows, start, device)``, where there are some.
     code_units = None
 
@@ -112,7 +115,8 @@ class Blueprint:
     def for_training(self, task, scaling, start):
         """Give a task what it needs in training only; ``start`` is None where a fit goes on.
 
-        A true result says that the task no longer is what is kept unless it is beaten.
+        A true result says that training begins at other weights than those of the start, which
+        the gate compares it with.
         """
 
     def keeps_units(self, one_epoch):
@@ -120,12 +124,12 @@ class Blueprint:
         return True
 
     def first_change(self, other):
-        """Name, old and new value of the first fixed field in which another one differs."""
+        """Parameter, old and new value of the first fixed field in which another one differs."""
         for one in dataclasses.fields(self):
-            old, new = getattr(self, one.name), getattr(other, one.name)
-            if one.compare and not _same(new, old):
-                name = self.causes.get(one.name, one.name)
-                return name, getattr(self, name), getattr(other, name)
+            if one.compare and not _same(getattr(other, one.name), getattr(self, one.name)):
+                value = one.metadata.get("value", one.name)
+                name = one.metadata.get("parameter", one.name)
+                return name, getattr(self, value), getattr(other, value)
         return None
 
 
@@ -139,6 +143,8 @@ class EncoderDecoderBlueprint(Blueprint):
         Width of the data.
     n_components : int, float in (0, 1) or None
         Width of the code; what is no int is settled by PCA's rule.
+    asked_n_components : int, float in (0, 1) or None
+        That width as the user gave it.
     hidden_layer_sizes : tuple of int or "auto"
         Widths of the encoder's dense hidden layers.
     activation : str
@@ -150,12 +156,16 @@ class EncoderDecoderBlueprint(Blueprint):
     link : Link
         How outputs relate to data; the loss or the likelihood says it.
     asked : str or part
-        That loss or likelihood as the user gave it, for messages.
+        That loss or likelihood as the user gave it: for messages, and for the check of rows that
+        are scored.
     obstacle : str or None
         What stands in the way of a start in closed form, for messages.
     """
 
     n_features: int
+    asked_n_components: int | float | None = follows_from(
+        "n_components", "asked_n_components", default=None
+    )
     n_components: int | float | None
     hidden_layer_sizes: object
     activation: str
@@ -274,18 +284,24 @@ def _wanted(rows):
 def _same(new, old):
     """Whether two values of a field, one of them a copy, say the same.
 
-    A user's part is what its repr tells, but for addresses: of one that tells nothing, the copy
-    that the first fit made goes on.
+    A user's part is what its attributes hold, and its repr where it has none, but for addresses.
     """
     if new is old:
         return True
     if isinstance(new, PLAIN) and isinstance(old, PLAIN):
-        return bool(new == old)
+        return bool(new == old or (new != new and old != old))
     if type(new) is not type(old) or isinstance(new, types.FunctionType):
         return False  # a copy of a function is the function itself
+    if isinstance(new, (np.ndarray, torch.Tensor)):
+        return new.shape == old.shape and new.dtype == old.dtype and bool((new == old).all())
     if isinstance(new, (list, tuple)):
         return len(new) == len(old) and all(map(_same, new, old))
-    if isinstance(new, BaseEstimator):  # its repr leaves out what is long
-        parameters = (list(part.get_params(deep=False).items()) for part in (new, old))
-        return _same(*parameters)
+    if isinstance(new, dict):
+        return list(new) == list(old) and all(map(_same, new.values(), old.values()))
+    if isinstance(new, functools.partial):
+        return _same(new.__reduce__()[2], old.__reduce__()[2])
+    if isinstance(new, nn.Module):
+        return _same(repr(new), repr(old)) and _same(new.state_dict(), old.state_dict())
+    if hasattr(new, "__dict__"):
+        return _same(vars(new), vars(old))
     return ADDRESS.sub("", repr(new)) == ADDRESS.sub("", repr(old))

@@ -13,8 +13,8 @@ class SklearnCallbacks:
     n_epochs : int
         The most epochs there can be.
     attributes : callable
-        ``attributes(fitted)``: what the estimator would have learnt, were this epoch the last;
-        called only where a callback asks for it.
+        ``attributes(fitted, start)``: what the estimator would have learnt, were this epoch the
+        last; called only where a callback asks for it.
     """
 
     def __init__(self, estimator, data, n_epochs, attributes):
@@ -34,12 +34,13 @@ class SklearnCallbacks:
     def end_epoch(self, fitted, last):
         """Tell that an epoch ended, the last one or not; whether a callback asks for the end.
 
-        ``fitted`` is a function that gives the network with the weights of this epoch.
+        ``fitted`` is a function that gives the network with the weights of this epoch, and the
+        start.
         """
         stop = self.epoch.call_on_fit_task_end(
             estimator=self.estimator,
             **self.data,
-            reconstruction_attributes=lambda: self.attributes(fitted()),
+            reconstruction_attributes=lambda: self.attributes(*fitted()),
         )
         self.epoch = None
         if not (stop or last):

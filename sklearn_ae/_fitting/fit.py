@@ -48,11 +48,6 @@ class Course:
     mean_weight: float = 1.0
     optimizer_states: list | None = None
 
-    @property
-    def n_iter(self):
-        """Epochs made."""
-        return len(self.loss_curve)
-
     def after(self, result, n_rows, mean_weight, has_start, one_epoch):
         """The course with what a call of `train` added."""
         untouched = result.start_kept or not result.loss_curve
@@ -104,8 +99,8 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     previous : FittedNetwork or None, default=None
         A network that goes on: with its scaling and weights.
     on_epoch : callable or None, default=None
-        ``on_epoch(fitted, last)`` after each epoch, with a function that gives the network as it
-        is; a true result stops training.
+        ``on_epoch(fitted, last)`` after each epoch, with a function that gives what this one
+        would, were this epoch the last; a true result stops training.
 
     Returns
     -------
@@ -126,8 +121,8 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
             "vary 1e6 times as much: nothing is trained, and the linear filter is returned.",
             ConvergenceWarning,
         )
-        plan, blueprint = plan.shortened(0.0), blueprint.candidates()[0]
-    # of the first chunk, where rows come in chunks
+        plan = plan.shortened(0.0)
+    # `partial_fit` divides by the mean weight of the first chunk
     goes_on = previous is not None and plan.one_epoch
     mean_weight = course.mean_weight if goes_on else _mean_weight(rows)
     everything = _everything(blueprint, rows, scaling, mean_weight)
@@ -135,23 +130,25 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
         blueprint = _choose(blueprint, rows, everything, plan, scaling)
     task, exact, differs = _prepare(blueprint, scaling, start, previous)
     settings = plan.settings(blueprint, len(course.loss_curve))
+    has_start = blueprint.init == "pca"
 
-    def fitted_as(task, exact, course=None, net=None):
+    def fitted_as(task, exact, course, net=None):
         """The network with the weights of a task, and the task of an exact type for inference."""
         weights = to_numpy(task.state_dict())
-        # on another device it is made where it is asked for
+        # on another device the task is built again at its first use
         exact = exact.requires_grad_(False) if settings.device.type == "cpu" else None
         fitted = FittedNetwork(blueprint, scaling, weights, course, exact, net)
-        is_start = course is not None and course.start_kept
-        if previous is not None and (is_start or blueprint.keeps_units(plan.one_epoch)):
+        if previous is not None and (course.start_kept or blueprint.keeps_units(plan.one_epoch)):
             fitted.units = previous.units
         elif blueprint.code_units is not None:
             fitted.units = blueprint.code_units(fitted, rows, start, settings.device)
         return fitted
 
-    def after_epoch(net, last):
+    def after_epoch(result, last):
         def fitted():
-            return fitted_as(net.module_, _loaded(copy.deepcopy(exact), net.module_))
+            task = result.net.module_
+            reached = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
+            return fitted_as(task, _loaded(copy.deepcopy(exact), task), reached), start
 
         return on_epoch(fitted, last)
 
@@ -159,11 +156,10 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     settings.start = exact if differs else None
     optimizers = course.optimizer_tensors() if goes_on else None
     result = train(task, everything, settings, optimizers)
-    has_start = blueprint.init == "pca"
-    course = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
+    whole = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
     if result.start_kept or not result.loss_curve:
         task = exact
-    return fitted_as(task, _loaded(exact, task), course, result.net), start
+    return fitted_as(task, _loaded(exact, task), whole, result.net), start
 
 
 def _mean_weight(rows):
@@ -208,7 +204,7 @@ def _choose(blueprint, rows, everything, plan, scaling):
     candidates = blueprint.candidates()
     if len(candidates) == 1 or not plan.can_choose:
         return candidates[0]
-    # draws of their own: the fit that follows is the one that its mode alone would have
+    # a seed of its own, so that the fit that follows is the one with this mode set by hand
     trial = dataclasses.replace(blueprint, seed=draw_seed(blueprint.seed))
     start = trial.start(rows, scaling)
     trial = trial.settled(start)

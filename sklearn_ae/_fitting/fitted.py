@@ -63,7 +63,7 @@ class FittedNetwork:
     weights : dict of str to ndarray
         The state of the task.
     course : Course or None
-        How training went; None while it goes on.
+        How training went.
     exact : Task or None
         The task in float64 on the CPU, in evaluation mode, kept beside this in memory.
     net : skorch.NeuralNet or None

@@ -12,7 +12,7 @@ MOST_STEPS = 20_000
 MOST_EPOCHS = 200
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
-# Parameters that training takes as they are.
+# Parameters that are passed to `Settings` unchanged.
 AS_THEY_ARE = (
     "alpha",
     "weight_decay",
@@ -64,7 +64,7 @@ class Plan:
         n_validation = 0 if one_epoch else self._n_validation()
         n_train = n_rows - n_validation
         self.batch_size = self._batch_size(n_train)
-        self.max_iter = 1 if one_epoch else self._max_iter(n_train, has_start)
+        self.max_iter = 1 if one_epoch else self._max_iter(n_train, blueprint.init == "pca")
         self.n_validation = n_validation if self.max_iter else 0
         self.gate = has_start and self.n_validation > 0
         self.can_choose = self.n_validation > 0 and n_rows >= FEWEST_ROWS_TO_TRAIN
@@ -76,13 +76,15 @@ class Plan:
         if not isinstance(early_stopping, str) and not early_stopping:
             return 0
         n_validation = max(5, int(self.parameters["validation_fraction"] * n_rows))
-        if isinstance(early_stopping, str):
-            return n_validation if n_rows >= FEWEST_ROWS_TO_TRAIN else 0
+        is_auto = isinstance(early_stopping, str)
+        if is_auto and n_rows < FEWEST_ROWS_TO_TRAIN:
+            return 0
         if n_rows - n_validation < 2:
             raise ValueError(
-                f"early_stopping=True holds out {n_validation} of {n_rows} rows, which leaves "
-                f"{max(n_rows - n_validation, 0)} to train on; at least 2 are needed. Use "
-                "early_stopping='auto' or a smaller validation_fraction."
+                f"early_stopping={early_stopping!r} holds out {n_validation} of {n_rows} rows, "
+                f"which leaves {max(n_rows - n_validation, 0)} to train on; at least 2 are needed. "
+                "Use a smaller validation_fraction"
+                + ("." if is_auto else " or early_stopping='auto'.")
             )
         return n_validation
 
@@ -90,10 +92,10 @@ class Plan:
         batch_size = self.parameters["batch_size"]
         return auto_batch_size(n_train) if batch_size == "auto" else min(batch_size, n_train)
 
-    def _max_iter(self, n_train, has_start):
-        """Epochs: none where there is a start and too little to judge it by."""
+    def _max_iter(self, n_train, starts_at_best):
+        """Epochs: none where there is a start in closed form and too little to judge it by."""
         is_auto = isinstance(self.parameters["early_stopping"], str)
-        if is_auto and self.n_rows < FEWEST_ROWS_TO_TRAIN and has_start:
+        if is_auto and self.n_rows < FEWEST_ROWS_TO_TRAIN and starts_at_best:
             return 0
         max_iter = self.parameters["max_iter"]
         return auto_max_iter(n_train, self.batch_size) if max_iter == "auto" else max_iter
@@ -130,7 +132,7 @@ class Plan:
 
 def auto_batch_size(n_rows):
     """Rows per step: an eighth of the rows, as a power of two between 16 and 256."""
-    power = 2 ** round(math.log2(max(n_rows, 1) / 8)) if n_rows > 8 else 1
+    power = 2 ** round(math.log2(max(n_rows, 1) / 8))
     return int(min(max(power, SMALLEST_BATCH), LARGEST_BATCH))
 
 

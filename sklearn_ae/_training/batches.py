@@ -1,5 +1,7 @@
 """Batches by index selection from tensors that stay on the device."""
 
+import functools
+
 import torch
 from skorch.dataset import Dataset
 from torch.utils.data import Subset
@@ -61,6 +63,11 @@ class RowsOnDevice(Subset):
         """Weights of these rows; None where all are one."""
         weight = self.everything.weight
         return None if weight is None else weight.index_select(0, self.rows)
+
+    @functools.cached_property
+    def total_weight(self):
+        """Sum of the weights of these rows, or their number."""
+        return float(len(self)) if self.weight is None else self.weight.double().sum().item()
 
     def select(self, indices):
         """The rows at ``indices``, positions among all rows, as a batch."""

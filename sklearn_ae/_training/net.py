@@ -87,12 +87,14 @@ class TrainingNet(NeuralNet):
         return self._optimizer_params(self.module_.players[0], prefix)
 
     def _optimizer_params(self, player, prefix="optimizer"):
-        """One group: first what decays and has an L2 term, weights that are no linear path."""
-        weights, rest = [], []
+        """One group: first what decays and has an L2 term, weights outside the linear path."""
+        decays = {}  # a parameter may be part of several modules
         for module in self.module_.modules_of(player):
             for parameter in module.parameters(recurse=False):
-                decays = parameter.ndim > 1 and getattr(module, "decays", True)
-                (weights if decays else rest).append(parameter)
+                is_weight = parameter.ndim > 1 and getattr(module, "decays", True)
+                decays[parameter] = is_weight and decays.get(parameter, True)
+        weights = [parameter for parameter in decays if decays[parameter]]
+        rest = [parameter for parameter in decays if not decays[parameter]]
         settings = self.settings
         # AdamW multiplies it by the rate. A large rate is not to decay more; with a small one, a
         # decay that is not small too would hold all weights near zero.
@@ -190,14 +192,13 @@ class TrainingNet(NeuralNet):
         self.steps[0] += 1
 
     def run_epoch(self, batches):
-        """One epoch over the training rows; the mean objective over them."""
+        """One epoch over the training rows; the mean objective over them, by weight."""
+        n_rows, weight = len(batches.rows), batches.rows.total_weight
         if self.watches_batches:
             self.run_single_epoch(batches, True, "train", self.train_step)
             rows = self.history[-1]["batches"]
-            total = sum(row["train_loss"] * row["train_batch_size"] for row in rows)
-            return total / len(batches.rows)
-        n_rows = len(batches.rows)
-        loss = self._run_fast_epoch(batches) / n_rows
+            return sum(row["train_loss"] * row["train_batch_size"] for row in rows) / weight
+        loss = self._run_fast_epoch(batches) / weight
         # skorch's Checkpoint looks up the last batch: one entry stands for the whole epoch
         self.history.new_batch()
         self.history.record_batch("train_loss", loss)

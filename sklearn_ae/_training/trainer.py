@@ -50,7 +50,8 @@ class Settings:
     start : torch.nn.Module or None
         A task in float64 that is judged as the start in place of the one that is trained.
     on_epoch : callable or None
-        ``on_epoch(net, last)`` after each epoch; a true result stops training.
+        ``on_epoch(result, last)`` after each epoch, with the `TrainingResult` if it were the
+        last and its weights were kept; a true result stops training.
     foreign : bool
         Whether parts of the user's, which may draw from torch's global state, take part.
     first_epoch : int
@@ -100,7 +101,7 @@ class TrainingResult:
     loss_curve, validation_losses : list of float
         Objective per epoch on training and validation rows.
     best_loss : float
-        Objective of the kept weights: on the validation rows, else the least of the curve.
+        Objective of the kept weights: on the validation rows, else the last of the curve.
     start_kept : bool
         Whether the weights are those from before training.
     """
@@ -189,9 +190,7 @@ def make_net(task, settings):
         noise=make_generator(settings.seeds.noise, device),
         optimizer=DecayedAdam,
         optimizer__fused=device.type != "mps",
-        lr=torch.tensor(rate, dtype=torch.float32, device=device)
-        if cuda and settings.capturable
-        else rate,
+        lr=rate,
         batch_size=settings.batch_size,
         max_epochs=settings.max_iter,
         # deep copies, so that a fit cannot change the user's templates
@@ -292,7 +291,7 @@ class _Run:
             self.validation_weight = self.validation_rows.weight
             if settings.gate:
                 self.start_losses = net.row_losses(self.validation_rows, settings.start)
-                self._check_finite(weighted_mean(self.start_losses, self.validation_weight))
+                self._check_start(weighted_mean(self.start_losses, self.validation_weight))
         start = BestWeights(net.module_) if settings.gate else None
         net.notify("on_train_begin", X=self.train_rows.everything.x, y=None)
         batches = IndexBatches(self.train_rows, settings.batch_size, net.generator)
@@ -315,32 +314,32 @@ class _Run:
         try:
             net.notify("on_epoch_begin", **parts)
             loss = net.run_epoch(batches)
-            self._record("train", loss, self.loss_curve)
+            self._record("train", loss, self.loss_curve, epoch)
             stop = False
             if self.validation_rows is not None:
-                stop = self._validate()
+                stop = self._validate(epoch)
             net.notify("on_epoch_end", **parts)
         except StopTraining:
             return True
         last = stop or epoch + 1 == self.settings.max_iter
         if self.settings.on_epoch is not None:
-            stop = self.settings.on_epoch(net, last) or stop
+            stop = self.settings.on_epoch(self._result_so_far(), last) or stop
         return stop
 
-    def _record(self, name, loss, curve):
-        self._check_finite(loss)
+    def _record(self, name, loss, curve, epoch):
+        self._check_finite(loss, epoch)
         best = not curve or loss < min(curve)
         curve.append(loss)
         self.net.history.record(f"{name}_loss", loss)
         self.net.history.record(f"{name}_loss_best", best)
 
-    def _validate(self):
+    def _validate(self, epoch):
         """Judge the epoch on the validation rows; whether training has stalled."""
         if self.net.watches_batches:
             self.net.show_validation_batches(self.validation_rows)
         losses = self.net.row_losses(self.validation_rows)
         loss = weighted_mean(losses, self.validation_weight)
-        self._record("valid", loss, self.validation_losses)
+        self._record("valid", loss, self.validation_losses, epoch)
         stalled = loss > self.best_validation - self.settings.tol
         self.epochs_without_gain = self.epochs_without_gain + 1 if stalled else 0
         if loss < self.best_validation:
@@ -357,13 +356,31 @@ class _Run:
             return self.loss_curve[-1]
         return weighted_mean(self.net.row_losses(self.train_rows), self.train_rows.weight)
 
-    def _check_finite(self, loss):
+    def _check_finite(self, loss, epoch):
+        if not math.isfinite(loss):
+            is_short = self.settings.precision != "float32"
+            raise FloatingPointError(
+                f"The objective became {loss} in epoch {epoch + 1}. Try a smaller "
+                "learning_rate_init"
+                + (
+                    ", standardised features (StandardScaler), or precision='float32'."
+                    if is_short
+                    else " or standardised features (StandardScaler)."
+                )
+            )
+
+    @staticmethod
+    def _check_start(loss):
         if not math.isfinite(loss):
             raise FloatingPointError(
-                f"The objective became {loss} in epoch {len(self.loss_curve) + 1}. Try a smaller "
-                "learning_rate_init, standardised features (StandardScaler), or "
-                "precision='float32'."
+                f"The objective is {loss} before training, on the rows held out. Try standardised "
+                "features (StandardScaler), and look at parts of your own."
             )
+
+    def _result_so_far(self):
+        curves = self.loss_curve, self.validation_losses
+        best_loss = (self.validation_losses or self.loss_curve)[-1]
+        return TrainingResult(self.net, *curves, best_loss, start_kept=False)
 
     def _result(self, start):
         best_loss = self.best_validation

@@ -352,8 +352,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             variances = start.directions.variances * fitted.scaling.scale**2
             described["explained_variance_"] = variances
         is_sparse = self.penalty is not None or self.code_activation != "identity"
-        # of a fit that goes on without what made codes sparse it stays true
-        if is_sparse or (start is None and hasattr(self, "sparsity_")):
+        # it stays true where a fit goes on without what made codes sparse
+        if is_sparse or hasattr(self, "sparsity_"):
 
             def sparsity(task, x, share):
                 return (share @ hoyer(task.network.encode(x)[0]),)

@@ -32,8 +32,8 @@ from sklearn_ae.utils._sklearn import (
     with_callbacks,
 )
 
-# Rows whose weight is this share of the largest count as rows of weight zero: float32 would make
-# them such.
+# Rows whose weight is this share of the largest count as rows of weight zero: float32 would round
+# them to it.
 SMALLEST_WEIGHT = 1e-30
 # Weights add up to this at most: times squares of values they are to stay numbers.
 LARGEST_WEIGHT = 1e150
@@ -211,27 +211,32 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         if one_epoch and isinstance(self.early_stopping, (bool, np.bool_)) and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         previous = getattr(self, "_fitted", None) if one_epoch or self.warm_start else None
-        rows = self._checked_rows(X, sample_weight, check_target, reset=previous is None)
+        given = self._checked_rows(X, sample_weight, check_target, reset=previous is None)
+        rows = _of_positive_weight(given)
         self._check_number(rows, one_epoch, previous)
         seed = draw_seed(self.random_state) if previous is None else previous.blueprint.seed
         blueprint = copy.deepcopy(self._blueprint(rows, seed))
         if previous is not None:
             blueprint = self._going_on(blueprint, previous.blueprint)
+        if previous is None:  # what a fit of another kind has learnt does not stay
+            for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
+                delattr(self, name)
+            vars(self).pop("_fitted", None)
         plan = Plan(
-            dict(vars(self)),  # a subclass may have fewer parameters
+            dict(vars(self)),  # not get_params(): the __init__ of a subclass may hide some
             len(rows.x),
             blueprint,
             going_on=previous is not None,
             one_epoch=one_epoch,
         )
 
-        def attributes(fitted, start=None):
+        def attributes(fitted, start):
             described = self._describe(fitted, rows, start, plan.device)
             return {**_common_attributes(fitted), **described, "_fitted": fitted}
 
         callbacks = None
         if getattr(self, "_skl_callbacks", None):
-            data = {"X": rows.x, "y": y, "metadata": {"sample_weight": rows.weight}}
+            data = {"X": given.x, "y": y, "metadata": {"sample_weight": given.weight}}
             callbacks = SklearnCallbacks(self, data, plan.max_iter, attributes)
         fitted, start = fit_network(
             blueprint,
@@ -240,13 +245,13 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             previous=previous,
             on_epoch=callbacks.end_epoch if callbacks else None,
         )
-        self._assign(attributes(fitted, start), going_on=previous is not None)
+        vars(self).update(attributes(fitted, start))
         if callbacks:
             callbacks.end()
         return self
 
     def _checked_rows(self, X, sample_weight, check_target, reset):
-        """Checked `Rows`; those of weight zero are dropped."""
+        """Checked `Rows`."""
         image_shape, row_shape = self._image_shape(), None
         if image_shape is not None:
             X, row_shape = flatten_images(X, image_shape)
@@ -261,11 +266,9 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             ensure_min_samples=1,
         )
         rows = Rows(X, target=None if check_target is None else check_target(X))
-        if sample_weight is None:
-            return rows
-        rows.weight = check_weights(sample_weight, X)
-        counts = rows.weight > SMALLEST_WEIGHT * rows.weight.max()
-        return rows if counts.all() else rows.select(counts)
+        if sample_weight is not None:
+            rows.weight = check_weights(sample_weight, X)
+        return rows
 
     def _image_shape(self):
         """Shape of the images that the architecture is for; None where it takes tables."""
@@ -317,24 +320,20 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             check_architecture(self.architecture, n_features)
         if isinstance(n_components, Integral):
             n_components = int(n_components)
+        elif isinstance(n_components, str):  # "auto": the blueprint knows
+            n_components = None
         sizes = self.hidden_layer_sizes
         return {
             "seed": seed,
             "n_features": n_features,
             "n_components": n_components,
+            "asked_n_components": n_components,
             "hidden_layer_sizes": sizes if isinstance(sizes, str) else check_sizes(sizes),
             "activation": self.activation,
             "architecture": self.architecture,
             "init": "random" if self.init == "random" or obstacle else "pca",
             "obstacle": obstacle,
         }
-
-    def _assign(self, attributes, going_on):
-        """Assign the fitted attributes, last of all."""
-        if not going_on:  # what a fit of another kind has learnt does not stay
-            for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
-                delattr(self, name)
-        vars(self).update(attributes)
 
     # ------------------------------------------------------------------ state
 
@@ -380,8 +379,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         net = self._fitted.net if hasattr(self, "_fitted") else None
         if net is None:
             raise AttributeError(
-                f"This {type(self).__name__} holds no skorch net: it was not fitted in this "
-                "process. history_ and network_ are kept."
+                f"This {type(self).__name__} holds no skorch net: it was loaded or copied. "
+                "history_ and network_ are kept."
             )
         return net
 
@@ -413,6 +412,14 @@ def check_weights(sample_weight, X):
     return weight
 
 
+def _of_positive_weight(rows):
+    """The rows without those of weight zero."""
+    if rows.weight is None:
+        return rows
+    counts = rows.weight > SMALLEST_WEIGHT * rows.weight.max()
+    return rows if counts.all() else rows.select(counts)
+
+
 def _is_fitted_attribute(name):
     """Whether a name is that of something learnt in a fit."""
     return name.endswith("_") and not name.startswith("_") and name not in SET_BY_VALIDATION
@@ -424,14 +431,12 @@ def _common_attributes(fitted):
     if hasattr(fitted.blueprint, "n_components"):
         attributes["n_components_"] = fitted.blueprint.n_components
     course = fitted.course
-    if course is not None:
-        attributes |= {
-            "loss_curve_": course.loss_curve,
-            "validation_scores_": course.validation_scores,
-            "history_": course.history,
-            "best_loss_": course.best_loss,
-            "start_kept_": course.start_kept,
-            "n_samples_seen_": course.n_samples_seen,
-            "n_iter_": len(course.loss_curve),
-        }
-    return attributes
+    return attributes | {
+        "loss_curve_": course.loss_curve,
+        "validation_scores_": course.validation_scores,
+        "history_": course.history,
+        "best_loss_": course.best_loss,
+        "start_kept_": course.start_kept,
+        "n_samples_seen_": course.n_samples_seen,
+        "n_iter_": len(course.loss_curve),
+    }

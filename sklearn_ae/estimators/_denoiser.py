@@ -318,11 +318,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
                 "mode='residual' adds the output to the corrupted row, but with "
                 f"{obstacle} the output is on another scale; use mode='direct'."
             )
-        fields = self._fields(rows, seed, obstacle)
-        if isinstance(self.n_components, str):
-            fields["n_components"] = None
         return DenoisingBlueprint(
-            **fields,
+            **self._fields(rows, seed, obstacle),
             auto_n_components=min(*clean.shape, WIDEST_CODE),
             link=link,
             loss=loss,

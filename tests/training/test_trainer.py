@@ -323,7 +323,7 @@ def test_one_cycle_never_stops_early(data):
 def test_a_true_answer_after_an_epoch_stops_training(data):
     result = train(
         FitLine(), data,
-        settings(max_iter=50, on_epoch=lambda net, last: len(net.history) == 3),
+        settings(max_iter=50, on_epoch=lambda result, last: len(result.loss_curve) == 3),
     )  # fmt: skip
     assert len(result.loss_curve) == 3
 

@@ -2,12 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
 
-from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, follows_from, training_only
 from sklearn_ae._fitting.scaling import CodeUnits
 from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import corruption_of_batches
@@ -38,13 +37,12 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
 
     loss: object
     code_activation: object = "identity"
-    unit_norm: bool = False
+    unit_norm: bool = follows_from("penalty", "penalty", default=False)
     whiten: bool = False
     corruption: object = training_only(default=None)
     penalty: object = training_only(default=None)
 
     parts = ("architecture", "loss", "code_activation", "corruption", "penalty")
-    causes: ClassVar = {"unit_norm": "penalty"}
 
     @property
     def power(self):
@@ -92,8 +90,7 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
 
     def code_units(self, fitted, rows, start, device):
         """Whitened, PCA's, or those of the network."""
-        is_start = fitted.course is not None and fitted.course.start_kept
-        if self.whiten and not is_start:
+        if self.whiten and not fitted.course.start_kept:
             return CodeUnits.whitening(fitted, rows, device)
         if self.init != "pca":
             return None
