@@ -8,7 +8,7 @@ import skorch
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import subspace_angles
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine, make_swiss_roll
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
@@ -665,17 +665,20 @@ class Factory:
         return encoder, torch.nn.Linear(n_components, n_features)
 
 
-class Table:
+ONE_LARGER = np.ones(5000)
+ONE_LARGER[2500] = 5.0
+
+
+class Table(BaseEstimator):
     """A user's loss with a long array, whose repr shows its ends only."""
 
     link, power = "identity", 2
 
-    def __init__(self, factor):
-        self.weights = np.ones(5000)
-        self.weights[2500] = factor
+    def __init__(self, weights):
+        self.weights = weights
 
     def __call__(self, output, target):
-        return float(self.weights[2500]) * (output - target).square().sum(-1)
+        return float(np.mean(self.weights)) * (output - target).square().sum(-1)
 
 
 @pytest.mark.parametrize(
@@ -683,8 +686,12 @@ class Table:
     [
         ({"n_components": 0.9}, {"n_components": 0.3}, "n_components changed from 0.9 to 0.3"),
         ({"n_components": None}, {"n_components": 2}, "n_components changed from None to 2"),
-        ({"architecture": Factory(8)}, {"architecture": Factory(16)}, "architecture changed"),
-        ({"loss": Table(1.0)}, {"loss": Table(5.0)}, "loss changed"),
+        ({"architecture": Factory(8)}, {"architecture": Factory(16)}, "make one of other layers"),
+        (
+            {"loss": Table(np.ones(5000))},
+            {"loss": Table(ONE_LARGER)},
+            "loss changed",
+        ),
     ],
     ids=["share", "None", "factory", "array"],
 )

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_ae._compute import make_generator, warn_user
 from sklearn_ae._fitting.fitted import FittedNetwork, load_arrays, relative_weight
 from sklearn_ae._training import Batch, train
+from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 
 # Share of the epochs after which the validation rows choose between blueprints.
@@ -121,7 +122,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
             "vary 1e6 times as much: nothing is trained, and the linear filter is returned.",
             ConvergenceWarning,
         )
-        plan = plan.shortened(0.0)
+        plan, blueprint = plan.shortened(0.0), blueprint.candidates()[0]
     # `partial_fit` divides by the mean weight of the first chunk
     goes_on = previous is not None and plan.one_epoch
     mean_weight = course.mean_weight if goes_on else _mean_weight(rows)
@@ -185,11 +186,23 @@ def _prepare(blueprint, scaling, start, previous=None):
     if previous is None:
         blueprint.draw(exact, start, make_generator(blueprint.seed))
     else:
-        load_arrays(exact, previous.weights)
+        _load(exact, previous.weights, blueprint)
     exact.eval()
     task = copy.deepcopy(exact).float()
     differs = blueprint.for_training(task, scaling, start)
     return task, exact, bool(differs)
+
+
+def _load(task, weights, blueprint):
+    """Load the weights of a first fit; ValueError where a user's part now makes another network."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in task.state_dict().items()}
+    if shapes != {name: array.shape for name, array in weights.items()}:
+        parts = ", ".join(in_one_line(getattr(blueprint, name)) for name in blueprint.parts)
+        raise ValueError(
+            "A fit goes on with the network of the first one, but the parts that it was given make "
+            f"one of other layers: {parts}. Use clone() for another model."
+        )
+    load_arrays(task, weights)
 
 
 def _loaded(exact, task):

@@ -324,6 +324,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
             link=link,
             loss=loss,
             asked=self.loss,
+            asked_mode=self.mode,
             mode="direct" if self.mode == "auto" else self.mode,
             is_open=self.mode == "auto",
             paired=paired,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, training_only
+from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, follows_from, training_only
 from sklearn_ae._fitting.branches import image_shape_of
 from sklearn_ae._fitting.linear_filter import filter_start
 from sklearn_ae.corruptions import corruption_of_batches
@@ -23,6 +23,8 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
     ----------
     loss : part
         Loss of the cleaned rows.
+    asked_mode : {"auto", "direct", "residual"}
+        The mode as the user gave it.
     mode : {"direct", "residual"}
         What the network gives.
     is_open : bool
@@ -36,7 +38,8 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
     """
 
     loss: object
-    mode: str
+    asked_mode: str = follows_from("mode", "asked_mode")
+    mode: str = training_only()
     is_open: bool = training_only()
     paired: bool
     corruption: object = training_only()
@@ -58,9 +61,9 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
         return self._with_width(self._width_of_code())
 
     def settled_as(self, other):
-        """The blueprint with the mode of another one where its own is open."""
+        """The blueprint with the width of the code and the mode of another one."""
         settled = super().settled_as(other)
-        return settled._in_mode(other.mode) if self.is_open else settled
+        return settled._in_mode(other.mode)
 
     def _in_mode(self, mode):
         other = copy.copy(self)
