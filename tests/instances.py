@@ -144,7 +144,8 @@ TRAINED = [
     small(penalty=KLSparsity(), code_activation="sigmoid"),
     small(n_components=4, code_activation=KSparse(1), activation="relu"),
     small(early_stopping=False, alpha=0.01),
-    small(learning_rate="constant", max_iter=20, n_iter_no_change=3),
+    small(learning_rate="one_cycle", average=False),
+    small(max_iter=20, n_iter_no_change=3),
     small(whiten=True, batch_size=16),
     small(n_components=None),
     small(n_components=0.9),
@@ -154,7 +155,7 @@ TRAINED = [
     small_vae(n_importance_samples=3),
     small_vae(likelihood=Gaussian("per_feature"), beta=2.0),
     small_vae(init="random", kl_warm_up=2, max_iter=20),
-    small_vae(n_components=5, learning_rate="constant", early_stopping=False),
+    small_vae(n_components=5, early_stopping=False),
     BinaryVariationalAutoencoder(likelihood="bernoulli", hidden_layer_sizes=(16,), max_iter=5),
     BinaryVariationalAutoencoder(
         likelihood=Bernoulli(binarize="dynamic"), hidden_layer_sizes=(16,), max_iter=5

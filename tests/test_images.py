@@ -498,7 +498,7 @@ def test_variational_likelihoods(likelihood):
 def test_parameters_of_the_architecture_are_searched_over():
     grid = {"architecture__channels": [(1, 1), (12,)]}
     search = GridSearchCV(
-        small(max_iter=6, batch_size=16, init="random", learning_rate_init=1e-2), grid, cv=2,
+        small(max_iter=20, batch_size=16, init="random", learning_rate_init=1e-2), grid, cv=2,
         error_score="raise",
     ).fit(DIGITS[:120])  # fmt: skip
     narrow, wide = search.cv_results_["mean_test_score"]

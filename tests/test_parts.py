@@ -508,7 +508,7 @@ def test_loss_seam(X):
     ours, theirs = (
         small(loss=loss, **parameters).fit(X) for loss in (SquaredError(), HalfOfSquares())
     )
-    assert_allclose(theirs.loss_curve_, np.array(ours.loss_curve_) / 2, rtol=1e-4)
+    assert_allclose(theirs.loss_curve_, np.array(ours.loss_curve_) / 2, rtol=1e-3)
     assert_allclose(theirs.reconstruct(X), ours.reconstruct(X), atol=1e-3)
 
 

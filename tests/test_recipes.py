@@ -246,12 +246,13 @@ class TinyClassifier(ClassifierMixin, BaseNetworkEstimator):
         max_iter="auto",
         batch_size="auto",
         learning_rate_init=1e-2,
-        learning_rate="one_cycle",
+        learning_rate="constant",
+        average=True,
         alpha=0.0,
-        weight_decay=5e-4,
+        weight_decay=0.03,
         early_stopping="auto",
         validation_fraction=0.1,
-        n_iter_no_change=10,
+        n_iter_no_change="auto",
         tol=1e-4,
         warm_start=False,
         skorch_callbacks=None,
@@ -265,6 +266,7 @@ class TinyClassifier(ClassifierMixin, BaseNetworkEstimator):
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
+        self.average = average
         self.alpha = alpha
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping

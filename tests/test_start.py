@@ -331,7 +331,7 @@ def plane(bend=0.0):
 
 
 LONGER = {
-    "hidden_layer_sizes": (32,), "max_iter": 30, "batch_size": 40, "learning_rate_init": 3e-3
+    "hidden_layer_sizes": (32,), "max_iter": 60, "batch_size": 40, "learning_rate_init": 1e-3
 }  # fmt: skip
 
 

@@ -76,9 +76,9 @@ def split(cell, options):
 
 
 def auto_epochs(n_rows):
-    """Epochs that ``max_iter="auto"`` makes with `n_rows` given to `fit`."""
+    """Epochs that ``max_iter="auto"`` makes at most with `n_rows` given to `fit`."""
     n_train = n_rows - max(5, n_rows // 10)
-    return auto_max_iter(n_train, auto_batch_size(n_train))
+    return auto_max_iter(max(1, n_train // auto_batch_size(n_train)))
 
 
 def changed(method, X, n_components, options):

@@ -158,6 +158,8 @@ class EncoderDecoderBlueprint(Blueprint):
     asked : str or part
         That loss or likelihood as the user gave it: for messages, and for the check of rows that
         are scored.
+    auto_learning_rate : float
+        Learning rate behind "auto".
     obstacle : str or None
         What stands in the way of a start in closed form, for messages.
     """
@@ -173,6 +175,7 @@ class EncoderDecoderBlueprint(Blueprint):
     init: str
     link: object = training_only(default=LINKS["identity"])
     asked: object = training_only(default=None)
+    auto_learning_rate: float = training_only(default=1e-3)
     obstacle: str | None = training_only(default=None)
 
     # Outputs of the encoder for each component of the code.

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ae._compute import make_generator, warn_user
 from sklearn_ae._fitting.fitted import FittedNetwork, load_arrays, relative_weight
-from sklearn_ae._training import Batch, train
+from sklearn_ae._training import Batch, TrainingState, train
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 
@@ -36,8 +36,8 @@ class Course:
         Rows seen by the last `fit`, or by all calls of `partial_fit`.
     mean_weight : float
         By which weights are divided.
-    optimizer_states : list of dict, or None
-        State of each player's optimiser as arrays, where an epoch of `partial_fit` may follow.
+    state : dict or None
+        `TrainingState` as arrays, where a fit may go on from it.
     """
 
     loss_curve: list = field(default_factory=list)
@@ -47,7 +47,7 @@ class Course:
     start_kept: bool = True
     n_samples_seen: int = 0
     mean_weight: float = 1.0
-    optimizer_states: list | None = None
+    state: dict | None = None
 
     def after(self, result, n_rows, mean_weight, has_start, one_epoch):
         """The course with what a call of `train` added."""
@@ -63,25 +63,28 @@ class Course:
             start_kept=has_start and untouched and self.start_kept,
             n_samples_seen=n_rows + (self.n_samples_seen if one_epoch else 0),
             mean_weight=mean_weight,
-            optimizer_states=[
-                {index: to_numpy(state) for index, state in optimizer.state_dict()["state"].items()}
-                for _, optimizer in result.net.turns
-            ]
-            if one_epoch
-            else None,
+            state=_mapped(vars(result.state), _to_array) if result.state else None,
         )
 
-    def optimizer_tensors(self):
-        """State of each optimiser to go on from; None where there is none."""
-        if self.optimizer_states is None:
+    def training_state(self, with_optimizers):
+        """Where training stood, with or without the state of the optimisers; None if unknown."""
+        if self.state is None:
             return None
-        return [
-            {
-                index: {name: torch.from_numpy(np.array(array)) for name, array in entry.items()}
-                for index, entry in states.items()
-            }
-            for states in self.optimizer_states
-        ]
+        state = TrainingState(**_mapped(self.state, lambda array: torch.from_numpy(array.copy())))
+        return state if with_optimizers else dataclasses.replace(state, optimizers=None)
+
+
+def _mapped(value, function):
+    """Nested dicts and lists with a function of each tensor or array in them."""
+    if isinstance(value, dict):
+        return {key: _mapped(entry, function) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_mapped(entry, function) for entry in value]
+    return function(value) if isinstance(value, (np.ndarray, torch.Tensor)) else value
+
+
+def _to_array(tensor):
+    return tensor.detach().cpu().numpy().copy()
 
 
 def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=None):
@@ -147,7 +150,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
 
     def after_epoch(result, last):
         def fitted():
-            task = result.net.module_
+            task = result.task
             reached = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
             return fitted_as(task, _loaded(copy.deepcopy(exact), task), reached), start
 
@@ -155,12 +158,27 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
 
     settings.on_epoch = after_epoch if on_epoch else None
     settings.start = exact if differs else None
-    optimizers = course.optimizer_tensors() if goes_on else None
-    result = train(task, everything, settings, optimizers)
+    result = train(task, everything, settings, course.training_state(with_optimizers=goes_on))
+    n_epochs, losses = len(result.loss_curve), result.validation_losses
+    at_bound = plan.is_bound and n_epochs == plan.max_iter
+    if at_bound and _still_gains(losses, plan.n_iter_no_change):
+        warn_user(
+            f"Training ended at the bound of max_iter='auto', {n_epochs} epochs, while "
+            "the loss on the rows held out still fell; a larger max_iter may give a better model.",
+            ConvergenceWarning,
+        )
     whole = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
     if result.start_kept or not result.loss_curve:
         task = exact
     return fitted_as(task, _loaded(exact, task), whole, result.net), start
+
+
+def _still_gains(losses, patience):
+    """Whether the last epochs, as many as patience takes, brought a hundredth of all gain."""
+    if len(losses) <= patience:
+        return True
+    best = min(losses)
+    return min(losses[:-patience]) - best > 0.01 * (losses[0] - best)
 
 
 def _mean_weight(rows):
@@ -230,7 +248,7 @@ def _choose(blueprint, rows, everything, plan, scaling):
 
 def to_numpy(tensors):
     """A dict of tensors as arrays that share no memory with them."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
+    return {name: _to_array(tensor) for name, tensor in tensors.items()}
 
 
 def plain_history(net):

@@ -8,18 +8,17 @@ from sklearn_ae._training import Settings, check_callbacks
 
 LARGEST_BATCH = 256
 SMALLEST_BATCH = 16
-MOST_STEPS = 20_000
-MOST_EPOCHS = 200
+# Bounds where rows are held out, and what is made where none are.
+MOST_STEPS, MOST_EPOCHS = 20_000, 200
+STEPS_UNSEEN, EPOCHS_UNSEEN = 6_000, 60
+# Epochs without gain after which a fit ends.
+PATIENCE = 15
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
 # Parameters that are passed to `Settings` unchanged.
-AS_THEY_ARE = (
-    "alpha",
-    "weight_decay",
-    "n_iter_no_change",
-    "tol",
-    "precision",
-)
+AS_THEY_ARE = ("average", "alpha", "tol", "precision")
+# Steps among which the decay of an epoch is divided at least, and that of a chunk of rows.
+FEWEST_DECAY_STEPS, DECAY_STEPS_OF_CHUNK = 8, 60
 
 
 class Plan:
@@ -44,6 +43,8 @@ class Plan:
         Epochs, rows per step, and rows held out.
     device : torch.device
         Where to train.
+    is_bound : bool
+        Whether ``max_iter`` is a bound that a fit is not meant to reach.
     gate : bool
         Whether the start is kept unless training does better.
     can_choose : bool
@@ -58,14 +59,23 @@ class Plan:
         self.learning_rate = "constant" if one_epoch else parameters["learning_rate"]
         if parameters["skorch_callbacks"]:
             check_callbacks(parameters["skorch_callbacks"], self.learning_rate)
+        patience = parameters["n_iter_no_change"]
+        self.n_iter_no_change = PATIENCE if patience == "auto" else patience
         rate = parameters["learning_rate_init"]
         self.learning_rate_init = blueprint.auto_learning_rate if rate == "auto" else rate
         has_start = blueprint.init == "pca" or going_on
         n_validation = 0 if one_epoch else self._n_validation()
         n_train = n_rows - n_validation
         self.batch_size = self._batch_size(n_train)
-        self.max_iter = 1 if one_epoch else self._max_iter(n_train, blueprint.init == "pca")
+        n_steps = max(1, n_train // self.batch_size)
+        fewest = DECAY_STEPS_OF_CHUNK if one_epoch else FEWEST_DECAY_STEPS
+        self.weight_decay = parameters["weight_decay"] / max(n_steps, fewest)
+        ends_by_patience = n_validation > 0 and self.learning_rate == "constant"
+        self.max_iter = 1
+        if not one_epoch:
+            self.max_iter = self._max_iter(n_steps, blueprint.init == "pca", n_validation > 0)
         self.n_validation = n_validation if self.max_iter else 0
+        self.is_bound = parameters["max_iter"] == "auto" and ends_by_patience
         self.gate = has_start and self.n_validation > 0
         self.can_choose = self.n_validation > 0 and n_rows >= FEWEST_ROWS_TO_TRAIN
 
@@ -92,18 +102,19 @@ class Plan:
         batch_size = self.parameters["batch_size"]
         return auto_batch_size(n_train) if batch_size == "auto" else min(batch_size, n_train)
 
-    def _max_iter(self, n_train, starts_at_best):
+    def _max_iter(self, n_steps, starts_at_best, holds_out):
         """Epochs: none where there is a start in closed form and too little to judge it by."""
         is_auto = isinstance(self.parameters["early_stopping"], str)
         if is_auto and self.n_rows < FEWEST_ROWS_TO_TRAIN and starts_at_best:
             return 0
         max_iter = self.parameters["max_iter"]
-        return auto_max_iter(n_train, self.batch_size) if max_iter == "auto" else max_iter
+        return auto_max_iter(n_steps, holds_out) if max_iter == "auto" else max_iter
 
     def shortened(self, share):
         """The same with a share of the epochs, silent and without callbacks."""
         other = copy.copy(self)
         other.max_iter = math.ceil(share * self.max_iter)
+        other.is_bound = False
         if other.max_iter == 0:
             other.n_validation, other.gate, other.can_choose = 0, False, False
         other.parameters = {**self.parameters, "verbose": 0, "skorch_callbacks": None}
@@ -117,6 +128,8 @@ class Plan:
             batch_size=self.batch_size,
             learning_rate_init=self.learning_rate_init,
             learning_rate=self.learning_rate,
+            n_iter_no_change=self.n_iter_no_change,
+            weight_decay=self.weight_decay,
             n_validation=self.n_validation,
             gate=self.gate,
             device=self.device,
@@ -126,6 +139,7 @@ class Plan:
             verbose=int(parameters["verbose"]),
             callbacks=parameters["skorch_callbacks"],
             foreign=blueprint.has_user_code,
+            keeps_state=self.one_epoch or bool(parameters.get("warm_start")),
             **{name: parameters[name] for name in AS_THEY_ARE},
         )
 
@@ -136,7 +150,7 @@ def auto_batch_size(n_rows):
     return int(min(max(power, SMALLEST_BATCH), LARGEST_BATCH))
 
 
-def auto_max_iter(n_rows, batch_size):
-    """Epochs: as many as make 20000 steps, at most 200 and at least 1."""
-    steps_per_epoch = max(1, n_rows // batch_size)
-    return min(max(1, round(MOST_STEPS / steps_per_epoch)), MOST_EPOCHS)
+def auto_max_iter(n_steps, holds_out=True):
+    """Epochs of ``n_steps`` steps: a bound where rows are held out, fewer where none tell."""
+    most = (MOST_STEPS, MOST_EPOCHS) if holds_out else (STEPS_UNSEEN, EPOCHS_UNSEEN)
+    return min(max(1, round(most[0] / n_steps)), most[1])

@@ -1,6 +1,6 @@
 """Training: epochs, batches, optimisers and stopping; the only door to skorch."""
 
 from sklearn_ae._training.batches import Batch
-from sklearn_ae._training.trainer import Settings, check_callbacks, train
+from sklearn_ae._training.trainer import Settings, TrainingState, check_callbacks, train
 
-__all__ = ["Batch", "Settings", "check_callbacks", "train"]
+__all__ = ["Batch", "Settings", "TrainingState", "check_callbacks", "train"]

@@ -70,6 +70,7 @@ class CapturedSteps:
             for indices in batches.order().split(batches.sizes):
                 self.net.set_learning_rate()
                 self._step(batches.rows, indices)
+                self.net.after_step()
         return self.total
 
     def _step(self, rows, indices):

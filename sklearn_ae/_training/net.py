@@ -11,7 +11,7 @@ from torch import nn
 from sklearn_ae._compute import make_generator, rows_at_once
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.cuda_graph import CapturedSteps
-from sklearn_ae._training.schedule import one_cycle
+from sklearn_ae._training.schedule import CONSTANT_WARM_UP, constant, one_cycle
 
 # Learning rate from which `weight_decay` acts in full.
 FULL_DECAY_RATE = 1e-3
@@ -56,6 +56,8 @@ class TrainingNet(NeuralNet):
         self.noise = noise
         # steps made, in a list: skorch looks into every attribute that is set
         self.steps = [0]
+        # the averaged weights, where there are some
+        self.averages = []
         self.n_steps = 1
         # players of the task, each with its optimiser
         self.turns = []
@@ -127,8 +129,8 @@ class TrainingNet(NeuralNet):
         return IndexBatches(dataset, self.batch_size, generator)
 
     def infer(self, x, **fit_params):
-        """Reconstruction of ``x``."""
-        return self.module_.predict(x.to(self.device))
+        """Reconstruction of ``x``, by the averaged weights where there are some."""
+        return self.judged.predict(x.to(self.device))
 
     def objective(self, batch, generator=None, player=None):
         """Mean objective of a player, the first by default, over a batch, by weight."""
@@ -160,13 +162,14 @@ class TrainingNet(NeuralNet):
                 "on_grad_computed", named_parameters=parameters(), batch=batch, training=True
             )
 
-        return {"loss": self.step(batch, hook), "y_pred": self._prediction(batch)}
+        loss = self.step(batch, hook)
+        self.after_step()
+        return {"loss": loss, "y_pred": self._prediction(batch)}
 
     def validation_step(self, batch, **fit_params):
         """Loss and prediction of a validation batch."""
-        self._set_training(False)
-        with torch.no_grad():
-            loss = self.objective(batch, self.validation_noise())
+        losses = self._losses(self.judged.eval(), batch, self.validation_noise())
+        loss = (losses if batch.weight is None else losses * batch.weight).mean()
         return {"loss": loss, "y_pred": self._prediction(batch)}
 
     def validation_noise(self):
@@ -175,21 +178,40 @@ class TrainingNet(NeuralNet):
 
     def _prediction(self, batch):
         """Reconstruction in evaluation mode, which leaves running statistics alone."""
-        self._set_training(False)
+        self.judged.eval()
         with torch.no_grad():
             return self.infer(batch.x)
 
+    @property
+    def judged(self):
+        """The task that is judged, and kept: that of the averaged weights where there are some."""
+        return self.averages[0].task if self.averages else self.module_
+
+    def after_step(self):
+        """What follows a step of the optimiser."""
+        self.steps[0] += 1
+        for average in self.averages:
+            average.after_step()
+
+    def _share_of_rate(self):
+        """Share of the learning rate at the next step; None where it stays."""
+        if self.settings.learning_rate == "one_cycle":
+            return one_cycle(self.steps[0], self.n_steps)
+        if self.settings.warms_up and self.steps[0] < CONSTANT_WARM_UP:
+            return constant(self.steps[0])
+        return None
+
     def set_learning_rate(self):
         """Set the learning rate of the next step."""
-        if self.settings.learning_rate == "one_cycle":
-            rate = self.settings.learning_rate_init * one_cycle(self.steps[0], self.n_steps)
+        share = self._share_of_rate()
+        if share is not None:
+            rate = self.settings.learning_rate_init * share
             for _, optimizer in self.turns:
                 for group in optimizer.param_groups:
                     if isinstance(group["lr"], torch.Tensor):
                         group["lr"].fill_(rate)
                     else:
                         group["lr"] = rate
-        self.steps[0] += 1
 
     def run_epoch(self, batches):
         """One epoch over the training rows; the mean objective over them, by weight."""
@@ -213,6 +235,7 @@ class TrainingNet(NeuralNet):
         for batch in batches:
             self.set_learning_rate()
             self.plain_step(batch, total)
+            self.after_step()
         return total.item()
 
     def plain_step(self, batch, total):
@@ -224,15 +247,18 @@ class TrainingNet(NeuralNet):
 
         ``exact`` is a task in float64 on the CPU that is judged in place of the net's own.
         """
-        self._set_training(False)
-        generator, task = self.validation_noise(), self.module_
+        generator, task = self.validation_noise(), self.judged.eval()
         batches = IndexBatches(rows, rows_at_once(self.settings.width))
         if exact is not None:
             generator, task = make_generator(self.settings.seeds.validation), exact
             batches = (batch.map(_exact_on_cpu) for batch in batches)
-        with torch.no_grad():
-            losses = [add_terms(task.terms(task.players[0], batch, generator)) for batch in batches]
+        losses = [self._losses(task, batch, generator) for batch in batches]
         return torch.cat(losses).to(rows.rows.device, torch.float32)
+
+    @staticmethod
+    @torch.no_grad()
+    def _losses(task, batch, generator):
+        return add_terms(task.terms(task.players[0], batch, generator))
 
     def show_validation_batches(self, rows):
         """Let callbacks with batch hooks see the validation rows."""

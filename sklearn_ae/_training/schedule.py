@@ -4,6 +4,13 @@ import math
 
 WARM_UP_FRACTION = 0.1
 LONGEST_WARM_UP = 100
+# Steps in which a constant rate rises.
+CONSTANT_WARM_UP = 50
+
+
+def constant(step):
+    """Share of the learning rate at a step: a short linear rise, then all of it."""
+    return min(1.0, (step + 1) / CONSTANT_WARM_UP)
 
 
 def one_cycle(step, n_steps):

@@ -10,6 +10,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ae._compute import global_state_guard, make_generator
 from sklearn_ae._compute.generators import Seeds, seeds_of_fit
+from sklearn_ae._training.average import AveragedWeights
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.net import StopTraining, TrainingNet
 from sklearn_ae._training.optimizer import DecayedAdam
@@ -25,8 +26,10 @@ class Settings:
         Epochs and rows per step.
     learning_rate_init : float
         Largest (or constant) learning rate.
-    learning_rate : {"one_cycle", "constant"}
+    learning_rate : {"constant", "one_cycle"}
         Schedule.
+    average : bool
+        Whether exponential averages of the weights are judged and kept.
     alpha : float
         L2 weight.
     weight_decay : float
@@ -36,7 +39,8 @@ class Settings:
     gate : bool
         Whether the weights at the start are kept unless the trained ones are better.
     n_iter_no_change, tol : int and float
-        With "constant", training stops after that many epochs without that much gain.
+        With "constant", training stops after that many epochs without that much gain on the rows
+        held out.
     precision : {"float32", "bfloat16"}
         Precision of the network's branches in training.
     device : torch.device
@@ -58,6 +62,10 @@ class Settings:
         Epochs made by earlier fits that this one goes on from.
     width : int
         Numbers that a row takes at most on its way through the network.
+    warms_up : bool
+        Whether a constant rate rises over the first steps.
+    keeps_state : bool
+        Whether the state of training is kept, for a fit that goes on.
     seeds : Seeds or None
         What `train` makes of ``seed``.
     """
@@ -66,6 +74,7 @@ class Settings:
     batch_size: int
     learning_rate_init: float
     learning_rate: str
+    average: bool
     alpha: float
     weight_decay: float
     n_validation: int
@@ -82,6 +91,8 @@ class Settings:
     foreign: bool = False
     first_epoch: int = 0
     width: int = 1
+    warms_up: bool = True
+    keeps_state: bool = False
     seeds: Seeds | None = None
 
     @property
@@ -91,26 +102,51 @@ class Settings:
 
 
 @dataclass
+class TrainingState:
+    """Where training stood, for a fit that goes on: tensors on any device.
+
+    Parameters
+    ----------
+    weights : dict of str to tensor
+        The weights in training, which with averages are others than those that are kept.
+    n_steps : int
+        Steps made.
+    optimizers : list of dict, or None
+        State per parameter of each player's optimiser; None lets them start anew.
+    """
+
+    weights: dict
+    n_steps: int
+    optimizers: list | None = None
+
+
+@dataclass
 class TrainingResult:
     """What a fit leaves behind.
 
     Parameters
     ----------
     net : TrainingNet
-        The skorch net, its module in evaluation mode with the kept weights.
+        The skorch net.
+    task : Task
+        The task with the kept weights.
     loss_curve, validation_losses : list of float
         Objective per epoch on training and validation rows.
     best_loss : float
         Objective of the kept weights: on the validation rows, else the last of the curve.
     start_kept : bool
         Whether the weights are those from before training.
+    state : TrainingState or None
+        Where training stood when the weights were those that are kept, where that is asked for.
     """
 
     net: TrainingNet
+    task: torch.nn.Module
     loss_curve: list
     validation_losses: list
     best_loss: float
     start_kept: bool
+    state: TrainingState | None = None
 
 
 class BestWeights:
@@ -202,10 +238,13 @@ def make_net(task, settings):
         verbose=settings.verbose,
         **({"optimizer__capturable": True} if cuda and settings.capturable else {}),
     )
-    return net.initialize()
+    net.initialize()
+    if any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_):
+        settings.warms_up = False  # the rate is the callback's
+    return net
 
 
-def train(task, everything, settings, optimizer_states=None):
+def train(task, everything, settings, state=None):
     """Train a task on rows.
 
     Parameters
@@ -216,8 +255,8 @@ def train(task, everything, settings, optimizer_states=None):
         All rows, floating values in float32, weights with mean one.
     settings : Settings
         How to train.
-    optimizer_states : list of dict or None
-        State per parameter of each player's optimiser, to go on from.
+    state : TrainingState or None
+        Where an earlier fit stood, to go on from; the task has the weights that it kept.
 
     Returns
     -------
@@ -239,9 +278,10 @@ def train(task, everything, settings, optimizer_states=None):
     ]
     _set_precision(task, settings.precision)
     net = make_net(task, settings)
-    if optimizer_states is not None:
-        for (_, optimizer), known in zip(net.turns, optimizer_states, strict=True):
-            optimizer.load_state_dict({**optimizer.state_dict(), "state": known})
+    if settings.average:
+        net.averages.append(AveragedWeights(net.module_, state.n_steps if state else 0))
+    if state is not None:
+        _go_on(net, state)
     guard = (
         global_state_guard(settings.seeds.order) if settings.foreign else contextlib.nullcontext()
     )
@@ -259,9 +299,19 @@ def train(task, everything, settings, optimizer_states=None):
         # the net outlives the fit: nothing of it may hold the estimator or its data
         settings.on_epoch = settings.start = None
         net.captured_steps = None
+        net.averages.clear()
     _set_precision(task, "float32")
     task.eval()
     return result
+
+
+def _go_on(net, state):
+    """Let a net go on where an earlier one stood."""
+    net.steps[0] = state.n_steps
+    net.module_.load_state_dict(state.weights)
+    if state.optimizers is not None:
+        for (_, optimizer), known in zip(net.turns, state.optimizers, strict=True):
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": known})
 
 
 def _set_precision(task, precision):
@@ -281,7 +331,9 @@ class _Run:
         self.validation_rows = validation_rows if len(validation_rows) else None
         self.loss_curve, self.validation_losses = [], []
         self.start_losses = self.validation_weight = None
-        self.best = BestWeights(net.module_)
+        # the weights that are judged, and those in training where a fit is to go on from them
+        self.best = None
+        self.best_state, self.best_steps = None, 0
         self.best_validation = math.inf
         self.epochs_without_gain = 0
 
@@ -292,17 +344,22 @@ class _Run:
             if settings.gate:
                 self.start_losses = net.row_losses(self.validation_rows, settings.start)
                 self._check_start(weighted_mean(self.start_losses, self.validation_weight))
-        start = BestWeights(net.module_) if settings.gate else None
+        if self.validation_rows is not None:
+            self.best = BestWeights(net.judged)
+            if settings.keeps_state and settings.average:
+                self.best_state = BestWeights(net.module_)
+        start = BestWeights(net.judged) if settings.gate else None
         net.notify("on_train_begin", X=self.train_rows.everything.x, y=None)
         batches = IndexBatches(self.train_rows, settings.batch_size, net.generator)
         net.n_steps = settings.max_iter * len(batches)
         for epoch in range(settings.max_iter):
             if self._epoch(epoch, batches):
                 break
-        if self.best.losses is not None:
-            self.best.restore()
+        for average in net.averages:
+            average.catch_up()
+        result = self._result(start)
         net.notify("on_train_end", X=self.train_rows.everything.x, y=None)
-        return self._result(start)
+        return result
 
     def _epoch(self, epoch, batches):
         """One epoch; whether it is the last."""
@@ -314,6 +371,8 @@ class _Run:
         try:
             net.notify("on_epoch_begin", **parts)
             loss = net.run_epoch(batches)
+            for average in net.averages:
+                average.catch_up()
             self._record("train", loss, self.loss_curve, epoch)
             stop = False
             if self.validation_rows is not None:
@@ -345,6 +404,9 @@ class _Run:
         if loss < self.best_validation:
             self.best_validation = loss
             self.best.keep(losses)
+            if self.best_state is not None:
+                self.best_state.keep(losses)
+                self.best_steps = self.net.steps[0]
         return (
             self.settings.learning_rate == "constant"
             and self.epochs_without_gain >= self.settings.n_iter_no_change
@@ -380,11 +442,27 @@ class _Run:
     def _result_so_far(self):
         curves = self.loss_curve, self.validation_losses
         best_loss = (self.validation_losses or self.loss_curve)[-1]
-        return TrainingResult(self.net, *curves, best_loss, start_kept=False)
+        task, state = self.net.judged, self._state()
+        return TrainingResult(self.net, task, *curves, best_loss, start_kept=False, state=state)
+
+    def _state(self):
+        """Where training stands, if that is to be kept: a copy."""
+        if not self.settings.keeps_state:
+            return None
+        weights = {name: tensor.clone() for name, tensor in self.net.module_.state_dict().items()}
+        optimizers = [optimizer.state_dict()["state"] for _, optimizer in self.net.turns]
+        return TrainingState(weights, self.net.steps[0], optimizers)
 
     def _result(self, start):
-        best_loss = self.best_validation
+        """The result, and the kept weights in the task that was trained."""
+        net, best_loss = self.net, self.best_validation
         start_kept = False
+        if self.best is not None and self.best.losses is not None:
+            self.best.restore()
+            if self.best_state is not None:
+                self.best_state.restore()
+                net.steps[0] = self.best_steps
+        state = self._state()
         if start is not None:
             trained = self.best.losses
             start_kept = trained is None or not gains_significantly(
@@ -395,8 +473,16 @@ class _Run:
                 best_loss = weighted_mean(self.start_losses, self.validation_weight)
         elif self.validation_rows is None:
             best_loss = self._last_loss()
+        if net.averages:
+            net.module_.load_state_dict(net.judged.state_dict())
         return TrainingResult(
-            self.net, self.loss_curve, self.validation_losses, best_loss, start_kept
+            net,
+            net.module_,
+            self.loss_curve,
+            self.validation_losses,
+            best_loss,
+            start_kept,
+            None if start_kept else state,
         )
 
 

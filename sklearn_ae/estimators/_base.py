@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 from numbers import Integral
 from typing import Any, Self
 
@@ -37,6 +38,8 @@ from sklearn_ae.utils._sklearn import (
 SMALLEST_WEIGHT = 1e-30
 # Weights add up to this at most: times squares of values they are to stay numbers.
 LARGEST_WEIGHT = 1e150
+# Learning rate behind "auto": over the root of the number of features, and at most this.
+RATE_OF_WIDTH, LARGEST_RATE = 0.05, 1e-2
 # What scikit-learn sets before a fit.
 SET_BY_VALIDATION = ("n_features_in_", "feature_names_in_")
 
@@ -332,6 +335,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             "activation": self.activation,
             "architecture": self.architecture,
             "init": "random" if self.init == "random" or obstacle else "pca",
+            "auto_learning_rate": min(LARGEST_RATE, RATE_OF_WIDTH / math.sqrt(n_features)),
             "obstacle": obstacle,
         }
 

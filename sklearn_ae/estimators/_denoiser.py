@@ -104,28 +104,36 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         link, such as any but "log_loss".
 
     max_iter : int or "auto", default="auto"
-        Epochs, each a visit to every training row. "auto" makes 20000 steps of the optimiser, in
-        at most 200 epochs. 0 returns the start.
+        Epochs, each a visit to every training row. "auto" is a bound where rows are held out,
+        20000 steps of the optimiser in at most 200 epochs, and warns where it ends a fit that
+        still improves; with ``early_stopping=False`` it makes 6000 steps in at most 60 epochs. 0
+        returns the start.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
 
-    learning_rate_init : float, default=1e-3
-        Largest learning rate of Adam.
+    learning_rate_init : float or "auto", default="auto"
+        Learning rate of Adam. "auto" is ``0.05 / sqrt(n_features)``, 0.01 at most.
 
-    learning_rate : {"one_cycle", "constant"}, default="one_cycle"
-        "one_cycle" rises over at most 100 steps, falls by a cosine to zero, always makes
-        ``max_iter`` epochs and keeps the best weights. "constant" stops by
-        ``n_iter_no_change``.
+    learning_rate : {"constant", "one_cycle"}, default="constant"
+        "constant" rises over 50 steps and stays; training stops by ``n_iter_no_change``.
+        "one_cycle" rises over at most 100 steps, falls by a cosine to zero and always makes
+        ``max_iter`` epochs.
+
+    average : bool, default=True
+        Whether the weights that are judged and kept are exponential averages of those in
+        training: after step t the average keeps ``min(0.998, (t + 1) / (t + 10))`` of itself.
+        `partial_fit` and ``warm_start`` go on with both.
 
     alpha : float, default=0.0
         L2 weight; biases and the linear path are excluded.
 
-    weight_decay : float, default=5e-4
-        Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): the share that each
-        step takes off the weights that ``alpha`` is for, before it moves them. It follows the
-        course of the learning rate but not its size, from 1e-3 on; below, the share is smaller
-        in proportion. It is no part of the objective; 0 is plain Adam.
+    weight_decay : float, default=0.03
+        Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): the share that an epoch
+        takes off the weights that ``alpha`` is for, in equal parts before each step; an epoch of
+        fewer than 8 steps takes no more per step than one of 8, and a chunk of `partial_fit` than
+        one of 60. With a learning rate below 1e-3 the share is smaller in proportion. It is no
+        part of the objective; 0 is plain Adam.
 
     early_stopping : "auto" or bool, default="auto"
         Whether rows are held out to choose the best epoch and to judge the network against the
@@ -135,8 +143,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
     validation_fraction : float, default=0.1
         Share of rows held out, at least 5 rows.
 
-    n_iter_no_change : int, default=10
-        With "constant", epochs without a gain of ``tol`` after which training stops.
+    n_iter_no_change : int or "auto", default="auto"
+        With "constant", epochs without a gain of ``tol`` on the rows held out after which training
+        stops. "auto" takes 15.
 
     tol : float, default=1e-4
         Smallest gain that counts, in units of the objective.
@@ -269,13 +278,14 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         init: Init = "auto",
         max_iter: int | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
-        learning_rate_init: float = 1e-3,
-        learning_rate: Literal["one_cycle", "constant"] = "one_cycle",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "one_cycle"] = "constant",
+        average: bool = True,
         alpha: float = 0.0,
-        weight_decay: float = 5e-4,
+        weight_decay: float = 0.03,
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
         warm_start: bool = False,
         skorch_callbacks: list[Any] | None = None,
@@ -296,6 +306,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
+        self.average = average
         self.alpha = alpha
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping

@@ -41,8 +41,8 @@ from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
 from sklearn_ae.utils._typing import RandomState
 
-# Largest learning rate behind "auto", with the identity link and with another one.
-LEARNING_RATE, LEARNING_RATE_BEHIND_A_LINK = 1e-3, 3e-3
+# Learning rate behind "auto" with another link than the identity.
+LEARNING_RATE_BEHIND_A_LINK = 3e-3
 
 # A component whose posterior mean varies less than this over the rows carries no information
 # (Burda et al. 2015, section 5.2).
@@ -111,29 +111,37 @@ class VariationalAutoencoder(
         "auto" is "pca" for the Gaussian likelihood, else "random".
 
     max_iter : int or "auto", default="auto"
-        Epochs, each a visit to every training row. "auto" makes 20000 steps of the optimiser, in
-        at most 200 epochs. 0 returns the start.
+        Epochs, each a visit to every training row. "auto" is a bound where rows are held out,
+        20000 steps of the optimiser in at most 200 epochs, and warns where it ends a fit that
+        still improves; with ``early_stopping=False`` it makes 6000 steps in at most 60 epochs. 0
+        returns the start.
 
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" takes an eighth of the rows as a power of two in [16, 256].
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate of Adam. "auto" is 1e-3, for discrete data (a Bernoulli or
-        categorical likelihood) 3e-3.
+        Learning rate of Adam. "auto" is ``0.05 / sqrt(n_features)``, 0.01 at most; for discrete
+        data (a Bernoulli or categorical likelihood) 3e-3.
 
-    learning_rate : {"one_cycle", "constant"}, default="one_cycle"
-        "one_cycle" rises over at most 100 steps, falls by a cosine to zero, always makes
-        ``max_iter`` epochs and keeps the best weights. "constant" stops by
-        ``n_iter_no_change``.
+    learning_rate : {"constant", "one_cycle"}, default="constant"
+        "constant" rises over 50 steps and stays; training stops by ``n_iter_no_change``.
+        "one_cycle" rises over at most 100 steps, falls by a cosine to zero and always makes
+        ``max_iter`` epochs.
+
+    average : bool, default=True
+        Whether the weights that are judged and kept are exponential averages of those in
+        training: after step t the average keeps ``min(0.998, (t + 1) / (t + 10))`` of itself.
+        `partial_fit` and ``warm_start`` go on with both.
 
     alpha : float, default=0.0
         L2 weight; biases and the linear path are excluded.
 
-    weight_decay : float, default=5e-4
-        Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): the share that each
-        step takes off the weights that ``alpha`` is for, before it moves them. It follows the
-        course of the learning rate but not its size, from 1e-3 on; below, the share is smaller
-        in proportion. It is no part of the objective; 0 is plain Adam.
+    weight_decay : float, default=0.03
+        Decoupled decay (Loshchilov and Hutter 2019, :arxiv:`1711.05101`): the share that an epoch
+        takes off the weights that ``alpha`` is for, in equal parts before each step; an epoch of
+        fewer than 8 steps takes no more per step than one of 8, and a chunk of `partial_fit` than
+        one of 60. With a learning rate below 1e-3 the share is smaller in proportion. It is no
+        part of the objective; 0 is plain Adam.
 
     early_stopping : "auto" or bool, default="auto"
         Whether rows are held out to choose the best epoch and to judge the network against the
@@ -143,8 +151,9 @@ class VariationalAutoencoder(
     validation_fraction : float, default=0.1
         Share of rows held out, at least 5 rows.
 
-    n_iter_no_change : int, default=10
-        With "constant", epochs without a gain of ``tol`` after which training stops.
+    n_iter_no_change : int or "auto", default="auto"
+        With "constant", epochs without a gain of ``tol`` on the rows held out after which training
+        stops. "auto" takes 15.
 
     tol : float, default=1e-4
         Smallest gain that counts, in units of the objective.
@@ -270,7 +279,6 @@ class VariationalAutoencoder(
         "n_importance_samples": [Interval(Integral, 1, None, closed="left")],
         **NETWORK_CONSTRAINTS,
         **TRAINING_CONSTRAINTS,
-        "learning_rate_init": [StrOptions({"auto"}), *TRAINING_CONSTRAINTS["learning_rate_init"]],
     }
 
     def __init__(
@@ -288,12 +296,13 @@ class VariationalAutoencoder(
         max_iter: int | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate_init: float | Literal["auto"] = "auto",
-        learning_rate: Literal["one_cycle", "constant"] = "one_cycle",
+        learning_rate: Literal["constant", "one_cycle"] = "constant",
+        average: bool = True,
         alpha: float = 0.0,
-        weight_decay: float = 5e-4,
+        weight_decay: float = 0.03,
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
         warm_start: bool = False,
         skorch_callbacks: list[Any] | None = None,
@@ -315,6 +324,7 @@ class VariationalAutoencoder(
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
+        self.average = average
         self.alpha = alpha
         self.weight_decay = weight_decay
         self.early_stopping = early_stopping
@@ -338,6 +348,8 @@ class VariationalAutoencoder(
         likelihood, link = resolve_likelihood(self.likelihood, rows.x)
         obstacle = None if link.scales_rows else f"likelihood={in_one_line(self.likelihood)}"
         fields = self._fields(rows, seed, obstacle)
+        if not link.scales_rows:
+            fields["auto_learning_rate"] = LEARNING_RATE_BEHIND_A_LINK
         if not isinstance(self.architecture, str) and has_positions(self.architecture):
             raise ValueError(
                 "upsampling='max_unpool' gives the decoder positions beside the code, which a "
@@ -355,7 +367,6 @@ class VariationalAutoencoder(
             beta=self.beta,
             kl_warm_up=self.kl_warm_up,
             n_importance_samples=self.n_importance_samples,
-            auto_learning_rate=LEARNING_RATE if link.scales_rows else LEARNING_RATE_BEHIND_A_LINK,
         )
 
     def _describe(self, fitted, rows, start, device):
@@ -378,11 +389,11 @@ class VariationalAutoencoder(
         first, second, kl = fitted.sums(rows, moments, device)
         n_active = int((second - first.square() > ACTIVE_VARIANCE).sum())
         is_enough = len(rows.x) >= FEWEST_ROWS_TO_TRAIN
-        is_more = start is None and course is not None and course.optimizer_states is not None
-        if is_enough or not is_more:  # else the chunk has too few rows to tell
+        # a chunk may have too few rows to tell
+        if is_enough or not hasattr(self, "kl_per_component_"):
             described["kl_per_component_"] = kl.cpu().numpy()
             described["active_units_"] = n_active
-        is_trained = course is not None and course.loss_curve and not course.start_kept
+        is_trained = course.loss_curve and not course.start_kept
         if is_trained and n_active == 0 and is_enough:
             warn_user(
                 "The posterior collapsed: no component of the code carries information about X. "

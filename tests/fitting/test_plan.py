@@ -8,12 +8,14 @@ from sklearn_ae._fitting.plan import auto_batch_size, auto_max_iter
 @pytest.mark.parametrize("n_samples", [2, 19, 80, 500, 1797, 60_000, 10**6])
 def test_automatic_rules_are_bounded(n_samples):
     batch_size = auto_batch_size(n_samples)
-    epochs = auto_max_iter(n_samples, batch_size)
+    n_steps = max(1, n_samples // batch_size)
+    epochs = auto_max_iter(n_steps)
     assert isinstance(batch_size, int) and isinstance(epochs, int)
     assert 1 <= batch_size <= 1024
     assert epochs >= 1
-    steps = epochs * max(1, n_samples // batch_size)
-    assert steps <= max(30_000, n_samples // batch_size)
+    steps = epochs * n_steps
+    assert steps <= max(30_000, n_steps)
+    assert 1 <= auto_max_iter(n_steps, holds_out=False) < max(2, epochs)
     if n_samples >= 80:
         assert steps >= 1000
 

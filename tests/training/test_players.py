@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_ae._training import Batch, train
 from sklearn_ae._training.trainer import split_rows
 from sklearn_ae.tasks import Task
-from tests.training.toys import Line, WatchBatches, line_of_least_squares, settings, states_of
+from tests.training.toys import Line, WatchBatches, line_of_least_squares, settings
 
 
 class TwoPlayers(Task):
@@ -213,15 +213,12 @@ def test_alpha_acts_on_the_weights_of_every_player(data):
 
 def test_states_of_all_optimisers_are_kept_and_loaded(data):
     def fit(*lengths, forget=None):
-        task, states = TwoLines(), None
+        task, state = TwoLines(), None
         for n_epochs in lengths:
-            states = states_of(
-                train(task, data, settings(max_iter=n_epochs, batch_size=63),
-                      optimizer_states=states)
-            )  # fmt: skip
-            assert [len(state) for state in states] == [2, 2]
+            state = train(task, data, settings(max_iter=n_epochs, batch_size=63), state).state
+            assert [len(one) for one in state.optimizers] == [2, 2]
             if forget is not None:
-                states[forget] = {}
+                state.optimizers[forget] = {}
         return task.lines()
 
     whole, halves = fit(6), fit(3, 3)

@@ -18,7 +18,6 @@ from tests.training.toys import (
     columns,
     line_of_least_squares,
     settings,
-    states_of,
 )
 
 
@@ -349,8 +348,8 @@ def test_an_optimiser_state_continues_where_it_ended(data):
     whole = FitLine()
     train(whole, data, settings(max_iter=6, batch_size=63))
     halves = FitLine()
-    states = states_of(train(halves, data, settings(max_iter=3, batch_size=63)))
-    train(halves, data, settings(max_iter=3, batch_size=63), optimizer_states=states)
+    state = train(halves, data, settings(max_iter=3, batch_size=63)).state
+    train(halves, data, settings(max_iter=3, batch_size=63), state)
     assert_allclose(parameters(halves), parameters(whole), rtol=1e-5)
     forgetful = FitLine()
     for _ in range(2):

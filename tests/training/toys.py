@@ -33,6 +33,7 @@ class WatchBatches(skorch.callbacks.Callback):
 def settings(**kwargs):
     defaults = {
         "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
+        "average": False, "warms_up": False, "keeps_state": True,
         "alpha": 0.0, "weight_decay": 0.0, "n_validation": 0, "gate": False,
         "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32",
         "device": torch.device("cpu"), "seed": 0,
@@ -51,8 +52,3 @@ def line_of_least_squares(x, y, weight=None, ridge=0.0):
     design = np.column_stack([x, np.ones_like(x)])
     gram = design.T @ (design * weight[:, None]) / weight.sum()
     return np.linalg.solve(gram + np.diag([ridge, 0]), design.T @ (weight * y) / weight.sum())
-
-
-def states_of(result):
-    """State of each player's optimiser."""
-    return [optimizer.state_dict()["state"] for _, optimizer in result.net.turns]

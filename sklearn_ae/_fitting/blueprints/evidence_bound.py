@@ -29,8 +29,6 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
         Its variance in the units of the data, where that is not learnt.
     beta, kl_warm_up, n_importance_samples : float, int, int
         How the bound is trained.
-    auto_learning_rate : float
-        Learning rate behind "auto".
     """
 
     likelihood: object
@@ -38,7 +36,6 @@ class EvidenceBoundBlueprint(EncoderDecoderBlueprint):
     beta: float = training_only()
     kl_warm_up: int = training_only()
     n_importance_samples: int = training_only()
-    auto_learning_rate: float = training_only()
 
     parts = ("architecture", "likelihood")
     # a mean and a variance
