@@ -379,12 +379,12 @@ def check_samples_are_rows_that_random_state_decides(case):
     sample = case.fitted.sample
     assert sample().shape == (1, *case.X.shape[1:])
     assert sample(3).dtype == np.float64
-    first, again, other = (sample(5, random_state=seed) for seed in (0, 0, 1))
+    first, again, other = (sample(40, random_state=seed) for seed in (0, 0, 1))
     assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    assert not np.array_equal(sample(5), sample(5))
+    assert not np.array_equal(sample(40), sample(40))
     generator = np.random.RandomState(0)
-    one, two = (sample(5, random_state=generator) for _ in range(2))
+    one, two = (sample(40, random_state=generator) for _ in range(2))
     assert not np.array_equal(one, two)
 
 

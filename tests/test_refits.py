@@ -1,5 +1,6 @@
 """What a fit leaves behind: for the next fit, for other threads."""
 
+import pickle
 import threading
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
 from sklearn_ae._training.trainer import split_rows
 from sklearn_ae.penalties import L1
 
@@ -162,3 +163,45 @@ def test_inference_does_not_wait_for_a_users_module_in_training():
     done.set()
     thread.join()
     assert transformed.shape == (300, 2)
+
+
+# Both sets of weights
+
+
+def raw_weights(estimator):
+    return estimator._fitted.course.state["weights"]
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder, Denoiser])
+def test_chunks_go_on_with_both_sets_of_weights(cls):
+    parameters = {"hidden_layer_sizes": (8,), "random_state": 0}
+    averaged, plain = cls(2, **parameters), cls(2, average=False, **parameters)
+    for chunk in np.split(DIGITS[:300], 6):
+        averaged = pickle.loads(pickle.dumps(averaged)).partial_fit(chunk)
+        plain.partial_fit(chunk)
+    # the weights in training are those that they would be without averages
+    for name, array in raw_weights(averaged).items():
+        assert_allclose(array, plain._fitted.weights[name], rtol=1e-5, atol=1e-7, err_msg=name)
+    assert averaged._fitted.course.state["n_steps"] == plain._fitted.course.state["n_steps"] > 6
+    assert np.abs(averaged.transform(DIGITS) - plain.transform(DIGITS)).max() > 1e-4
+
+
+def test_warm_start_goes_on_with_both_sets_of_weights():
+    parameters = {"early_stopping": False, "max_iter": 3, "warm_start": True, "batch_size": 100}
+    averaged, plain = (
+        Autoencoder(2, average=average, hidden_layer_sizes=(8,), random_state=0, **parameters)
+        for average in (True, False)
+    )
+    for n_steps in (9, 18):
+        averaged.fit(DIGITS[:300])
+        plain.fit(DIGITS[:300])
+        assert averaged._fitted.course.state["n_steps"] == n_steps
+        for name, array in raw_weights(averaged).items():
+            assert_allclose(array, plain._fitted.weights[name], rtol=1e-5, atol=1e-7)
+
+
+def test_weights_in_training_are_kept_only_where_a_fit_may_go_on():
+    estimator = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=2, random_state=0)
+    assert estimator.fit(DIGITS)._fitted.course.state is None
+    # what was fitted at once goes on from what it kept
+    assert raw_weights(estimator.partial_fit(DIGITS)).keys() == estimator._fitted.weights.keys()

@@ -14,9 +14,6 @@ from sklearn_ae._training import Batch, TrainingState, train
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 
-# Share of the epochs after which the validation rows choose between blueprints.
-CHOICE_SHARE = 0.1
-
 
 @dataclass
 class Course:
@@ -125,7 +122,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
             "vary 1e6 times as much: nothing is trained, and the linear filter is returned.",
             ConvergenceWarning,
         )
-        plan, blueprint = plan.shortened(0.0), blueprint.candidates()[0]
+        plan, blueprint = plan.shortened(0), blueprint.candidates()[0]
     # `partial_fit` divides by the mean weight of the first chunk
     goes_on = previous is not None and plan.one_epoch
     mean_weight = course.mean_weight if goes_on else _mean_weight(rows)
@@ -231,7 +228,7 @@ def _loaded(exact, task):
 
 
 def _choose(blueprint, rows, everything, plan, scaling):
-    """The candidate with the least loss on the rows held out after a share of the epochs."""
+    """The candidate with the least loss on the rows held out after some epochs."""
     candidates = blueprint.candidates()
     if len(candidates) == 1 or not plan.can_choose:
         return candidates[0]
@@ -239,7 +236,7 @@ def _choose(blueprint, rows, everything, plan, scaling):
     trial = dataclasses.replace(blueprint, seed=draw_seed(blueprint.seed))
     start = trial.start(rows, scaling)
     trial = trial.settled(start)
-    settings, losses = plan.shortened(CHOICE_SHARE).settings(trial), []
+    settings, losses = plan.shortened(plan.choice_epochs).settings(trial), []
     for candidate in trial.candidates():
         task, *_ = _prepare(candidate, scaling, start)
         losses.append(train(task, everything, settings).best_loss)

@@ -11,10 +11,12 @@ SMALLEST_BATCH = 16
 # Bounds where rows are held out, and what is made where none are.
 MOST_STEPS, MOST_EPOCHS = 20_000, 200
 STEPS_UNSEEN, EPOCHS_UNSEEN = 6_000, 60
-# Epochs without gain after which a fit ends.
-PATIENCE = 15
+# Steps without gain after which a fit ends, and the fewest and the most epochs that these may be.
+PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 5, 15
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
+# Share of the epochs that a choice between candidates takes at most.
+CHOICE_SHARE = 0.1
 # Parameters that are passed to `Settings` unchanged.
 AS_THEY_ARE = ("average", "alpha", "tol", "precision")
 # Steps among which the decay of an epoch is divided at least, and that of a chunk of rows.
@@ -45,6 +47,8 @@ class Plan:
         Where to train.
     is_bound : bool
         Whether ``max_iter`` is a bound that a fit is not meant to reach.
+    choice_epochs : int
+        Epochs after which rows that are held out choose between candidates.
     gate : bool
         Whether the start is kept unless training does better.
     can_choose : bool
@@ -59,8 +63,6 @@ class Plan:
         self.learning_rate = "constant" if one_epoch else parameters["learning_rate"]
         if parameters["skorch_callbacks"]:
             check_callbacks(parameters["skorch_callbacks"], self.learning_rate)
-        patience = parameters["n_iter_no_change"]
-        self.n_iter_no_change = PATIENCE if patience == "auto" else patience
         rate = parameters["learning_rate_init"]
         self.learning_rate_init = blueprint.auto_learning_rate if rate == "auto" else rate
         has_start = blueprint.init == "pca" or going_on
@@ -68,12 +70,16 @@ class Plan:
         n_train = n_rows - n_validation
         self.batch_size = self._batch_size(n_train)
         n_steps = max(1, n_train // self.batch_size)
+        patience = parameters["n_iter_no_change"]
+        self.n_iter_no_change = auto_patience(n_steps) if patience == "auto" else patience
         fewest = DECAY_STEPS_OF_CHUNK if one_epoch else FEWEST_DECAY_STEPS
         self.weight_decay = parameters["weight_decay"] / max(n_steps, fewest)
         ends_by_patience = n_validation > 0 and self.learning_rate == "constant"
         self.max_iter = 1
         if not one_epoch:
             self.max_iter = self._max_iter(n_steps, blueprint.init == "pca", n_validation > 0)
+        # enough to tell two candidates apart, and few beside the fit that follows
+        self.choice_epochs = min(auto_patience(n_steps), math.ceil(CHOICE_SHARE * self.max_iter))
         self.n_validation = n_validation if self.max_iter else 0
         self.is_bound = parameters["max_iter"] == "auto" and ends_by_patience
         self.gate = has_start and self.n_validation > 0
@@ -110,10 +116,10 @@ class Plan:
         max_iter = self.parameters["max_iter"]
         return auto_max_iter(n_steps, holds_out) if max_iter == "auto" else max_iter
 
-    def shortened(self, share):
-        """The same with a share of the epochs, silent and without callbacks."""
+    def shortened(self, n_epochs):
+        """The same with fewer epochs, silent and without callbacks."""
         other = copy.copy(self)
-        other.max_iter = math.ceil(share * self.max_iter)
+        other.max_iter = n_epochs
         other.is_bound = False
         if other.max_iter == 0:
             other.n_validation, other.gate, other.can_choose = 0, False, False
@@ -154,3 +160,8 @@ def auto_max_iter(n_steps, holds_out=True):
     """Epochs of ``n_steps`` steps: a bound where rows are held out, fewer where none tell."""
     most = (MOST_STEPS, MOST_EPOCHS) if holds_out else (STEPS_UNSEEN, EPOCHS_UNSEEN)
     return min(max(1, round(most[0] / n_steps)), most[1])
+
+
+def auto_patience(n_steps):
+    """Epochs of ``n_steps`` steps without gain after which a fit ends."""
+    return min(max(math.ceil(PATIENCE_STEPS / n_steps), FEWEST_PATIENCE), MOST_PATIENCE)

@@ -40,7 +40,7 @@ class Settings:
         Whether the weights at the start are kept unless the trained ones are better.
     n_iter_no_change, tol : int and float
         With "constant", training stops after that many epochs without that much gain on the rows
-        held out.
+        held out, as a share of their loss after the first epoch.
     precision : {"float32", "bfloat16"}
         Precision of the network's branches in training.
     device : torch.device
@@ -399,7 +399,9 @@ class _Run:
         losses = self.net.row_losses(self.validation_rows)
         loss = weighted_mean(losses, self.validation_weight)
         self._record("valid", loss, self.validation_losses, epoch)
-        stalled = loss > self.best_validation - self.settings.tol
+        # a share of the loss after the first epoch, whatever the width of the data
+        least_gain = self.settings.tol * abs(self.validation_losses[0])
+        stalled = loss > self.best_validation - least_gain
         self.epochs_without_gain = self.epochs_without_gain + 1 if stalled else 0
         if loss < self.best_validation:
             self.best_validation = loss

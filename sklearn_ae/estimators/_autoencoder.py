@@ -145,10 +145,10 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
-        stops. "auto" takes 15.
+        stops. "auto" takes as many as make 500 steps, but from 5 to 15.
 
-    tol : float, default=1e-4
-        Smallest gain that counts, in units of the objective.
+    tol : float, default=3e-4
+        Smallest gain that counts, as a share of the objective after the first epoch.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
@@ -291,7 +291,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
-        tol: float = 1e-4,
+        tol: float = 3e-4,
         warm_start: bool = False,
         skorch_callbacks: list[Any] | None = None,
         device: str = "auto",

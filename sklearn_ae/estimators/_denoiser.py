@@ -94,9 +94,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     mode : {"auto", "direct", "residual"}, default="auto"
         Whether the network gives the clean row or what is to be added to the corrupted one. "auto"
-        trains both for a tenth of the epochs and takes the one with the lower loss on rows that
-        both held out; it is "direct" behind another link than the identity, and where no rows are
-        held out.
+        trains both for a few epochs and takes the one with the lower loss on rows that both held
+        out; it is "direct" behind another link than the identity, and where no rows are held out.
 
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts from the linear filter in the space of the principal directions, "random"
@@ -145,10 +144,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
-        stops. "auto" takes 15.
+        stops. "auto" takes as many as make 500 steps, but from 5 to 15.
 
-    tol : float, default=1e-4
-        Smallest gain that counts, in units of the objective.
+    tol : float, default=3e-4
+        Smallest gain that counts, as a share of the objective after the first epoch.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
@@ -286,7 +285,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
-        tol: float = 1e-4,
+        tol: float = 3e-4,
         warm_start: bool = False,
         skorch_callbacks: list[Any] | None = None,
         device: str = "auto",

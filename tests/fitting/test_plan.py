@@ -2,7 +2,7 @@
 
 import pytest
 
-from sklearn_ae._fitting.plan import auto_batch_size, auto_max_iter
+from sklearn_ae._fitting.plan import auto_batch_size, auto_max_iter, auto_patience
 
 
 @pytest.mark.parametrize("n_samples", [2, 19, 80, 500, 1797, 60_000, 10**6])
@@ -24,3 +24,8 @@ def test_automatic_batches_grow_with_the_data():
     sizes = [auto_batch_size(n) for n in (10, 80, 500, 2000, 60_000)]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
+
+
+@pytest.mark.parametrize("n_steps, patience", [(1, 15), (33, 15), (34, 15), (50, 10), (211, 5)])
+def test_automatic_patience_is_a_number_of_steps(n_steps, patience):
+    assert auto_patience(n_steps) == patience
