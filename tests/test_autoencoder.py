@@ -821,6 +821,21 @@ def test_lr_scheduler_acts():
     assert not np.array_equal(codes(idle), codes(idle, max_iter=1))
 
 
+@pytest.mark.parametrize("name", ["EarlyStopping", "Checkpoint"])
+def test_callback_that_loads_its_best_weights_does_not_replace_the_kept_ones(name, tmp_path):
+    monitored = {"monitor": "valid_loss"}
+    if name == "EarlyStopping":
+        callback = skorch.callbacks.EarlyStopping(patience=100, load_best=True, **monitored)
+    else:
+        callback = skorch.callbacks.Checkpoint(
+            monitor="valid_loss_best", dirname=tmp_path, load_best=True
+        )
+    X = nonlinear(200)
+    parameters = {"early_stopping": True, "max_iter": 12, "learning_rate_init": 0.03}
+    plain = fit_with(None, **parameters)
+    assert_array_equal(fit_with([callback], **parameters).transform(X), plain.transform(X))
+
+
 def test_lr_scheduler_is_refused_beside_a_rate_that_falls_by_itself():
     callback = skorch.callbacks.LRScheduler("StepLR", step_size=1)
     with raises_one_line(ValueError, "would both set the learning rate"):

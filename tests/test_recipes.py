@@ -253,7 +253,7 @@ class TinyClassifier(ClassifierMixin, BaseNetworkEstimator):
         early_stopping="auto",
         validation_fraction=0.1,
         n_iter_no_change="auto",
-        tol=3e-4,
+        tol=1e-3,
         warm_start=False,
         skorch_callbacks=None,
         device="auto",

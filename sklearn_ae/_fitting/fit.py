@@ -60,7 +60,7 @@ class Course:
             start_kept=has_start and untouched and self.start_kept,
             n_samples_seen=n_rows + (self.n_samples_seen if one_epoch else 0),
             mean_weight=mean_weight,
-            state=_mapped(vars(result.state), _to_array) if result.state else None,
+            state=_as_arrays(result.state, one_epoch),
         )
 
     def training_state(self, with_optimizers):
@@ -69,6 +69,14 @@ class Course:
             return None
         state = TrainingState(**_mapped(self.state, lambda array: torch.from_numpy(array.copy())))
         return state if with_optimizers else dataclasses.replace(state, optimizers=None)
+
+
+def _as_arrays(state, with_optimizers):
+    """A `TrainingState` as arrays; `warm_start` lets the optimisers start anew."""
+    if state is None:
+        return None
+    state = state if with_optimizers else dataclasses.replace(state, optimizers=None)
+    return _mapped(vars(state), _to_array)
 
 
 def _mapped(value, function):
@@ -157,7 +165,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     settings.start = exact if differs else None
     result = train(task, everything, settings, course.training_state(with_optimizers=goes_on))
     n_epochs, losses = len(result.loss_curve), result.validation_losses
-    at_bound = plan.is_bound and n_epochs == plan.max_iter
+    at_bound = plan.is_bound and n_epochs == plan.max_iter and not result.start_kept
     if at_bound and _still_gains(losses, plan.n_iter_no_change):
         warn_user(
             f"Training ended at the bound of max_iter='auto', {n_epochs} epochs, while "
@@ -172,10 +180,9 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
 
 def _still_gains(losses, patience):
     """Whether the last epochs, as many as patience takes, brought a hundredth of all gain."""
-    if len(losses) <= patience:
-        return True
+    n_last = max(1, min(patience, len(losses) // 2))
     best = min(losses)
-    return min(losses[:-patience]) - best > 0.01 * (losses[0] - best)
+    return min(losses[:-n_last], default=losses[0]) - best > 0.01 * (losses[0] - best)
 
 
 def _mean_weight(rows):

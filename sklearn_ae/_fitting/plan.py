@@ -13,6 +13,9 @@ MOST_STEPS, MOST_EPOCHS = 20_000, 200
 STEPS_UNSEEN, EPOCHS_UNSEEN = 6_000, 60
 # Steps without gain after which a fit ends, and the fewest and the most epochs that these may be.
 PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 5, 15
+# Steps of which no epoch counts as one without gain, where patience is ours to choose: the rate
+# rises, and what is averaged is still near the start.
+FIRST_STEPS = 300
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
 # Share of the epochs that a choice between candidates takes at most.
@@ -72,6 +75,7 @@ class Plan:
         n_steps = max(1, n_train // self.batch_size)
         patience = parameters["n_iter_no_change"]
         self.n_iter_no_change = auto_patience(n_steps) if patience == "auto" else patience
+        self.patient_steps = FIRST_STEPS if patience == "auto" else 0
         fewest = DECAY_STEPS_OF_CHUNK if one_epoch else FEWEST_DECAY_STEPS
         self.weight_decay = parameters["weight_decay"] / max(n_steps, fewest)
         ends_by_patience = n_validation > 0 and self.learning_rate == "constant"
@@ -135,6 +139,7 @@ class Plan:
             learning_rate_init=self.learning_rate_init,
             learning_rate=self.learning_rate,
             n_iter_no_change=self.n_iter_no_change,
+            patient_steps=self.patient_steps,
             weight_decay=self.weight_decay,
             n_validation=self.n_validation,
             gate=self.gate,

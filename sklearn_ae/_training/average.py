@@ -34,12 +34,10 @@ class AveragedWeights:
 
     def __init__(self, task, n_steps=0):
         self.task = copy.deepcopy(task).requires_grad_(False)
+        self.source = task
         self.n_steps, self.n_unseen = n_steps, 0
-        pairs = list(zip(self.task.state_dict().values(), task.state_dict().values(), strict=True))
-        self.averages, self.weights = map(
-            list, zip(*[pair for pair in pairs if pair[0].is_floating_point()], strict=True)
-        )
-        self.others = [pair for pair in pairs if not pair[0].is_floating_point()]
+        # each once, however many modules share it
+        self.averages, self.weights = list(self.task.parameters()), list(task.parameters())
 
     def after_step(self):
         """Note a step; every few of them the average moves."""
@@ -56,5 +54,11 @@ class AveragedWeights:
         kept = min(DECAY, (self.n_steps + 1) / (self.n_steps + 10)) ** self.n_unseen
         self.n_unseen = 0
         get_ema_multi_avg_fn(kept)(self.averages, self.weights, None)
-        for copied, tensor in self.others:
-            copied.copy_(tensor)
+        # looked up anew, as a user's module may have put others in their place
+        for average, buffer in zip(self.task.buffers(), self.source.buffers(), strict=True):
+            if buffer.is_floating_point():
+                # what stays, such as a mask of infinities, stays exactly
+                step = torch.where(buffer == average, 0.0, buffer - average)
+                average.add_(step, alpha=1.0 - kept)
+            else:
+                average.copy_(buffer)

@@ -54,11 +54,14 @@ class TrainingNet(NeuralNet):
         self.settings = settings
         self.generator = generator
         self.noise = noise
-        # steps made, in a list: skorch looks into every attribute that is set
+        # steps made, in a list: skorch looks into every attribute that is set; those of this fit
+        # begin at `first_step`, and there are to be `n_steps` of them
         self.steps = [0]
         # the averaged weights, where there are some
         self.averages = []
-        self.n_steps = 1
+        self.first_step, self.n_steps = 0, 1
+        # from where on a constant rate rises: where the optimisers began
+        self.first_step_of_rise = None
         # players of the task, each with its optimiser
         self.turns = []
 
@@ -196,9 +199,11 @@ class TrainingNet(NeuralNet):
     def _share_of_rate(self):
         """Share of the learning rate at the next step; None where it stays."""
         if self.settings.learning_rate == "one_cycle":
-            return one_cycle(self.steps[0], self.n_steps)
-        if self.settings.warms_up and self.steps[0] < CONSTANT_WARM_UP:
-            return constant(self.steps[0])
+            return one_cycle(self.steps[0] - self.first_step, self.n_steps)
+        begin = self.first_step_of_rise
+        n_made = self.steps[0] - (self.first_step if begin is None else begin)
+        if self.settings.warms_up and n_made < CONSTANT_WARM_UP:
+            return constant(n_made)
         return None
 
     def set_learning_rate(self):
@@ -247,6 +252,7 @@ class TrainingNet(NeuralNet):
 
         ``exact`` is a task in float64 on the CPU that is judged in place of the net's own.
         """
+        self._set_training(False)  # callbacks may look at the weights in training too
         generator, task = self.validation_noise(), self.judged.eval()
         batches = IndexBatches(rows, rows_at_once(self.settings.width))
         if exact is not None:

@@ -40,7 +40,7 @@ class Settings:
         Whether the weights at the start are kept unless the trained ones are better.
     n_iter_no_change, tol : int and float
         With "constant", training stops after that many epochs without that much gain on the rows
-        held out, as a share of their loss after the first epoch.
+        held out together, as a share of their loss.
     precision : {"float32", "bfloat16"}
         Precision of the network's branches in training.
     device : torch.device
@@ -62,6 +62,8 @@ class Settings:
         Epochs made by earlier fits that this one goes on from.
     width : int
         Numbers that a row takes at most on its way through the network.
+    patient_steps : int
+        Steps of which no epoch counts as one without gain.
     warms_up : bool
         Whether a constant rate rises over the first steps.
     keeps_state : bool
@@ -91,6 +93,7 @@ class Settings:
     foreign: bool = False
     first_epoch: int = 0
     width: int = 1
+    patient_steps: int = 0
     warms_up: bool = True
     keeps_state: bool = False
     seeds: Seeds | None = None
@@ -307,9 +310,11 @@ def train(task, everything, settings, state=None):
 
 def _go_on(net, state):
     """Let a net go on where an earlier one stood."""
-    net.steps[0] = state.n_steps
-    net.module_.load_state_dict(state.weights)
+    net.steps[0] = net.first_step = state.n_steps
+    if net.averages:  # else it goes on from what was kept
+        net.module_.load_state_dict(state.weights)
     if state.optimizers is not None:
+        net.first_step_of_rise = 0
         for (_, optimizer), known in zip(net.turns, state.optimizers, strict=True):
             optimizer.load_state_dict({**optimizer.state_dict(), "state": known})
 
@@ -335,7 +340,7 @@ class _Run:
         self.best = None
         self.best_state, self.best_steps = None, 0
         self.best_validation = math.inf
-        self.epochs_without_gain = 0
+        self.last_gain, self.epochs_without_gain = math.inf, 0
 
     def go(self):
         net, settings = self.net, self.settings
@@ -357,9 +362,9 @@ class _Run:
                 break
         for average in net.averages:
             average.catch_up()
-        result = self._result(start)
+        # before the kept weights are put in, as a callback may load others
         net.notify("on_train_end", X=self.train_rows.everything.x, y=None)
-        return result
+        return self._result(start)
 
     def _epoch(self, epoch, batches):
         """One epoch; whether it is the last."""
@@ -399,10 +404,12 @@ class _Run:
         losses = self.net.row_losses(self.validation_rows)
         loss = weighted_mean(losses, self.validation_weight)
         self._record("valid", loss, self.validation_losses, epoch)
-        # a share of the loss after the first epoch, whatever the width of the data
-        least_gain = self.settings.tol * abs(self.validation_losses[0])
-        stalled = loss > self.best_validation - least_gain
-        self.epochs_without_gain = self.epochs_without_gain + 1 if stalled else 0
+        if self.net.steps[0] - self.net.first_step >= self.settings.patient_steps:
+            self.epochs_without_gain += 1
+        # small gains count together; the first one is from infinity
+        least_gain = self.settings.tol * abs(loss)
+        if loss < self.last_gain - least_gain:
+            self.last_gain, self.epochs_without_gain = loss, 0
         if loss < self.best_validation:
             self.best_validation = loss
             self.best.keep(losses)

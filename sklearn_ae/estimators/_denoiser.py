@@ -144,10 +144,12 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
-        stops. "auto" takes as many as make 500 steps, but from 5 to 15.
+        stops. "auto" takes as many as make 500 steps, but from 5 to 15, and begins to count after
+        300 steps.
 
-    tol : float, default=3e-4
-        Smallest gain that counts, as a share of the objective after the first epoch.
+    tol : float, default=1e-3
+        Smallest gain that counts, as a share of the objective; gains of several epochs count
+        together.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
@@ -285,7 +287,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
-        tol: float = 3e-4,
+        tol: float = 1e-3,
         warm_start: bool = False,
         skorch_callbacks: list[Any] | None = None,
         device: str = "auto",

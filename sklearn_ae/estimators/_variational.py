@@ -153,10 +153,12 @@ class VariationalAutoencoder(
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
-        stops. "auto" takes as many as make 500 steps, but from 5 to 15.
+        stops. "auto" takes as many as make 500 steps, but from 5 to 15, and begins to count after
+        300 steps.
 
-    tol : float, default=3e-4
-        Smallest gain that counts, as a share of the objective after the first epoch.
+    tol : float, default=1e-3
+        Smallest gain that counts, as a share of the objective; gains of several epochs count
+        together.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
@@ -303,7 +305,7 @@ class VariationalAutoencoder(
         early_stopping: bool | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int | Literal["auto"] = "auto",
-        tol: float = 3e-4,
+        tol: float = 1e-3,
         warm_start: bool = False,
         skorch_callbacks: list[Any] | None = None,
         device: str = "auto",
@@ -389,8 +391,9 @@ class VariationalAutoencoder(
         first, second, kl = fitted.sums(rows, moments, device)
         n_active = int((second - first.square() > ACTIVE_VARIANCE).sum())
         is_enough = len(rows.x) >= FEWEST_ROWS_TO_TRAIN
+        is_chunk = course.state is not None and course.state["optimizers"] is not None
         # a chunk may have too few rows to tell
-        if is_enough or not hasattr(self, "kl_per_component_"):
+        if is_enough or not (is_chunk and hasattr(self, "kl_per_component_")):
             described["kl_per_component_"] = kl.cpu().numpy()
             described["active_units_"] = n_active
         is_trained = course.loss_curve and not course.start_kept

@@ -155,3 +155,76 @@ def test_a_constant_rate_rises_over_the_first_steps_once(data):
     last = train(Watch(), data, settings(max_iter=1, first_epoch=61, **made), more.state)
     assert last.net.optimizer_.param_groups[0]["lr"] == pytest.approx(0.01)
     assert len(seen) == 62
+
+
+def test_one_cycle_is_laid_over_the_epochs_of_each_fit(data):
+    """A cycle ends at a rate near zero; the next fit begins another one."""
+    made = {"batch_size": 60, "learning_rate": "one_cycle", "learning_rate_init": 0.1}
+    first = train(FitLine(), data, settings(max_iter=20, **made))
+    assert first.net.optimizer_.param_groups[0]["lr"] < 0.002
+    rates = []
+
+    class Rates(FitLine):
+        def begin_epoch(self, epoch):
+            rates.append(epoch)
+
+    again = train(Rates(), data, settings(max_iter=20, first_epoch=20, **made), first.state)
+    assert rates == list(range(20, 40))
+    assert again.net.optimizer_.param_groups[0]["lr"] == pytest.approx(
+        first.net.optimizer_.param_groups[0]["lr"]
+    )
+    assert np.abs(parameters(again.task)).max() > 0.5
+
+
+class Odd(torch.nn.Module):
+    """A mask of infinities, a buffer that is replaced, and a weight that two modules share."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = torch.nn.Linear(2, 2, bias=False)
+        self.two = torch.nn.Linear(2, 2, bias=False)
+        self.two.weight = self.one.weight
+        self.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+        self.register_buffer("mean", torch.zeros(2))
+
+
+def test_infinite_replaced_and_shared_tensors_are_averaged_once():
+    module = Odd()
+    average = AveragedWeights(module, 100_000)
+    with torch.no_grad():
+        before = average.task.one.weight.clone()
+        module.one.weight.add_(1.0)
+    module.mean = module.mean + 1.0
+    for _ in range(STEPS_AT_ONCE):
+        average.after_step()
+    gone = 1 - DECAY**STEPS_AT_ONCE
+    assert_allclose((average.task.one.weight - before).numpy(), gone, rtol=1e-3)
+    assert average.task.two.weight is average.task.one.weight
+    assert_allclose(average.task.mean.numpy(), gone, rtol=1e-3)
+    assert_array_equal(average.task.mask.numpy(), module.mask.numpy())
+
+
+def test_small_gains_count_together(data):
+    """An epoch alone gains less than tol, several of them more: training goes on."""
+    made = {"n_validation": 15, "learning_rate_init": 1e-3, "batch_size": 45, "max_iter": 60}
+    slow = train(FitLine(), data, settings(tol=2e-3, n_iter_no_change=5, **made))
+    gains = -np.diff(slow.validation_losses) / slow.validation_losses[1:]
+    assert len(slow.loss_curve) == 60
+    assert np.median(gains) < 2e-3
+    assert (
+        len(train(FitLine(), data, settings(tol=0.1, n_iter_no_change=5, **made)).loss_curve) < 60
+    )
+
+
+def test_first_steps_do_not_count_as_without_gain(data):
+    made = {"n_validation": 15, "batch_size": 9, "max_iter": 40, "tol": 10.0, "n_iter_no_change": 3}
+    # the first epoch has nothing to be compared with
+    assert len(train(FitLine(), data, settings(**made)).loss_curve) == 4
+    assert len(train(FitLine(), data, settings(patient_steps=50, **made)).loss_curve) == 12
+
+
+def test_average_switched_off_goes_on_from_what_was_kept(data):
+    first = train(FitLine(), data, settings(max_iter=4, average=True, learning_rate_init=0.3))
+    kept = parameters(first.task)
+    again = train(first.task, data, settings(max_iter=1, learning_rate_init=1e-9), first.state)
+    assert_allclose(parameters(again.task), kept, atol=1e-5)
