@@ -1,6 +1,7 @@
 """The rules behind ``"auto"`` against fixed batch sizes, epochs and widths, from 45 to 50000 rows.
 
-One parameter is changed at a time, all others stay at their defaults. Tables: the training three
+One parameter is changed at a time, all others stay at their defaults. Epochs are a bound since
+training ends by patience, so that more of them change little. Tables: the training three
 quarters of `pca_floor`'s split with the same seed, split again in the same way, `StandardScaler`;
 the test quarter is not read. MNIST: the first n of the training images, judged on the last 10000
 of them; the test images are not read.

@@ -13,7 +13,7 @@ images once. After that figure was seen they got as many as one sample has; the 
 kept.
 
 Their training takes hours. It is made in stages by ``warm_start``: 50 epochs each at a constant
-learning rate, then the last ones with the default schedule; each stage begins with fresh moments
+learning rate, then the last ones over one cycle; each stage begins with fresh moments
 of Adam. A stage leaves its estimator in the cache folder, and a run goes on from the last one
 there. Figures hold the commits that the stages were made at. To repeat a training, delete the
 files of ``benchmarks/cache/mnist_nll`` as well as the lines; after a stop at the limit, delete the
@@ -41,6 +41,7 @@ NETWORK = {
     "init": "random",
     "early_stopping": False,
     "warm_start": True,
+    "average": False,
 }
 # Part of the cells and of the names in the cache, so another choice is another cell.
 SETTINGS = {

@@ -60,8 +60,8 @@ class TrainingNet(NeuralNet):
         # the averaged weights, where there are some
         self.averages = []
         self.first_step, self.n_steps = 0, 1
-        # from where on a constant rate rises: where the optimisers began
-        self.first_step_of_rise = None
+        # where the optimisers began: a constant rate rises from there
+        self.first_step_of_rise = 0
         # players of the task, each with its optimiser
         self.turns = []
 
@@ -200,8 +200,7 @@ class TrainingNet(NeuralNet):
         """Share of the learning rate at the next step; None where it stays."""
         if self.settings.learning_rate == "one_cycle":
             return one_cycle(self.steps[0] - self.first_step, self.n_steps)
-        begin = self.first_step_of_rise
-        n_made = self.steps[0] - (self.first_step if begin is None else begin)
+        n_made = self.steps[0] - self.first_step_of_rise
         if self.settings.warms_up and n_made < CONSTANT_WARM_UP:
             return constant(n_made)
         return None

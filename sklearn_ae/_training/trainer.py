@@ -313,8 +313,9 @@ def _go_on(net, state):
     net.steps[0] = net.first_step = state.n_steps
     if net.averages:  # else it goes on from what was kept
         net.module_.load_state_dict(state.weights)
-    if state.optimizers is not None:
-        net.first_step_of_rise = 0
+    if state.optimizers is None:
+        net.first_step_of_rise = state.n_steps
+    else:
         for (_, optimizer), known in zip(net.turns, state.optimizers, strict=True):
             optimizer.load_state_dict({**optimizer.state_dict(), "state": known})
 

@@ -184,7 +184,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         """Make one epoch over a chunk of rows.
 
         The first chunk fixes centre, scale, limits and start. There is no gate; the learning
-        rate is constant, and the optimiser goes on where the last chunk left it.
+        rate rises over the first 50 steps of all chunks and stays, and the optimiser goes on
+        where the last chunk left it.
 
         Parameters
         ----------
@@ -221,7 +222,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         blueprint = copy.deepcopy(self._blueprint(rows, seed))
         if previous is not None:
             blueprint = self._going_on(blueprint, previous.blueprint)
-        if previous is None:  # what a fit of another kind has learnt does not stay
+        else:  # what a fit of another kind has learnt does not stay
             for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
                 delattr(self, name)
             vars(self).pop("_fitted", None)

@@ -407,8 +407,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         """Make one epoch over a chunk of rows.
 
         The first chunk fixes centre, scale, limits and start; ``mode="auto"`` is "direct". There
-        is no gate; the learning rate is constant, and the optimiser goes on where the last chunk
-        left it.
+        is no gate; the learning rate rises over the first 50 steps of all chunks and stays, and
+        the optimiser goes on where the last chunk left it.
 
         Parameters
         ----------
