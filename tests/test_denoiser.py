@@ -381,7 +381,7 @@ def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
     def watched(task, everything, settings, *args):
         result = train(task, everything, settings, *args)
         mode = "residual" if task.network.residual else "direct"
-        trained.append((mode, settings.max_iter, settings.n_validation, result.best_loss))
+        trained.append((mode, settings.max_iter, len(settings.splits), result.best_loss))
         return result
 
     monkeypatch.setattr("sklearn_ae._fitting.fit.train", watched)
@@ -391,7 +391,7 @@ def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
     ).fit(X)  # fmt: skip
     *trials, whole = trained
     # a tenth of the epochs tells
-    assert [trial[:3] for trial in trials] == [("direct", 2, 20), ("residual", 2, 20)]
+    assert [trial[:3] for trial in trials] == [("direct", 2, 5), ("residual", 2, 5)]
     assert estimator.mode_ == whole[0] == min(trials, key=lambda trial: trial[3])[0]
     assert estimator.mode == "auto"
     chosen = clone(estimator).set_params(mode=estimator.mode_).fit(X)

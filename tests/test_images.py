@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
-from sklearn_ae._training.trainer import split_rows
+from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import Compose, Occlusion
 from sklearn_ae.metrics import explained_variance_scorer
@@ -286,7 +286,7 @@ def test_rows_held_out_have_the_code_alone(init):
         learning_rate_init=1e-2, early_stopping=True, init=init,
     ).fit(X)  # fmt: skip
     assert not estimator.start_kept_
-    _, held_out = split_rows(300, 30, estimator._fitted.blueprint.seed, "cpu")
+    ((_, held_out),) = split_rows(300, 30, 1, estimator._fitted.blueprint.seed)
     errors = estimator.reconstruction_error(X[held_out]) / estimator.scale_**2
     assert_allclose(estimator.best_loss_, errors.mean(), rtol=1e-4)
     assert_allclose(-max(estimator.validation_scores_), errors.mean(), rtol=1e-4)

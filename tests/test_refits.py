@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from sklearn_ae import Autoencoder, Denoiser, VariationalAutoencoder
-from sklearn_ae._training.trainer import split_rows
+from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae.penalties import L1
 
 DIGITS = load_digits().data[:300]
@@ -75,7 +75,7 @@ def test_losses_of_training_and_validation_compare_where_heavy_rows_are_held_out
     X = np.random.default_rng(0).normal(size=(60, 4))
     parameters = {"hidden_layer_sizes": (8,), "max_iter": 3, "random_state": 0}
     estimator = Autoencoder(2, init="random", **parameters).fit(X)
-    _, held_out = split_rows(60, 6, estimator._fitted.blueprint.seed, "cpu")
+    ((_, held_out),) = split_rows(60, 6, 1, estimator._fitted.blueprint.seed)
     weight = np.ones(60)
     weight[held_out.numpy()] = 1000.0
     estimator.fit(X, sample_weight=weight)

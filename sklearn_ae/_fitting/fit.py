@@ -138,7 +138,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     if blueprint.is_open:
         blueprint = _choose(blueprint, rows, everything, plan, scaling)
     task, exact, differs = _prepare(blueprint, scaling, start, previous)
-    settings = plan.settings(blueprint, len(course.loss_curve))
+    settings = plan.settings(blueprint, rows.group, len(course.loss_curve))
     has_start = blueprint.init == "pca"
 
     def fitted_as(task, exact, course, net=None):
@@ -163,6 +163,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
 
     settings.on_epoch = after_epoch if on_epoch else None
     settings.start = exact if differs else None
+    settings.fold_tasks = _fold_tasks(blueprint, rows, scaling, settings)
     result = train(task, everything, settings, course.training_state(with_optimizers=goes_on))
     n_epochs, losses = len(result.loss_curve), result.validation_losses
     at_bound = plan.is_bound and n_epochs == plan.max_iter and not result.start_kept
@@ -199,6 +200,8 @@ def _everything(blueprint, rows, scaling, mean_weight):
     elif mean_weight != 1.0:  # rows of weight one, among others of an earlier chunk
         size, kind = (len(rows.x),), {"dtype": torch.float32, "device": "cpu"}
         tensors["weight"] = torch.full(size, 1.0 / mean_weight, **kind)
+    if rows.group is not None:
+        tensors["group"] = torch.from_numpy(rows.group)
     return Batch(**tensors)
 
 
@@ -213,6 +216,18 @@ def _prepare(blueprint, scaling, start, previous=None):
     task = copy.deepcopy(exact).float()
     differs = blueprint.for_training(task, scaling, start)
     return task, exact, bool(differs)
+
+
+def _fold_tasks(blueprint, rows, scaling, settings):
+    """For each of several folds the task to train and its start in float64, where these differ."""
+    if len(settings.splits) < 2:
+        return []
+    prepared = []
+    for training, _ in settings.splits:
+        start = blueprint.start(rows.select(training.numpy()), scaling)
+        task, exact, differs = _prepare(blueprint, scaling, start)
+        prepared.append((task, exact if differs else None))
+    return prepared
 
 
 def _load(task, weights, blueprint):
@@ -243,9 +258,11 @@ def _choose(blueprint, rows, everything, plan, scaling):
     trial = dataclasses.replace(blueprint, seed=draw_seed(blueprint.seed))
     start = trial.start(rows, scaling)
     trial = trial.settled(start)
-    settings, losses = plan.shortened(plan.choice_epochs).settings(trial), []
+    settings = plan.shortened(plan.choice_epochs).settings(trial, rows.group)
+    losses = []
     for candidate in trial.candidates():
         task, *_ = _prepare(candidate, scaling, start)
+        settings.fold_tasks = _fold_tasks(candidate, rows, scaling, settings)
         losses.append(train(task, everything, settings).best_loss)
     return candidates[int(np.argmin(losses))]
 

@@ -3,7 +3,11 @@
 import copy
 import math
 
-from sklearn_ae._compute import resolve_device
+import numpy as np
+import torch
+from sklearn.model_selection import GroupKFold
+
+from sklearn_ae._compute import make_generator, resolve_device
 from sklearn_ae._training import Settings, check_callbacks
 
 LARGEST_BATCH = 256
@@ -18,6 +22,11 @@ PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 5, 15
 FIRST_STEPS = 300
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
+# With fewer rows than this, folds judge the network against its start: a tenth of the rows would
+# be too few to tell.
+FEWEST_ROWS_TO_SPLIT = 1000
+N_FOLDS = 5
+VALIDATION_FRACTION = 0.1
 # Share of the epochs that a choice between candidates takes at most.
 CHOICE_SHARE = 0.1
 # Parameters that are passed to `Settings` unchanged.
@@ -44,8 +53,9 @@ class Plan:
 
     Attributes
     ----------
-    max_iter, batch_size, n_validation : int
-        Epochs, rows per step, and rows held out.
+    max_iter, batch_size, n_validation, n_folds : int
+        Epochs, rows per step, rows held out at a time, and how many times: more than once where
+        folds judge.
     device : torch.device
         Where to train.
     is_bound : bool
@@ -69,7 +79,10 @@ class Plan:
         rate = parameters["learning_rate_init"]
         self.learning_rate_init = blueprint.auto_learning_rate if rate == "auto" else rate
         has_start = blueprint.init == "pca" or going_on
+        self.n_folds = 1 if one_epoch else self._n_folds(blueprint.init == "pca")
         n_validation = 0 if one_epoch else self._n_validation()
+        if going_on and self.n_folds > 1:  # there is one split to go on with, or none
+            self.n_folds, n_validation = 1, 0
         n_train = n_rows - n_validation
         self.batch_size = self._batch_size(n_train)
         n_steps = max(1, n_train // self.batch_size)
@@ -85,17 +98,31 @@ class Plan:
         # enough to tell two candidates apart, and few beside the fit that follows
         self.choice_epochs = min(auto_patience(n_steps), math.ceil(CHOICE_SHARE * self.max_iter))
         self.n_validation = n_validation if self.max_iter else 0
+        self.n_folds = self.n_folds if self.n_validation else 1
         self.is_bound = parameters["max_iter"] == "auto" and ends_by_patience
         self.gate = has_start and self.n_validation > 0
         self.can_choose = self.n_validation > 0 and n_rows >= FEWEST_ROWS_TO_TRAIN
 
+    def _n_folds(self, starts_at_best):
+        """Parts of the rows that are held out in turn."""
+        is_ours = all(
+            isinstance(self.parameters[name], str)
+            for name in ("early_stopping", "validation_fraction")
+        )
+        # the best epoch of one cycle is no length of another
+        is_few = self.n_rows < FEWEST_ROWS_TO_SPLIT and self.learning_rate == "constant"
+        return N_FOLDS if is_ours and is_few and starts_at_best else 1
+
     def _n_validation(self):
-        """Rows held out to judge by."""
+        """Rows held out to judge by, at a time."""
         early_stopping, n_rows = self.parameters["early_stopping"], self.n_rows
         # a boolean may be numpy's
         if not isinstance(early_stopping, str) and not early_stopping:
             return 0
-        n_validation = max(5, int(self.parameters["validation_fraction"] * n_rows))
+        fraction = self.parameters["validation_fraction"]
+        if isinstance(fraction, str):
+            fraction = 1.0 / self.n_folds if self.n_folds > 1 else VALIDATION_FRACTION
+        n_validation = max(5, int(fraction * n_rows))
         is_auto = isinstance(early_stopping, str)
         if is_auto and n_rows < FEWEST_ROWS_TO_TRAIN:
             return 0
@@ -126,12 +153,13 @@ class Plan:
         other.max_iter = n_epochs
         other.is_bound = False
         if other.max_iter == 0:
-            other.n_validation, other.gate, other.can_choose = 0, False, False
+            other.n_validation, other.n_folds = 0, 1
+            other.gate, other.can_choose = False, False
         other.parameters = {**self.parameters, "verbose": 0, "skorch_callbacks": None}
         return other
 
-    def settings(self, blueprint, n_epochs_before=0):
-        """What the training loop is told, for a settled blueprint."""
+    def settings(self, blueprint, group=None, n_epochs_before=0):
+        """What the training loop is told, for a settled blueprint and groups of rows, if any."""
         parameters = self.parameters
         return Settings(
             max_iter=self.max_iter,
@@ -141,7 +169,7 @@ class Plan:
             n_iter_no_change=self.n_iter_no_change,
             patient_steps=self.patient_steps,
             weight_decay=self.weight_decay,
-            n_validation=self.n_validation,
+            splits=split_rows(self.n_rows, self.n_validation, self.n_folds, blueprint.seed, group),
             gate=self.gate,
             device=self.device,
             seed=blueprint.seed,
@@ -153,6 +181,44 @@ class Plan:
             keeps_state=self.one_epoch or bool(parameters.get("warm_start")),
             **{name: parameters[name] for name in AS_THEY_ARE},
         )
+
+
+def split_rows(n_rows, n_validation, n_folds, seed, group=None):
+    """Pairs of rows to train on and rows to judge by, one for each fold; groups stay together."""
+    if not n_validation:
+        return []
+    if group is not None:
+        return _split_groups(n_rows, n_validation, n_folds, seed, group)
+    order = torch.randperm(n_rows, generator=make_generator(seed), device="cpu")
+    if n_folds == 1:
+        return [(order[n_validation:], order[:n_validation])]
+    parts = order.tensor_split(n_folds)
+    return [(torch.cat(parts[:k] + parts[k + 1 :]), parts[k]) for k in range(n_folds)]
+
+
+def _split_groups(n_rows, n_validation, n_folds, seed, group):
+    """The same where rows of one group are together."""
+    groups, group = np.unique(group, return_inverse=True)
+    if len(groups) < 2:
+        raise ValueError(
+            "groups holds one group only, so that no rows can be held out; at least 2 groups are "
+            "needed. Use early_stopping=False, or no groups."
+        )
+    # parts of about as many rows; which of equally large groups go together is drawn
+    wanted = n_folds if n_folds > 1 else round(n_rows / n_validation)
+    names = torch.randperm(len(groups), generator=make_generator(seed), device="cpu").numpy()
+    splitter = GroupKFold(min(max(wanted, 2), len(groups)))
+    splits = list(splitter.split(group, groups=names[group]))
+    if n_folds == 1:
+        splits = [min(splits, key=lambda split: abs(len(split[1]) - n_validation))]
+    fewest = min(len(training) for training, _ in splits)
+    if fewest < 2:
+        raise ValueError(
+            f"groups has one of {n_rows - fewest} of the {n_rows} rows, which leaves {fewest} to "
+            "train on where it is held out; at least 2 are needed. Use early_stopping=False, or no "
+            "groups."
+        )
+    return [tuple(map(torch.from_numpy, split)) for split in splits]
 
 
 def auto_batch_size(n_rows):

@@ -1,6 +1,7 @@
 """Training: epochs, batches, optimisers and stopping; the only door to skorch."""
 
 from sklearn_ae._training.batches import Batch
-from sklearn_ae._training.trainer import Settings, TrainingState, check_callbacks, train
+from sklearn_ae._training.settings import Settings, TrainingState
+from sklearn_ae._training.trainer import check_callbacks, train
 
 __all__ = ["Batch", "Settings", "TrainingState", "check_callbacks", "train"]

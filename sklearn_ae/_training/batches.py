@@ -61,8 +61,16 @@ class RowsOnDevice(Subset):
     @property
     def weight(self):
         """Weights of these rows; None where all are one."""
-        weight = self.everything.weight
-        return None if weight is None else weight.index_select(0, self.rows)
+        return self._field("weight")
+
+    @property
+    def group(self):
+        """Groups of these rows; None where each is its own."""
+        return self._field("group")
+
+    def _field(self, name):
+        field = getattr(self.everything, name)
+        return None if field is None else field.index_select(0, self.rows)
 
     @functools.cached_property
     def total_weight(self):

@@ -140,8 +140,11 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         start. "auto" does so from 20 rows on and returns the start below. False trains on all
         rows for exactly ``max_iter`` epochs.
 
-    validation_fraction : float, default=0.1
-        Share of rows held out, at least 5 rows.
+    validation_fraction : float or "auto", default="auto"
+        Share of rows held out, at least 5 rows. "auto" is 0.1; but with ``early_stopping="auto"``, a
+        start in closed form, a constant rate and fewer than 1000 rows, five folds judge: each row
+        by a network that did not see it. They find the epochs of one more fit on all rows, or keep
+        the start.
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
@@ -291,7 +294,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         alpha: float = 0.0,
         weight_decay: float = 0.03,
         early_stopping: bool | Literal["auto"] = "auto",
-        validation_fraction: float = 0.1,
+        validation_fraction: float | Literal["auto"] = "auto",
         n_iter_no_change: int | Literal["auto"] = "auto",
         tol: float = 1e-3,
         warm_start: bool = False,

@@ -6,12 +6,12 @@ import copy
 import functools
 import math
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
@@ -129,6 +129,9 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
+    # A search with `GroupKFold` passes groups to its splitter alone, unless they are asked for.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": False}
+
     def _blueprint(self, rows, seed):
         """What is built, for checked rows; what the data must be is checked here."""
         raise NotImplementedError
@@ -142,7 +145,14 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     @fits
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model to ``X``.
 
         Parameters
@@ -161,6 +171,11 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             weights times a number above one stand for more rows, and variances, whose divisor
             is the number of rows less one, change a little.
 
+        groups : array-like of shape (n_samples,), default=None
+            Labels of groups, such as persons, whose rows are not independent: those of one
+            group are held out together, and count as one where the network is judged against
+            the start.
+
         Returns
         -------
         self : object
@@ -169,11 +184,12 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``X`` is not a finite two-dimensional table of at least two rows.
+            If ``X`` is not a finite two-dimensional table of at least two rows, or all rows are of
+            one group while some are to be held out.
         FloatingPointError
             If the objective stops being finite in training.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y, sample_weight, groups=groups)
 
     @fits
     @with_callbacks
@@ -210,12 +226,12 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, one_epoch=True)
 
-    def _fit(self, X, y, sample_weight, check_target=None, one_epoch=False):
+    def _fit(self, X, y, sample_weight, check_target=None, one_epoch=False, groups=None):
         """`fit` and `partial_fit`; ``check_target(X)`` gives what is to be made of checked rows."""
         if one_epoch and isinstance(self.early_stopping, (bool, np.bool_)) and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         previous = getattr(self, "_fitted", None) if one_epoch or self.warm_start else None
-        given = self._checked_rows(X, sample_weight, check_target, reset=previous is None)
+        given = self._checked_rows(X, sample_weight, check_target, groups, reset=previous is None)
         rows = _of_positive_weight(given)
         self._check_number(rows, one_epoch, previous)
         seed = draw_seed(self.random_state) if previous is None else previous.blueprint.seed
@@ -240,7 +256,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
         callbacks = None
         if getattr(self, "_skl_callbacks", None):
-            data = {"X": given.x, "y": y, "metadata": {"sample_weight": given.weight}}
+            metadata = {"sample_weight": given.weight, "groups": groups}
+            data = {"X": given.x, "y": y, "metadata": metadata}
             callbacks = SklearnCallbacks(self, data, plan.max_iter, attributes)
         fitted, start = fit_network(
             blueprint,
@@ -254,7 +271,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             callbacks.end()
         return self
 
-    def _checked_rows(self, X, sample_weight, check_target, reset):
+    def _checked_rows(self, X, sample_weight, check_target, groups, reset):
         """Checked `Rows`."""
         image_shape, row_shape = self._image_shape(), None
         if image_shape is not None:
@@ -272,6 +289,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         rows = Rows(X, target=None if check_target is None else check_target(X))
         if sample_weight is not None:
             rows.weight = check_weights(sample_weight, X)
+        if groups is not None:
+            rows.group = check_groups(groups, X)
         return rows
 
     def _image_shape(self):
@@ -415,6 +434,13 @@ def check_weights(sample_weight, X):
             "at most."
         )
     return weight
+
+
+def check_groups(groups, X):
+    """A number for the group of each row."""
+    groups = column_or_1d(check_array(groups, ensure_2d=False, dtype=None, input_name="groups"))
+    check_consistent_length(X, groups)
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def _of_positive_weight(rows):

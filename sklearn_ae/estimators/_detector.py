@@ -29,6 +29,7 @@ from sklearn_ae._anomaly.covariance import standardise
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._compute import inference_device, slices, warn_user
+from sklearn_ae._fitting.plan import VALIDATION_FRACTION
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, fits
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
@@ -93,7 +94,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     estimator : Autoencoder, VariationalAutoencoder, FrozenEstimator or None, default=None
         What gives reconstructions and codes; a copy is fitted, dense or convolutional. None is
         ``Autoencoder(n_components=0.9, max_iter=10)``: as many components as hold nine tenths of
-        the variance. ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
+        the variance. ``validation_fraction="auto"`` is 0.1 here, without folds.
+        ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
         neighbours and threshold are learnt.
 
     anomaly_score : str, default="auto"
@@ -550,6 +552,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             return estimator
         if estimator.random_state is None:
             estimator.random_state = seed % 2**31
+        if estimator.validation_fraction == "auto":  # one split: rows are scored by what it gives
+            estimator.validation_fraction = VALIDATION_FRACTION
         return estimator.fit(rows, sample_weight=weight)
 
     def _checked_score(self, score, estimator):

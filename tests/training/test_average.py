@@ -98,6 +98,7 @@ def test_task_has_the_average_and_the_state_the_weights_in_training(n_validation
         average=True,
         keeps_state=True,
         n_validation=n_validation,
+        n_rows=60,
         learning_rate_init=0.1,
     )
     result = train(task, data, made)
@@ -127,7 +128,7 @@ def test_a_fit_goes_on_with_both_sets_of_weights(data):
 def test_the_best_epoch_is_that_of_the_average(data):
     result = train(
         FitLine(), data,
-        settings(max_iter=30, average=True, n_validation=15, learning_rate_init=0.5, batch_size=5,
+        settings(max_iter=30, average=True, n_validation=15, n_rows=60, learning_rate_init=0.5, batch_size=5,
                  n_iter_no_change=100),
     )  # fmt: skip
     assert result.best_loss == min(result.validation_losses)
@@ -206,7 +207,13 @@ def test_infinite_replaced_and_shared_tensors_are_averaged_once():
 
 def test_small_gains_count_together(data):
     """An epoch alone gains less than tol, several of them more: training goes on."""
-    made = {"n_validation": 15, "learning_rate_init": 1e-3, "batch_size": 45, "max_iter": 60}
+    made = {
+        "n_validation": 15,
+        "n_rows": 60,
+        "learning_rate_init": 1e-3,
+        "batch_size": 45,
+        "max_iter": 60,
+    }
     slow = train(FitLine(), data, settings(tol=2e-3, n_iter_no_change=5, **made))
     gains = -np.diff(slow.validation_losses) / slow.validation_losses[1:]
     assert len(slow.loss_curve) == 60
@@ -217,7 +224,14 @@ def test_small_gains_count_together(data):
 
 
 def test_first_steps_do_not_count_as_without_gain(data):
-    made = {"n_validation": 15, "batch_size": 9, "max_iter": 40, "tol": 10.0, "n_iter_no_change": 3}
+    made = {
+        "n_validation": 15,
+        "n_rows": 60,
+        "batch_size": 9,
+        "max_iter": 40,
+        "tol": 10.0,
+        "n_iter_no_change": 3,
+    }
     # the first epoch has nothing to be compared with
     assert len(train(FitLine(), data, settings(**made)).loss_curve) == 4
     assert len(train(FitLine(), data, settings(patient_steps=50, **made)).loss_curve) == 12

@@ -6,8 +6,8 @@ import skorch
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae._training import Batch, train
-from sklearn_ae._training.trainer import split_rows
 from sklearn_ae.tasks import Task
 from tests.training.toys import Line, WatchBatches, line_of_least_squares, settings
 
@@ -173,7 +173,7 @@ def test_objective_of_the_first_player_is_recorded(batch_size, shifted):
         task, shifted,
         settings(batch_size=batch_size, learning_rate_init=1e-12, n_validation=20),
     )  # fmt: skip
-    rows = split_rows(63, 20, 0, torch.device("cpu"))
+    (rows,) = split_rows(63, 20, 1, 0)
     for curve, indices in zip((result.loss_curve, result.validation_losses), rows, strict=True):
         x = shifted.x[indices].double().numpy()
         assert_allclose(curve, [((0.5 - x) ** 2 / 2 + 0.5 * 0.5 * -1.0).mean()], rtol=1e-5)
@@ -195,7 +195,7 @@ def test_rows_held_out_judge_the_first_player_alone(shifted):
 
 
 def test_the_gate_puts_every_player_back(shifted):
-    _, held_out = split_rows(63, 20, 0, torch.device("cpu"))
+    ((_, held_out),) = split_rows(63, 20, 1, 0)
     start = (shifted.x[held_out].mean().item(), -3.0)
     task = Game(*start, coupling=0.0)
     result = train(task, shifted, settings(max_iter=5, n_validation=20, gate=True))

@@ -7,10 +7,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import sem
 
 from sklearn_ae._compute import chunks
+from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae._training import Batch, train
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.cuda_graph import CapturedSteps
-from sklearn_ae._training.trainer import gains_significantly, split_rows
+from sklearn_ae._training.run import gains_significantly
 from sklearn_ae.tasks import Task
 from tests.training.toys import (
     Line,
@@ -128,7 +129,8 @@ def test_slow_path_equals_the_fast_one(data):
     curves, found = [], []
     for callbacks in ([], [WatchBatches()]):
         task = FitLine()
-        result = train(task, data, settings(max_iter=5, n_validation=10, callbacks=callbacks))
+        made = settings(max_iter=5, n_validation=10, n_rows=len(data.x), callbacks=callbacks)
+        result = train(task, data, made)
         curves.append(result.loss_curve + result.validation_losses)
         found.append(parameters(task))
     assert_allclose(curves[0], curves[1], rtol=1e-6)
@@ -174,7 +176,7 @@ def test_images_and_their_classes_reach_the_task_and_the_callbacks():
         task = Classify()
         result = train(
             task, Batch(x, target=target),
-            settings(max_iter=30, n_validation=10, n_iter_no_change=30, callbacks=callbacks),
+            settings(max_iter=30, n_validation=10, n_rows=50, n_iter_no_change=30, callbacks=callbacks),
         )  # fmt: skip
         curves.append(result.loss_curve + result.validation_losses)
         assert (task.predict(x).argmax(1) == target).float().mean() > 0.9
@@ -280,7 +282,7 @@ def test_best_weights_are_restored(data):
     losses = result.validation_losses
     assert losses[-1] > min(losses)
     assert result.best_loss == min(losses)
-    _, held_out = split_rows(63, 20, 0, torch.device("cpu"))
+    ((_, held_out),) = split_rows(63, 20, 1, 0)
     with torch.no_grad():
         found = task(data.map(lambda field: field[held_out]), None)["fit"].mean().item()
     assert_allclose(found, min(losses), rtol=1e-5)
@@ -396,15 +398,3 @@ def test_seeds_decide_order_and_noise(data):
     assert_array_equal(fit(0), fit(0))
     assert not np.array_equal(fit(0), fit(1))
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_split_is_disjoint_and_whole():
-    train_rows, held_out = split_rows(50, 12, 3, torch.device("cpu"))
-    assert len(held_out) == 12
-    assert sorted([*train_rows.tolist(), *held_out.tolist()]) == list(range(50))
-    again = split_rows(50, 12, 3, torch.device("cpu"))[1]
-    assert torch.equal(held_out, again)
-    assert not torch.equal(held_out, split_rows(50, 12, 4, torch.device("cpu"))[1])
-    everything, nothing = split_rows(50, 0, 3, torch.device("cpu"))
-    assert everything.tolist() == list(range(50))
-    assert len(nothing) == 0

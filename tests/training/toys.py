@@ -4,6 +4,7 @@ import numpy as np
 import skorch
 import torch
 
+from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae._training import Settings
 
 
@@ -30,11 +31,12 @@ class WatchBatches(skorch.callbacks.Callback):
         pass
 
 
-def settings(**kwargs):
+def settings(n_validation=0, n_rows=63, n_folds=1, **kwargs):
+    splits = split_rows(n_rows, n_validation, n_folds, kwargs.get("seed", 0))
     defaults = {
         "max_iter": 1, "batch_size": 10, "learning_rate_init": 0.05, "learning_rate": "constant",
         "average": False, "warms_up": False, "keeps_state": True,
-        "alpha": 0.0, "weight_decay": 0.0, "n_validation": 0, "gate": False,
+        "alpha": 0.0, "weight_decay": 0.0, "splits": splits, "gate": False,
         "n_iter_no_change": 10, "tol": 1e-4, "precision": "float32",
         "device": torch.device("cpu"), "seed": 0,
     }  # fmt: skip
