@@ -140,10 +140,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         rows for exactly ``max_iter`` epochs.
 
     validation_fraction : float or "auto", default="auto"
-        Share of rows held out, at least 5 rows. "auto" is 0.1; but with ``early_stopping="auto"``, a
-        start in closed form, a constant rate and fewer than 1000 rows, five folds judge: each row
-        by a network that did not see it. They find the epochs of one more fit on all rows, or keep
-        the start.
+        Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows,
+        ``early_stopping="auto"``, a start in closed form and a constant rate five folds judge: each
+        row by a network that did not see it. They find the epochs of one more fit on all rows, or
+        keep the start.
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training

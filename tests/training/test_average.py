@@ -128,8 +128,8 @@ def test_a_fit_goes_on_with_both_sets_of_weights(data):
 def test_the_best_epoch_is_that_of_the_average(data):
     result = train(
         FitLine(), data,
-        settings(max_iter=30, average=True, n_validation=15, n_rows=60, learning_rate_init=0.5, batch_size=5,
-                 n_iter_no_change=100),
+        settings(max_iter=30, average=True, n_validation=15, n_rows=60, learning_rate_init=0.5,
+                 batch_size=5, n_iter_no_change=100),
     )  # fmt: skip
     assert result.best_loss == min(result.validation_losses)
     held_out = torch.isin(

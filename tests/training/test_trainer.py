@@ -176,7 +176,8 @@ def test_images_and_their_classes_reach_the_task_and_the_callbacks():
         task = Classify()
         result = train(
             task, Batch(x, target=target),
-            settings(max_iter=30, n_validation=10, n_rows=50, n_iter_no_change=30, callbacks=callbacks),
+            settings(max_iter=30, n_validation=10, n_rows=50, n_iter_no_change=30,
+                     callbacks=callbacks),
         )  # fmt: skip
         curves.append(result.loss_curve + result.validation_losses)
         assert (task.predict(x).argmax(1) == target).float().mean() > 0.9
