@@ -69,4 +69,13 @@ display = LatentTraversalDisplay.from_estimator(
     im_kwargs={"cmap": "gray_r", "vmin": 0, "vmax": 16},
 )
 
+# %%
+# All components at once
+# ----------------------
+#
+# A map of eight components needs a projection, which is made for the picture only. By t-SNE it
+# shows which codes are neighbours; the distances between the groups mean nothing.
+
+display = LatentSpaceDisplay.from_estimator(vae, X_test, y_test, projection="tsne")
+
 plt.show()

@@ -19,6 +19,7 @@ from sklearn.utils import Bunch, check_array, check_consistent_length, check_ran
 from sklearn_ae.utils._typing import RandomState
 
 __all__ = [
+    "continuity",
     "explained_variance",
     "explained_variance_scorer",
     "kmeans_scores",
@@ -143,6 +144,10 @@ def trustworthiness(
     score : float
         Between 0 and 1, 1 being best.
 
+    See Also
+    --------
+    continuity : Whether neighbours in the data are neighbours among the codes.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -151,12 +156,99 @@ def trustworthiness(
     >>> round(trustworthiness(X, X[:, :2]), 2)
     0.92
     """
+    X, Z = _few_rows(X, Z, max_samples, random_state)
+    return float(manifold.trustworthiness(X, Z, n_neighbors=n_neighbors))
+
+
+def continuity(
+    X: ArrayLike,
+    Z: ArrayLike,
+    *,
+    n_neighbors: int = 5,
+    max_samples: int = 10000,
+    random_state: RandomState = 0,
+) -> float:
+    r"""Continuity of codes, whether neighbours in the data are neighbours among them.
+
+    .. math::
+
+        1 - \frac{2}{n k (2n - 3k - 1)} \sum_{i=1}^{n} \sum_{j \in N_k(x_i)}
+        \max(0, r(z_i, z_j) - k)
+
+    where :math:`N_k(x_i)` are the :math:`k` nearest neighbours of row :math:`i` in the data and
+    :math:`r(z_i, z_j)` is the rank of :math:`j` among the rows by their distance to :math:`i`
+    among the codes, 1 being the nearest.
+
+    It is `trustworthiness` with ``X`` and ``Z`` swapped [1]_ [2]_, on at most
+    ``max_samples`` rows as well.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        The data.
+
+    Z : array-like of shape (n_samples, n_components)
+        The codes of the same rows.
+
+    n_neighbors : int, default=5
+        Size of the neighbourhoods; it has to be smaller than half of the number of rows.
+
+    max_samples : int, default=10000
+        Largest number of rows looked at; of more, a random subset of this size is taken, the same
+        as that of `trustworthiness`.
+
+    random_state : int, RandomState instance or None, default=0
+        Selects that subset.
+
+    Returns
+    -------
+    score : float
+        Between 0 and 1, 1 being best.
+
+    Raises
+    ------
+    ValueError
+        Where ``X`` and ``Z`` differ in their number of rows, or ``n_neighbors`` is not smaller
+        than half of it.
+
+    See Also
+    --------
+    trustworthiness : Whether neighbours among the codes are neighbours in the data.
+
+    Notes
+    -----
+    Codes that tear neighbours apart lose continuity, codes that fold strangers together lose
+    trustworthiness; read the two together. PCA brings no two rows further apart, so it folds
+    rather than tears; t-SNE and UMAP tear rather than fold.
+
+    References
+    ----------
+    .. [1] S. Kaski, J. Nikkilä, M. Oja, J. Venna, P. Törönen and E. Castrén, "Trustworthiness and
+       metrics in visualizing similarity of gene expression", BMC Bioinformatics 4:48, 2003,
+       :doi:`10.1186/1471-2105-4-48`.
+    .. [2] J. Venna and S. Kaski, "Local multidimensional scaling", Neural Networks 19, 2006,
+       :doi:`10.1016/j.neunet.2006.05.014`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ae.metrics import continuity
+    >>> X = load_iris().data
+    >>> round(continuity(X, X[:, :2]), 2)
+    0.97
+    """
+    X, Z = _few_rows(X, Z, max_samples, random_state)
+    return float(manifold.trustworthiness(Z, X, n_neighbors=n_neighbors))
+
+
+def _few_rows(X, Z, max_samples, random_state):
+    """Data and codes of a random subset where there are more rows than are looked at."""
     check_consistent_length(X, Z)
     X, Z = np.asarray(X), np.asarray(Z)
     if len(X) > max_samples:
         chosen = check_random_state(random_state).permutation(len(X))[:max_samples]
         X, Z = X[chosen], Z[chosen]
-    return float(manifold.trustworthiness(X, Z, n_neighbors=n_neighbors))
+    return X, Z
 
 
 def knn_accuracy(

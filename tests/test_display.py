@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -40,9 +41,11 @@ from sklearn_ae.display import (
     LatentTraversalDisplay,
     LossCurveDisplay,
     ReconstructionDisplay,
+    _projection,
 )
 from sklearn_ae.display._estimators import final_estimator
 from sklearn_ae.display._images import draw_montage
+from sklearn_ae.metrics import trustworthiness
 
 plt = pytest.importorskip("matplotlib.pyplot")
 SHAPE = (8, 8)
@@ -540,6 +543,170 @@ def test_components_and_labels_that_do_not_fit_are_refused():
         LatentSpaceDisplay(codes, [0, 1]).plot()
     with pytest.raises(ValueError, match="NaN"):
         LatentSpaceDisplay(np.full((4, 2), np.nan)).plot()
+
+
+# ---------------------------------------------------------------------- projections
+
+
+@pytest.fixture(scope="module")
+def wide_codes(digits):
+    return PCA(8).fit_transform(digits[0][:120])
+
+
+class RecordedUMAP:
+    """Stands in for UMAP, which takes seconds to compile."""
+
+    made: ClassVar[list] = []
+
+    def __init__(self, **parameters):
+        self.made.append(parameters)
+
+    def fit_transform(self, X):
+        return X[:, [5, 3]].astype(np.float32)
+
+
+def test_pca_of_codes_is_scikit_learns_in_their_unit(wide_codes):
+    codes = 100 + 50 * np.random.default_rng(0).permuted(wide_codes, axis=1)
+    drawn = LatentSpaceDisplay(codes).plot(projection="pca")
+    pca = PCA(2).fit(codes)
+    assert_allclose(drawn.points_, pca.transform(codes), atol=1e-9)
+    np.testing.assert_array_equal(drawn.scatter_.get_offsets(), drawn.points_)
+    np.testing.assert_array_equal(drawn.rows_, np.arange(120))
+    first, second = (round(100 * share) for share in pca.explained_variance_ratio_)
+    assert drawn.ax_.get_xlabel() == f"PCA of 8 components, first axis ({first} % of variance)"
+    assert drawn.ax_.get_ylabel() == f"PCA of 8 components, second axis ({second} % of variance)"
+    assert len(drawn.ax_.get_xticks()) and len(drawn.ax_.get_yticks())
+
+
+def test_tsne_of_codes_keeps_neighbours_and_has_no_scale(wide_codes):
+    drawn = LatentSpaceDisplay(wide_codes).plot(projection="tsne")
+    assert drawn.points_.shape == (120, 2)
+    assert trustworthiness(wide_codes, drawn.points_) > 0.95
+    assert trustworthiness(wide_codes, drawn.points_) > trustworthiness(
+        wide_codes, wide_codes[:, :2]
+    )
+    np.testing.assert_array_equal(drawn.scatter_.get_offsets(), drawn.points_)
+    assert drawn.ax_.get_xlabel() == "t-SNE of 8 components, first axis"
+    assert drawn.ax_.get_ylabel() == "t-SNE of 8 components, second axis"
+    assert len(drawn.ax_.get_xticks()) == len(drawn.ax_.get_yticks()) == 0
+
+
+def test_random_state_fixes_the_picture(wide_codes, monkeypatch):
+    monkeypatch.setattr(_projection, "MAX_TSNE_ROWS", 30)
+
+    def drawn(random_state):
+        display = LatentSpaceDisplay(wide_codes).plot(projection="tsne", random_state=random_state)
+        return np.column_stack([display.rows_, display.points_])
+
+    before = np.random.get_state()[1].copy()
+    for same in (lambda: 0, lambda: np.random.RandomState(5)):
+        np.testing.assert_array_equal(drawn(same()), drawn(same()))
+    assert not np.array_equal(drawn(0), drawn(1))
+    assert not np.array_equal(drawn(None), drawn(None))
+    assert np.array_equal(before, np.random.get_state()[1])
+
+
+def test_tsne_of_many_codes_draws_some_of_them(wide_codes, monkeypatch):
+    assert _projection.MAX_TSNE_ROWS == 5000
+    monkeypatch.setattr(_projection, "MAX_TSNE_ROWS", 50)
+    labels = np.arange(120) % 3
+    drawn = LatentSpaceDisplay(wide_codes, labels).plot(projection="tsne")
+    assert len(drawn.points_) == len(np.unique(drawn.rows_)) == 50
+    assert drawn.rows_.tolist() == sorted(drawn.rows_.tolist())
+    assert trustworthiness(wide_codes[drawn.rows_], drawn.points_) > 0.9
+    colours = plt.colormaps["tab10"](labels[drawn.rows_])[:, :3]
+    assert_allclose(drawn.scatter_.get_facecolors()[:, :3], colours)
+    assert drawn.ax_.get_xlabel() == "t-SNE of 8 components, first axis (50 of 120 rows)"
+    whole = LatentSpaceDisplay(wide_codes).plot(projection="pca", max_points=100)
+    assert whole.hexbin_.get_array().sum() >= 100 and whole.scatter_ is None
+
+
+def test_umap_of_codes_is_that_of_umap_learn(wide_codes, monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=RecordedUMAP))
+    drawn = LatentSpaceDisplay(wide_codes).plot(projection="umap")
+    few = LatentSpaceDisplay(wide_codes[:9]).plot(projection="umap")
+    made, of_few = RecordedUMAP.made
+    assert made["n_neighbors"] == 15 and made["n_jobs"] == 1 and of_few["n_neighbors"] == 8
+    assert made["random_state"] == of_few["random_state"]
+    unit = np.ptp(wide_codes, axis=0).max()
+    expected = (wide_codes - wide_codes.min(axis=0))[:, [5, 3]] / unit
+    assert_allclose(drawn.points_, expected, rtol=1e-5)
+    assert drawn.ax_.get_ylabel() == "UMAP of 8 components, second axis"
+    assert len(drawn.ax_.get_xticks()) == 0 and len(few.points_) == 9
+
+
+@pytest.mark.slow
+def test_umap_itself_keeps_neighbours(wide_codes):
+    pytest.importorskip("umap")
+    before = np.random.get_state()[1].copy()
+    first, again, other = (
+        LatentSpaceDisplay(wide_codes).plot(projection="umap", random_state=state).points_
+        for state in (0, 0, None)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert trustworthiness(wide_codes, first) > 0.93 and len(other) == 120
+    assert np.array_equal(before, np.random.get_state()[1])
+    assert len(LatentSpaceDisplay(wide_codes[:4]).plot(projection="umap").points_) == 4
+
+
+def test_umap_that_is_missing_is_named_with_the_remedy(wide_codes, monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    LatentSpaceDisplay(wide_codes).plot(projection="pca")
+    with pytest.raises(ImportError, match=r"^UMAP needs: pip install 'sklearn-ae\[compare\]'$"):
+        LatentSpaceDisplay(wide_codes).plot(projection="umap")
+
+
+def test_estimators_are_projected_as_their_codes(vae, digits):
+    X, y = digits
+    drawn = LatentSpaceDisplay.from_estimator(
+        vae, X[:60], y[:60], projection="tsne", random_state=4
+    )
+    alone = LatentSpaceDisplay(vae.transform(X[:60]), y[:60])
+    alone.plot(projection="tsne", random_state=4)
+    np.testing.assert_array_equal(drawn.points_, alone.points_)
+    assert drawn.ax_.get_xlabel() == "t-SNE of 3 components, first axis"
+    assert drawn.legend_ is not None
+
+
+@pytest.mark.parametrize("projection", ["pca", "tsne", "umap"])
+@pytest.mark.parametrize("width", [1, 2])
+def test_narrow_codes_are_drawn_as_they_are(width, projection):
+    codes = np.random.default_rng(0).normal(size=(40, width))
+    drawn = LatentSpaceDisplay(codes).plot(projection=projection)
+    np.testing.assert_array_equal(drawn.points_, LatentSpaceDisplay(codes).plot().points_)
+    np.testing.assert_array_equal(drawn.points_[:, :width], codes)
+    assert drawn.ax_.get_xlabel() == "component 0" and len(drawn.ax_.get_xticks())
+
+
+@pytest.mark.parametrize("projection", ["pca", "tsne"])
+def test_codes_that_are_equal_or_nearly_so_are_drawn(projection):
+    drawn = LatentSpaceDisplay(np.full((20, 4), 0.1)).plot(projection=projection)
+    assert not drawn.points_.any()
+    tiny = 1e-60 * np.random.default_rng(0).normal(size=(20, 4))
+    drawn = LatentSpaceDisplay(tiny).plot(projection=projection)
+    assert len(np.unique(drawn.points_, axis=0)) == 20
+    pair = LatentSpaceDisplay(np.eye(2, 4)).plot(projection=projection)
+    assert np.isfinite(pair.points_).all()
+
+
+def test_projections_that_cannot_be_are_refused(pca, digits, wide_codes):
+    display = LatentSpaceDisplay(wide_codes)
+    message = (
+        r"The 'projection' parameter of LatentSpaceDisplay must be a str among \{.*\} or None\. "
+        r"Got '?%s'? instead\."
+    )
+    for bad in ("lda", "PCA", 2):
+        with pytest.raises(ValueError, match=message % bad):
+            display.plot(projection=bad)
+        with pytest.raises(ValueError, match=message % bad):
+            LatentSpaceDisplay.from_estimator(pca, digits[0], projection=bad)
+    with pytest.raises(ValueError, match="The 'random_state' parameter of LatentSpaceDisplay"):
+        display.plot(projection="tsne", random_state="seven")
+    with pytest.raises(ValueError, match=r"components=\(2, 0\) cannot be chosen with projection="):
+        display.plot(projection="pca", components=(2, 0))
+    for projection, name, least in [("pca", "PCA", 2), ("tsne", "t-SNE", 2), ("umap", "UMAP", 4)]:
+        with pytest.raises(ValueError, match=f"minimum of {least} is required by {name}"):
+            LatentSpaceDisplay(wide_codes[: least - 1]).plot(projection=projection)
 
 
 # ---------------------------------------------------------------------- manifold, traversal

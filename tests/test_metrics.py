@@ -61,6 +61,63 @@ def test_trustworthiness_looks_at_few_rows_only(iris):
     assert metrics.trustworthiness(X, Z, max_samples=40, random_state=3) == expected
 
 
+def ranks(X):
+    """Place of each row among the neighbours of each, 0 being itself, (n, n)."""
+    distances = ((X[:, None] - X) ** 2).sum(axis=2)
+    return distances.argsort(axis=1).argsort(axis=1)
+
+
+@pytest.mark.parametrize("k", [1, 5, 12])
+def test_continuity_is_the_formula(k):
+    rng = np.random.default_rng(0)
+    X, Z = rng.normal(size=(40, 6)), rng.normal(size=(40, 2))
+    in_data, in_codes = ranks(X), ranks(Z)
+    lost = sum(
+        in_codes[i, j] - k
+        for i in range(40)
+        for j in range(40)
+        if i != j and in_data[i, j] <= k < in_codes[i, j]
+    )
+    expected = 1 - 2 / (40 * k * (2 * 40 - 3 * k - 1)) * lost
+    assert metrics.continuity(X, Z, n_neighbors=k) == pytest.approx(expected, abs=1e-12)
+
+
+def test_continuity_is_trustworthiness_of_the_data_among_the_codes(iris):
+    X, _ = iris
+    Z = PCA(1).fit_transform(X)
+    assert metrics.continuity(X, Z) == manifold.trustworthiness(Z, X, n_neighbors=5)
+    chosen = np.random.RandomState(3).permutation(len(X))[:40]
+    expected = manifold.trustworthiness(Z[chosen], X[chosen], n_neighbors=4)
+    options = {"n_neighbors": 4, "max_samples": 40, "random_state": 3}
+    assert metrics.continuity(X, Z, **options) == expected
+
+
+def test_codes_that_are_the_data_have_all_neighbours():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    assert metrics.continuity(X, X) == metrics.trustworthiness(X, X) == 1.0
+
+
+def test_tearing_costs_continuity_and_folding_trustworthiness():
+    rng = np.random.default_rng(0)
+    whole = rng.normal(size=(200, 2))
+    torn = whole + 100 * rng.integers(2, size=(200, 1))
+    assert metrics.continuity(whole, torn) < 0.8 and metrics.trustworthiness(whole, torn) > 0.97
+    assert metrics.continuity(torn, whole) > 0.97 and metrics.trustworthiness(torn, whole) < 0.8
+
+
+@pytest.mark.parametrize("metric", [metrics.trustworthiness, metrics.continuity])
+def test_neighbours_of_what_does_not_fit_are_refused(metric):
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    with pytest.raises(ValueError, match=r"n_neighbors \(6\) should be less than n_samples / 2"):
+        metric(X, X, n_neighbors=6)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        metric(X, X[:11])
+    with pytest.raises(ValueError, match="contains NaN"):
+        metric(X, np.full((12, 2), np.nan))
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        metric(X, X[:, 0])
+
+
 def test_knn_accuracy_is_the_classifiers(iris):
     X, y = iris
     expected = KNeighborsClassifier(5).fit(X[::2], y[::2]).score(X[1::2], y[1::2])
@@ -95,5 +152,6 @@ def test_metrics_leave_the_global_random_state_alone(iris):
     X, y = iris
     before = np.random.get_state()[1].copy()
     metrics.trustworthiness(X, X, max_samples=50, random_state=0)
+    metrics.continuity(X, X, max_samples=50, random_state=0)
     metrics.kmeans_scores(X, y, random_state=0)
     assert np.array_equal(before, np.random.get_state()[1])

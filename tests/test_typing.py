@@ -47,7 +47,7 @@ from sklearn_ae.code_activations import KSparse
 from sklearn_ae.comparison import DEFAULT_REDUCERS, load_data
 from sklearn_ae.corruptions import Compose, Masking, Occlusion
 from sklearn_ae.datasets import ADBENCH_NAMES, fetch_adbench, fetch_mnist
-from sklearn_ae.display import LatentManifoldDisplay, ReconstructionDisplay
+from sklearn_ae.display import LatentManifoldDisplay, LatentSpaceDisplay, ReconstructionDisplay
 from sklearn_ae.likelihoods import Bernoulli, Categorical
 from sklearn_ae.losses import Huber, SquaredError
 from sklearn_ae.penalties import L1, Contractive
@@ -149,6 +149,7 @@ reveal_type(sklearn_ae.metrics.explained_variance(X, X.tolist()))  # float
 reveal_type(sklearn_ae.metrics.explained_variance_scorer(GridSearchCV(pca, {}), X, y))  # float
 reveal_type(sklearn_ae.metrics.knn_accuracy(pd.DataFrame(X), pd.Series(y)))  # float
 reveal_type(sklearn_ae.metrics.kmeans_scores(X, list("ab"), random_state=0))  # Bunch
+reveal_type(sklearn_ae.metrics.continuity(X, X))  # float
 sklearn_ae.metrics.trustworthiness(X, X, n_neighbors="five")  # reportArgumentType
 
 display = ReconstructionDisplay.from_estimator(pca, X, ax=plt.figure().gca(), n_samples=2)
@@ -156,6 +157,8 @@ reveal_type(display)  # ReconstructionDisplay
 reveal_type(display.figure_)  # Figure
 reveal_type(LatentManifoldDisplay(X, y, y, (2, 2)).plot(im_kwargs={"cmap": "gray"}).ax_)  # Axes
 ReconstructionDisplay(X)  # reportCallIssue
+reveal_type(LatentSpaceDisplay(X, y).plot(projection="tsne").points_.ndim)  # int
+LatentSpaceDisplay.from_estimator(pca, X, projection="lda")  # reportArgumentType
 
 reveal_type(ADBENCH_NAMES)  # tuple[str, ...]
 reveal_type(fetch_mnist())  # Bunch

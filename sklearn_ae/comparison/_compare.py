@@ -129,9 +129,9 @@ def compare(
     beforehand, so that compilation does not count. A reducer that fails, or whose process is
     killed, has the reason in its row.
 
-    Trustworthiness is computed on at most 10000 test rows, t-SNE on at most 5000 (1000 above
-    3 components), UMAP's inverse on at most 500 (50 where there are many features) and up to 3
-    components.
+    Trustworthiness and continuity are computed on at most 10000 test rows, t-SNE on at most 5000
+    (1000 above 3 components), UMAP's inverse on at most 500 (50 where there are many features)
+    and up to 3 components.
 
     Examples
     --------

@@ -163,7 +163,7 @@ def _measure_held_out(model, X_train, X_test, labels, seed, meter):
         "memory_mib": meter.read(),
         "in_sample": False,
         "notes": _fit_notes(model),
-        "trustworthiness": _trustworthiness(X_test, Z_test, seed),
+        **_neighbour_scores(X_test, Z_test, seed),
     }
     variance, reconstruction, notes = _reconstruct(model, X_test, Z_test)
     figures["explained_variance"] = variance
@@ -195,7 +195,7 @@ def _measure_in_sample(model, X_test, labels, seed, meter):
         "memory_mib": meter.read(),
         "in_sample": True,
         "notes": notes,
-        "trustworthiness": _trustworthiness(X, Z, seed),
+        **_neighbour_scores(X, Z, seed),
     }
     if labels is not None:
         y = labels[1][rows]
@@ -248,10 +248,13 @@ def _fit_notes(model):
     return ["training brought no gain on validation rows: PCA start kept"]
 
 
-def _trustworthiness(X, Z, seed):
+def _neighbour_scores(X, Z, seed):
     # The neighbourhood has to be smaller than half of the rows.
-    n_neighbors = min(5, (len(X) - 1) // 2)
-    return metrics.trustworthiness(X, Z, n_neighbors=n_neighbors, random_state=seed)
+    options = {"n_neighbors": min(5, (len(X) - 1) // 2), "random_state": seed}
+    return {
+        "trustworthiness": metrics.trustworthiness(X, Z, **options),
+        "continuity": metrics.continuity(X, Z, **options),
+    }
 
 
 def _label_scores(Z_train, y_train, Z_test, y_test, seed):

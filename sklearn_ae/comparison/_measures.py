@@ -60,6 +60,11 @@ MEASURES = (
         "Whether neighbours among the codes are neighbours in the data (5 neighbours).",
     ),
     Measure(
+        "continuity",
+        "continuity",
+        "Whether neighbours in the data are neighbours among the codes (5 neighbours).",
+    ),
+    Measure(
         "knn_accuracy",
         "5-NN accuracy",
         "Share of held-out rows that their 5 nearest codes of training rows label correctly.",

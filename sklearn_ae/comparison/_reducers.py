@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from sklearn_ae.display._estimators import final_estimator
+from sklearn_ae.display._projection import import_umap
 
 DEFAULT_REDUCERS: MappingProxyType[str, str] = MappingProxyType(
     {
@@ -82,12 +83,8 @@ def make(key, n_components):
 
         return PCA(n_components=n_components)
     if key == "umap":
-        try:
-            from umap import UMAP
-        except ImportError as error:
-            raise ImportError("UMAP needs: pip install 'sklearn-ae[compare]'") from error
         # With a seed UMAP runs in one thread; said here, it does not warn about it.
-        return UMAP(n_components=n_components, n_jobs=1)
+        return import_umap()(n_components=n_components, n_jobs=1)
     if key == "tsne":
         from sklearn.manifold import TSNE
 

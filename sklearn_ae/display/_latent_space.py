@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from sklearn_ae.display._estimators import check_components, check_methods
 from sklearn_ae.display._images import axes_or_new, merged, require_matplotlib
-from sklearn_ae.utils._typing import MatrixLike
+from sklearn_ae.display._projection import Places, Projection, check_projection, project
+from sklearn_ae.utils._typing import MatrixLike, RandomState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +65,8 @@ def legend_handles(palette):
 class LatentSpaceDisplay:
     """Codes as points, coloured by label.
 
+    Of codes wider than two, two components are drawn, or all of them by a ``projection``.
+
     Parameters
     ----------
     codes : array-like of shape (n_samples, n_components)
@@ -75,6 +78,12 @@ class LatentSpaceDisplay:
 
     Attributes
     ----------
+    points_ : ndarray of shape (n_points, 2)
+        Where the codes were drawn: components, or the result of a projection.
+
+    rows_ : ndarray of shape (n_points,)
+        Numbers of the codes that were drawn; all of them, but for t-SNE of more than 5000.
+
     scatter_ : matplotlib PathCollection or None
         The points.
 
@@ -96,6 +105,22 @@ class LatentSpaceDisplay:
     See Also
     --------
     LatentManifoldDisplay : What is decoded at each place.
+    sklearn_ae.metrics.trustworthiness : Whether neighbours in a map are neighbours in the data.
+
+    Notes
+    -----
+    A projection is made of the codes that are drawn, and for drawing only: it places no new rows
+    and has no way back. ``"pca"`` is a rotation of the codes and keeps their unit.
+    ``"tsne"`` [1]_ and ``"umap"`` [2]_ keep neighbours together, with the default parameters of
+    scikit-learn and umap-learn, fewer neighbours where there are few rows: distances between
+    groups, their sizes and the directions of the axes mean nothing, so their axes have no scale.
+
+    References
+    ----------
+    .. [1] L. van der Maaten and G. Hinton, "Visualizing data using t-SNE", Journal of Machine
+       Learning Research 9, 2008.
+    .. [2] L. McInnes, J. Healy and J. Melville, "UMAP: Uniform manifold approximation and
+       projection for dimension reduction", 2018, :arxiv:`1802.03426`.
 
     Examples
     --------
@@ -106,8 +131,18 @@ class LatentSpaceDisplay:
     >>> display = LatentSpaceDisplay.from_estimator(PCA(n_components=2).fit(X), X, y)
     >>> display.scatter_.get_offsets().shape
     (1797, 2)
+
+    All components of a wider code at once:
+
+    >>> display = LatentSpaceDisplay.from_estimator(
+    ...     PCA(n_components=8).fit(X), X, y, projection="pca"
+    ... )
+    >>> display.ax_.get_xlabel()
+    'PCA of 8 components, first axis (22 % of variance)'
     """
 
+    points_: NDArray[Any]
+    rows_: NDArray[Any]
     scatter_: PathCollection | None
     hexbin_: PolyCollection | None
     legend_: Legend | None
@@ -124,6 +159,8 @@ class LatentSpaceDisplay:
         ax: Axes | None = None,
         *,
         components: int | Sequence[int] = (0, 1),
+        projection: Projection | None = None,
+        random_state: RandomState = 0,
         max_points: int | None = 5000,
         palette: Mapping[Any, Any] | None = None,
         legend: bool = True,
@@ -139,7 +176,18 @@ class LatentSpaceDisplay:
 
         components : tuple of int or int, default=(0, 1)
             The components drawn. A single one, and codes of one component, are spread at random
-            along the other axis.
+            along the other axis. With a projection, which maps all components, there is none to
+            choose.
+
+        projection : {"pca", "tsne", "umap"} or None, default=None
+            How codes of more than two components are mapped to two dimensions, for drawing only.
+            None draws two components. Codes of one or two components need no mapping and are
+            drawn as they are. Of more than 5000 codes t-SNE draws 5000 at random, since it would
+            take minutes. UMAP needs umap-learn, which the extra ``compare`` installs.
+
+        random_state : int, RandomState instance or None, default=0
+            Controls which codes t-SNE draws where there are too many, and where UMAP puts them.
+            Pass an int for the same picture across calls.
 
         max_points : int or None, default=5000
             Points beyond which a density is drawn where there are no labels; None always draws
@@ -163,32 +211,22 @@ class LatentSpaceDisplay:
             The object itself.
         """
         require_matplotlib(f"{type(self).__name__}.plot")
+        check_projection(projection, random_state, type(self).__name__)
         codes = check_array(self.codes, input_name="codes")
-        if codes.shape[1] == 1 and np.array_equal(components, (0, 1)):
-            components = (0,)
-        components = check_components(components, codes.shape[1])
-        if len(components) > 2:
-            raise ValueError(f"components={components!r} should name at most two components.")
-        labels = None if self.labels is None else column_or_1d(self.labels)
-        if labels is not None and labels.dtype.kind == "M":
-            labels = np.datetime_as_string(labels, unit="auto")
-        elif labels is not None and labels.dtype.kind == "O":
-            labels = labels.astype(str)
+        labels = _checked_labels(self.labels)
         check_consistent_length(codes, labels)
+        places = _places(codes, components, projection, random_state)
         palette = _palette(labels, palette)
+        labels = None if labels is None else labels[places.rows]
         ax = axes_or_new(ax, _figure_size(palette if legend else None))
-        x, y = codes[:, components[0]], codes[:, components[-1]]
-        if len(components) == 1:
-            # the points of a line would hide one another
-            y = np.random.default_rng(0).uniform(size=len(x))
-            ax.set_yticks([])
+        x, y = places.points.T
         self.scatter_ = self.hexbin_ = self.legend_ = self.colorbar_ = None
-        if labels is None and max_points is not None and len(codes) > max_points:
+        if labels is None and max_points is not None and len(x) > max_points:
             self._draw_density(ax, x, y, legend, hexbin_kwargs or {})
         else:
             self._draw_points(ax, x, y, labels, palette, legend, scatter_kwargs)
-        ax.set_xlabel(f"component {components[0]}")
-        ax.set_ylabel(f"component {components[1]}" if len(components) == 2 else "")
+        ax.set(**places.axes)
+        self.points_, self.rows_ = places.points, places.rows
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -232,6 +270,8 @@ class LatentSpaceDisplay:
         y: ArrayLike | None = None,
         *,
         components: int | Sequence[int] = (0, 1),
+        projection: Projection | None = None,
+        random_state: RandomState = 0,
         max_points: int | None = 5000,
         palette: Mapping[Any, Any] | None = None,
         legend: bool = True,
@@ -254,6 +294,13 @@ class LatentSpaceDisplay:
 
         components : tuple of int or int, default=(0, 1)
             The components drawn; see `plot`.
+
+        projection : {"pca", "tsne", "umap"} or None, default=None
+            How codes of more than two components are mapped to two dimensions; see `plot`.
+
+        random_state : int, RandomState instance or None, default=0
+            Controls which codes t-SNE draws where there are too many, and where UMAP puts them.
+            Pass an int for the same picture across calls.
 
         max_points : int or None, default=5000
             Points beyond which a density is drawn where there are no labels; None always draws
@@ -280,16 +327,58 @@ class LatentSpaceDisplay:
             What was computed and drawn.
         """
         require_matplotlib(f"{cls.__name__}.from_estimator")
+        check_projection(projection, random_state, cls.__name__)
         check_methods(estimator, "transform")
         return cls(np.asarray(estimator.transform(X)), y).plot(
             ax=ax,
             components=components,
+            projection=projection,
+            random_state=random_state,
             max_points=max_points,
             palette=palette,
             legend=legend,
             scatter_kwargs=scatter_kwargs,
             hexbin_kwargs=hexbin_kwargs,
         )
+
+
+def _places(codes, components, projection, random_state):
+    """Where codes are drawn: some of their components, or a projection of all."""
+    if projection is None or codes.shape[1] <= 2:
+        return _chosen(codes, components)
+    if not np.array_equal(components, (0, 1)):
+        raise ValueError(
+            f"components={components!r} cannot be chosen with projection={projection!r}: it maps "
+            f"all {codes.shape[1]} components."
+        )
+    return project(codes, projection, random_state)
+
+
+def _chosen(codes, components):
+    """Places of codes by one or two of their components."""
+    if codes.shape[1] == 1 and np.array_equal(components, (0, 1)):
+        components = (0,)
+    components = check_components(components, codes.shape[1])
+    if len(components) > 2:
+        raise ValueError(f"components={components!r} should name at most two components.")
+    rows, x = np.arange(len(codes)), codes[:, components[0]]
+    axes = {"xlabel": f"component {components[0]}"}
+    if len(components) == 2:
+        axes |= {"ylabel": f"component {components[1]}"}
+        return Places(np.column_stack([x, codes[:, components[1]]]), rows, axes)
+    # the points of a line would hide one another
+    spread = np.random.default_rng(0).uniform(size=len(x))
+    return Places(np.column_stack([x, spread]), rows, {**axes, "ylabel": "", "yticks": []})
+
+
+def _checked_labels(labels):
+    """Labels as an array, dates and objects as text; None where there are none."""
+    if labels is None:
+        return None
+    labels = column_or_1d(labels)
+    if labels.dtype.kind == "M":
+        return np.datetime_as_string(labels, unit="auto")
+    return labels.astype(str) if labels.dtype.kind == "O" else labels
 
 
 def _palette(labels, palette):

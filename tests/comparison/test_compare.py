@@ -106,6 +106,7 @@ def test_figures_of_pca_are_those_of_the_same_split_here(result, iris):
             metrics.explained_variance_scorer(pca, X[test])
         )
         assert row["trustworthiness"] == pytest.approx(metrics.trustworthiness(X[test], Z))
+        assert row["continuity"] == pytest.approx(metrics.continuity(X[test], Z))
         assert row["knn_accuracy"] == metrics.knn_accuracy(
             pca.transform(X[train]), y[train], Z, y[test]
         )
@@ -124,7 +125,8 @@ def test_raw_data_are_judged_by_their_labels(result):
 def test_reducer_without_transform_is_in_sample(result):
     rows = result.results_.query("reducer == 't-SNE'")
     assert rows["in_sample"].all() and rows["transform_seconds"].isna().all()
-    assert rows["error"].isna().all() and rows["trustworthiness"].notna().all()
+    assert rows["error"].isna().all()
+    assert rows[["trustworthiness", "continuity"]].notna().all(axis=None)
     assert "perplexity lowered" in rows["notes"].iloc[0]
     assert not result.results_.query("reducer == 'PCA'")["in_sample"].any()
 
