@@ -24,7 +24,6 @@ from sklearn_ae.utils._parts import is_foreign
 
 # Values that are compared as they are, numpy's among them.
 PLAIN = (Number, np.bool_, str)
-PLAIN_PARTS = (str, types.NoneType)
 # What differs in the repr of a copy.
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -67,6 +66,8 @@ class Blueprint:
     is_open = False
     # Whether a user's part takes part, which may draw from torch's global state.
     has_user_code = False
+    # Whether a row needs others beside it in training.
+    has_neighbors = False
     # Learning rate behind "auto".
     auto_learning_rate = 1e-3
     # Fields that may hold a user's part.
@@ -100,6 +101,10 @@ class Blueprint:
         if rows.target is not None:
             tensors["target"] = torch.from_numpy(scaling.to_network(rows.target, np.float32))
         return tensors
+
+    def partners(self, x, places):
+        """Places among ``places`` of rows that belong to each row of a tensor; None without any."""
+        return None
 
     def build(self, scaling, start=None):
         """The task, weights not drawn; ``start`` is given where they will be."""
@@ -240,10 +245,7 @@ class EncoderDecoderBlueprint(Blueprint):
             sizes = self.auto_hidden_layer_sizes(n_components)
         settled = dataclasses.replace(self, n_components=n_components, hidden_layer_sizes=sizes)
         settled.width = max(self.n_features, 2 * n_components, settled.branches.widest)
-        parts = (getattr(self, name) for name in self.parts)
-        settled.has_user_code = any(
-            not isinstance(part, PLAIN_PARTS) and is_foreign(part) for part in parts
-        )
+        settled.has_user_code = any(is_foreign(getattr(self, name)) for name in self.parts)
         return settled
 
     def build(self, scaling, start=None):

@@ -164,6 +164,8 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     settings.on_epoch = after_epoch if on_epoch else None
     settings.start = exact if differs else None
     settings.fold_tasks = _fold_tasks(blueprint, rows, scaling, settings)
+    places = settings.splits[0][0] if settings.splits else torch.arange(len(rows.x), device="cpu")
+    everything.partners = blueprint.partners(everything.x, places)
     result = train(task, everything, settings, course.training_state(with_optimizers=goes_on))
     n_epochs, losses = len(result.loss_curve), result.validation_losses
     at_bound = plan.is_bound and n_epochs == plan.max_iter and not result.start_kept

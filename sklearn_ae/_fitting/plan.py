@@ -79,7 +79,9 @@ class Plan:
         rate = parameters["learning_rate_init"]
         self.learning_rate_init = blueprint.auto_learning_rate if rate == "auto" else rate
         has_start = blueprint.init == "pca" or going_on
-        self.n_folds = 1 if one_epoch else self._n_folds(blueprint.init == "pca")
+        # with neighbours nothing is promised against the start
+        guards_start = blueprint.init == "pca" and not blueprint.has_neighbors
+        self.n_folds = 1 if one_epoch else self._n_folds(guards_start)
         n_validation = 0 if one_epoch else self._n_validation()
         if going_on and self.n_folds > 1:  # there is one split to go on with, or none
             self.n_folds, n_validation = 1, 0
@@ -103,7 +105,7 @@ class Plan:
         self.gate = has_start and self.n_validation > 0
         self.can_choose = self.n_validation > 0 and n_rows >= FEWEST_ROWS_TO_TRAIN
 
-    def _n_folds(self, starts_at_best):
+    def _n_folds(self, guards_start):
         """Parts of the rows that are held out in turn."""
         is_ours = all(
             isinstance(self.parameters[name], str)
@@ -111,7 +113,7 @@ class Plan:
         )
         # the best epoch of one cycle is no length of another
         is_few = self.n_rows < FEWEST_ROWS_TO_SPLIT and self.learning_rate == "constant"
-        return N_FOLDS if is_ours and is_few and starts_at_best else 1
+        return N_FOLDS if is_ours and is_few and guards_start else 1
 
     def _n_validation(self):
         """Rows held out to judge by, at a time."""

@@ -77,9 +77,23 @@ class RowsOnDevice(Subset):
         """Sum of the weights of these rows, or their number."""
         return float(len(self)) if self.weight is None else self.weight.double().sum().item()
 
-    def select(self, indices):
-        """The rows at ``indices``, positions among all rows, as a batch."""
-        return self.everything.map(lambda field: field.index_select(0, indices))
+    def select(self, indices, noise=None):
+        """The rows at ``indices``, positions among all rows, as a batch.
+
+        Partners are given as places; of those of a row ``noise``, a generator, draws one, and without
+        it the row is always given the same. The batch holds these rows themselves.
+        """
+        batch = self.everything.map(lambda field: field.index_select(0, indices))
+        if batch.partners is not None:
+            n_rows, n_partners = batch.partners.shape
+            column = indices % n_partners
+            if noise is not None:
+                column = torch.randint(
+                    n_partners, (n_rows,), generator=noise, device=indices.device
+                )
+            places = batch.partners.gather(1, column[:, None])[:, 0]
+            batch.partners = self.everything.x.index_select(0, places)
+        return batch
 
 
 class IndexBatches:
@@ -93,11 +107,14 @@ class IndexBatches:
         Rows per batch.
     generator : torch.Generator or None
         On the CPU; shuffles the rows in each epoch. None keeps their order.
+    noise : torch.Generator or None
+        On the device; draws one of the partners of a row.
     """
 
-    def __init__(self, rows, batch_size, generator=None):
+    def __init__(self, rows, batch_size, generator=None, noise=None):
         self.rows = rows
         self.generator = generator
+        self.noise = noise
         n_rows = len(rows)
         self.sizes = [batch_size] * (n_rows // batch_size)
         tail = n_rows % batch_size
@@ -119,4 +136,4 @@ class IndexBatches:
 
     def __iter__(self):
         for indices in self.order().split(self.sizes):
-            yield self.rows.select(indices)
+            yield self.rows.select(indices, self.noise)

@@ -57,7 +57,7 @@ class CapturedSteps:
             with _CAPTURE_LOCK:
                 graph.register_generator_state(self.net.noise)
                 with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                    self.net.plain_step(rows.select(self.indices), self.total)
+                    self.net.plain_step(rows.select(self.indices, self.net.noise), self.total)
             self.graph = graph
         except RuntimeError:
             self.capturable = False
@@ -75,17 +75,17 @@ class CapturedSteps:
 
     def _step(self, rows, indices):
         if len(indices) != self.batch_size or not self.capturable:
-            self.net.plain_step(rows.select(indices), self.total)
+            self.net.plain_step(rows.select(indices, self.net.noise), self.total)
             return
         self.steps += 1
         if self.steps <= WARM_UP_STEPS:
-            self._side_step(rows.select(indices))
+            self._side_step(rows.select(indices, self.net.noise))
             return
         self.indices.copy_(indices)
         if self.graph is None:
             self.capture(rows)
         if self.graph is None:
-            self.net.plain_step(rows.select(indices), self.total)
+            self.net.plain_step(rows.select(indices, self.net.noise), self.total)
         else:
             self.graph.replay()
 

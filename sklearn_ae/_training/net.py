@@ -128,8 +128,8 @@ class TrainingNet(NeuralNet):
         """Batches by index for our own tables; skorch's way for what a callback brings."""
         if not isinstance(dataset, RowsOnDevice):
             return super().get_iterator(dataset, training=training)
-        generator = self.generator if training else None
-        return IndexBatches(dataset, self.batch_size, generator)
+        generators = (self.generator, self.noise) if training else ()
+        return IndexBatches(dataset, self.batch_size, *generators)
 
     def infer(self, x, **fit_params):
         """Reconstruction of ``x``, by the averaged weights where there are some."""

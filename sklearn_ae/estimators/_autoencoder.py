@@ -22,6 +22,7 @@ from sklearn_ae.estimators._parameters import (
     CORRUPTION_CONSTRAINTS,
     LOSS_CONSTRAINTS,
     NETWORK_CONSTRAINTS,
+    PENALTY_CONSTRAINTS,
     TRAINING_CONSTRAINTS,
     Activation,
     Architecture,
@@ -33,7 +34,7 @@ from sklearn_ae.estimators._parameters import (
 )
 from sklearn_ae.losses import resolve_loss
 from sklearn_ae.objectives import hoyer
-from sklearn_ae.penalties import check_penalty
+from sklearn_ae.penalties import check_penalty, neighbors_of, penalty_parts
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._sklearn import HasMethods, StrOptions
 from sklearn_ae.utils._typing import RandomState
@@ -94,8 +95,10 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
     whiten : bool, default=False
         Whether codes are uncorrelated with unit variance on the training rows.
 
-    penalty : None or part, default=None
-        A part with ``term(x, code, encode)``, such as :class:`~sklearn_ae.penalties.L1`.
+    penalty : None, str, part or list of these, default=None
+        "contractive", "kl_sparsity", "l1", "neighbors", a part such as
+        :class:`~sklearn_ae.penalties.Neighbors` or one of your own with ``term(x, code, encode)``,
+        or several of these, which are added.
 
     corruption : None, str, part or callable, default=None
         How rows are corrupted at each visit in training, in the units of ``X``; the clean row is
@@ -268,7 +271,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         **LOSS_CONSTRAINTS,
         "init": NETWORK_CONSTRAINTS["init"],
         "whiten": ["boolean"],
-        "penalty": [None, HasMethods("term"), HasMethods("bind")],
+        "penalty": PENALTY_CONSTRAINTS,
         "corruption": CORRUPTION_CONSTRAINTS,
         **TRAINING_CONSTRAINTS,
     }
@@ -284,7 +287,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         loss: Loss = "squared_error",
         init: Init = "auto",
         whiten: bool = False,
-        penalty: Penalty | None = None,
+        penalty: Penalty | list[Penalty] | None = None,
         corruption: Corruption | None = None,
         max_iter: int | Literal["auto"] = "auto",
         batch_size: int | Literal["auto"] = "auto",
@@ -333,8 +336,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         self.verbose = verbose
 
     def _blueprint(self, rows, seed):
-        if self.penalty is not None:
-            check_penalty(self.penalty, self.code_activation)
+        check_penalty(self.penalty, self.code_activation)
         if self.whiten and getattr(self.code_activation, "is_sparse", False):
             raise ValueError(
                 "whiten=True mixes the values of a code, so that none of those that "
@@ -348,10 +350,13 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             loss=loss,
             asked=self.loss,
             code_activation=self.code_activation,
-            unit_norm=getattr(self.penalty, "unit_norm_decoder", False),
+            unit_norm=any(
+                getattr(part, "unit_norm_decoder", False) for part in penalty_parts(self.penalty)
+            ),
             whiten=bool(self.whiten),
             corruption=self.corruption,
             penalty=self.penalty,
+            has_neighbors=neighbors_of(self.penalty) is not None,
         )
 
     def _obstacle(self, link):
@@ -360,7 +365,10 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             return f"loss={in_one_line(self.loss)}"
         if self.code_activation != "identity":
             return f"code_activation={in_one_line(self.code_activation)}"
-        return None if self.penalty is None else f"penalty={in_one_line(self.penalty)}"
+        for part in penalty_parts(self.penalty):
+            if not getattr(part, "keeps_start", False):
+                return f"penalty={in_one_line(self.penalty)}"
+        return None
 
     def _describe(self, fitted, rows, start, device):
         described = {}

@@ -15,7 +15,7 @@ from sklearn_ae.corruptions import CORRUPTIONS, Corrupt
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import ACTIVATIONS
 from sklearn_ae.objectives.links import Link
-from sklearn_ae.penalties import BoundPenalty, Encode
+from sklearn_ae.penalties import PENALTIES, BoundPenalty, Encode, Neighbors
 from sklearn_ae.utils._sklearn import HasMethods, Interval, RealNotInt, StrOptions
 
 # Names are written out for type checkers; a test holds them against the constraints.
@@ -103,7 +103,12 @@ Likelihood: TypeAlias = (
     Literal["gaussian", "laplace", "poisson", "bernoulli", "categorical"] | _LikelihoodPart
 )
 Loss: TypeAlias = Literal["squared_error", "absolute_error", "huber", "log_loss"] | _LossPart
-Penalty: TypeAlias = _PenaltyTerm | _PenaltyOfNetwork
+Penalty: TypeAlias = (
+    Literal["contractive", "kl_sparsity", "l1", "neighbors"]
+    | Neighbors
+    | _PenaltyTerm
+    | _PenaltyOfNetwork
+)
 
 CODE_CONSTRAINTS: dict[str, Any] = {
     "n_components": [
@@ -127,6 +132,16 @@ CORRUPTION_CONSTRAINTS: list[Any] = [
     StrOptions(set(CORRUPTIONS)),
     HasMethods("make"),
     callable,
+]
+
+PENALTY_CONSTRAINTS: list[Any] = [
+    None,
+    StrOptions(set(PENALTIES)),
+    HasMethods("term"),
+    HasMethods("bind"),
+    Neighbors,
+    list,
+    tuple,
 ]
 
 TRAINING_CONSTRAINTS: dict[str, Any] = {

@@ -20,9 +20,11 @@ class ReconstructionTask(Task):
         ``corruption(x, generator)``, of the shape of ``x``.
     penalty : callable or None
         ``penalty(x, code, encode, generator)`` of shape (n,).
+    neighbors : torch.nn.Module or None
+        ``neighbors(code, partner)`` of shape (n,), with the code of each row's partner.
     """
 
-    def __init__(self, network, loss, link, corruption=None, penalty=None):
+    def __init__(self, network, loss, link, corruption=None, penalty=None, neighbors=None):
         super().__init__()
         self.network = network
         # data that an output of the decoder stands for
@@ -30,6 +32,7 @@ class ReconstructionTask(Task):
         self.loss = loss
         self.corruption = corruption
         self.penalty = penalty
+        self.neighbors = neighbors
 
     def row_error(self, output, x):
         """Loss of each row."""
@@ -38,7 +41,7 @@ class ReconstructionTask(Task):
     def forward(self, batch, generator):
         """Terms of the objective of a batch, of shape (n,), by name."""
         x = batch.x
-        inputs = x if self.corruption is None else self.corruption(x, generator)
+        inputs = self._corrupted(x, generator)
         code, state = self.network.encode(inputs)
         loss = self.loss(self._decode(code, state), x)
         terms = {"reconstruction": check_rows(loss, len(x), "The loss")}
@@ -48,7 +51,13 @@ class ReconstructionTask(Task):
                 penalty = self.penalty(inputs, code.to(inputs.dtype), self._encode, generator)
             penalty = penalty if self.training else penalty.detach()
             terms["penalty"] = check_rows(penalty, len(x), "The penalty")
+        if self.neighbors is not None:
+            partner = self._encode(self._corrupted(batch.partners, generator))
+            terms["neighbors"] = self.neighbors(code.to(partner.dtype), partner)
         return terms
+
+    def _corrupted(self, x, generator):
+        return x if self.corruption is None else self.corruption(x, generator)
 
     def _decode(self, code, state):
         """Decode: in training, half of the rows with what the encoder gave beside the code.

@@ -46,11 +46,13 @@ def is_ours(part):
 
 
 def is_foreign(part):
-    """Whether a part is a user's, or one of ours that holds a user's."""
+    """Whether a part is a user's, or one of ours, or a list, that holds a user's."""
     if part is None or isinstance(part, str):
         return False
+    if isinstance(part, (list, tuple)):
+        return any(map(is_foreign, part))
     members = getattr(part, "_members", ())
-    return not is_ours(part) or any(is_foreign(member) for member in members)
+    return not is_ours(part) or any(map(is_foreign, members))
 
 
 def check_finite(X, otherwise):

@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, follows_from, training_only
+from sklearn_ae._fitting.neighbors import neighbor_places
 from sklearn_ae._fitting.scaling import CodeUnits
 from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
 from sklearn_ae.corruptions import corruption_of_batches
 from sklearn_ae.losses import loss_of_task, resolve_loss
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
-from sklearn_ae.penalties import make_penalty
+from sklearn_ae.penalties import LEAST_LEFT, NeighborsTerm, make_penalty, neighbors_of
 from sklearn_ae.tasks import ReconstructionTask
 
 
@@ -33,6 +34,8 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
         Whether codes are whitened.
     corruption, penalty : str, part, callable or None
         What acts in training only.
+    has_neighbors : bool
+        Whether the penalty draws neighbouring rows together, by a term with a scale that is learnt.
     """
 
     loss: object
@@ -41,6 +44,7 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
     whiten: bool = False
     corruption: object = training_only(default=None)
     penalty: object = training_only(default=None)
+    has_neighbors: bool = follows_from("penalty", "penalty", default=False)
 
     parts = ("architecture", "loss", "code_activation", "corruption", "penalty")
 
@@ -61,7 +65,27 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
             length = math.sqrt(self.n_features / self.n_components) / spread if spread else 1.0
             constrain_columns(decoder, length)
         network = AutoencoderNetwork(encoder, decoder, code_activation=code_activation, **beside)
-        return ReconstructionTask(network, self._loss(), self.link)
+        task = ReconstructionTask(network, self._loss(), self.link)
+        if self.has_neighbors:
+            weight = neighbors_of(self.penalty).weight
+            task.neighbors = NeighborsTerm(weight, self._left_by(start))
+        return task
+
+    def _left_by(self, start):
+        """Loss of a start per row, in units of the mean feature variance; None where it is known."""
+        if start is None:
+            return None
+        left = self.n_features - float(start.directions.variances[: self.n_components].sum())
+        return max(left, LEAST_LEFT * self.n_features)
+
+    def partners(self, x, places):
+        """Places of the neighbours of rows among some of them; None where there is no need."""
+        if not self.has_neighbors:
+            return None
+        part = neighbors_of(self.penalty)
+        rows = x.numpy(), places.numpy()
+        found = neighbor_places(*rows, part.n_neighbors, part.metric, self.seed)
+        return torch.from_numpy(found)
 
     def centre(self, network):
         """Let the decoder start at zero for the usual code, where that is not about zero."""
