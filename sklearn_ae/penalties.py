@@ -359,8 +359,8 @@ class Neighbors(BaseEstimator):
     r"""Codes of neighbouring rows near one another, and away from all others.
 
     The contrastive form of t-SNE and UMAP [1]_ [2]_: with each row :math:`x_i` of a batch comes one
-    of its nearest neighbours among the training rows, drawn at random. Among the codes of the batch
-    and of these partners, 2 n in all, the partner :math:`p` of a code is to be told from the others:
+    of its nearest neighbours among the training rows, drawn at random. Among the codes of n rows
+    and of these partners, 2 n in all, the partner :math:`p` of a code is to be told from the rest:
 
     .. math::
         \lambda \, c \, r \Big( - \log \frac{q(z_i, z_p)}{\sum_{j \neq i} q(z_i, z_j)} \Big),
@@ -391,16 +391,16 @@ class Neighbors(BaseEstimator):
 
     Notes
     -----
-    The graph of neighbours is exact where that takes about half a minute of one core (n training
-    rows, ``n**2 * n_features <= 1e12``); beyond, pynndescent finds it where it is installed (with the
-    extra ``compare``). Rows that are held out have neighbours among the training rows, always
-    the same, and the others of 256 to be told from. In `partial_fit` neighbours are those of the
-    chunk. A weight of a row weighs its own term.
+    The graph of neighbours is exact where that takes about half a minute of one core,
+    ``n_samples**2 * n_features <= 1e12``; beyond, pynndescent finds it where it is installed (with
+    the extra ``compare``). A row that is held out has always the same neighbour, a training row, and
+    is told from the same others. In `partial_fit` neighbours are those of the chunk. The weight of
+    a row weighs its own term.
 
     References
     ----------
-    .. [1] S. Damrich, J. N. Böhm, F. A. Hamprecht and D. Kobak, "From t-SNE to UMAP with contrastive
-       learning", ICLR 2023, :arxiv:`2206.01816`.
+    .. [1] S. Damrich, J. N. Böhm, F. A. Hamprecht and D. Kobak, "From t-SNE to UMAP with
+       contrastive learning", ICLR 2023, :arxiv:`2206.01816`.
     .. [2] T. Sainburg, L. McInnes and T. Q. Gentner, "Parametric UMAP embeddings for
        representation and semisupervised learning", Neural Computation 33, 2021,
        :doi:`10.1162/neco_a_01434`.
@@ -481,7 +481,7 @@ def _part_of(entry):
         return entry
     if entry not in PENALTIES:
         raise ValueError(
-            f"Unknown penalty {entry!r}; use one of {sorted(PENALTIES)}, a part, or a list of these."
+            f"Unknown penalty {entry!r}; use one of {sorted(PENALTIES)}, a part, or a list of them."
         )
     return PENALTIES[entry]()
 

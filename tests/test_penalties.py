@@ -358,8 +358,8 @@ def test_penalty_is_an_estimator_part(part):
         (Contractive(math.nan), InvalidParameterError, "'weight' parameter of Contractive"),
         (Contractive(math.inf), InvalidParameterError, "'weight' parameter of Contractive"),
         (L1, TypeError, r"got the class L1, use L1\(...\)"),
-        ("l1", TypeError, "penalty must be None or a part with a method term.*got 'l1'"),
-        (0.1, TypeError, "penalty must be None or a part with a method term.*got 0.1"),
+        ("l3", ValueError, "Unknown penalty 'l3'; use one of .*'neighbors'"),
+        (0.1, TypeError, "A penalty must be one of .*a part with a method term.*got 0.1"),
     ],
     ids=str,
 )

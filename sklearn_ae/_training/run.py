@@ -97,9 +97,7 @@ class Member:
         if settings.gate:
             self.start = BestWeights(net.judged)
         net.notify("on_train_begin", X=self.train_rows.everything.x, y=None)
-        self.batches = IndexBatches(
-            self.train_rows, settings.batch_size, net.generator, net.noise
-        )
+        self.batches = IndexBatches(self.train_rows, settings.batch_size, net.generator, net.noise)
         net.n_steps = settings.max_iter * len(self.batches)
 
     def make_epoch(self, epoch):

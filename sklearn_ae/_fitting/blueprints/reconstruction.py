@@ -72,7 +72,7 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
         return task
 
     def _left_by(self, start):
-        """Loss of a start per row, in units of the mean feature variance; None where it is known."""
+        """Squared error of a start per row, in units of the network; None where it is loaded."""
         if start is None:
             return None
         left = self.n_features - float(start.directions.variances[: self.n_components].sum())

@@ -7,7 +7,6 @@ from scipy.spatial.distance import cdist
 from sklearn_ae._fitting import neighbors
 from sklearn_ae._fitting.neighbors import neighbor_places
 
-
 DISTANCES = {"euclidean": "euclidean", "cosine": "cosine", "manhattan": "cityblock"}
 
 
