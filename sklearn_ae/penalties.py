@@ -393,9 +393,9 @@ class Neighbors(BaseEstimator):
     -----
     The graph of neighbours is exact where that takes about half a minute of one core,
     ``n_samples**2 * n_features <= 1e12``; beyond, pynndescent finds it where it is installed (with
-    the extra ``compare``). A row that is held out has always the same neighbour, a training row, and
-    is told from the same others. In `partial_fit` neighbours are those of the chunk. The weight of
-    a row weighs its own term.
+    the extra ``compare``). A row that is held out has always the same neighbour, a training row,
+    and is told from the same others. In `partial_fit` neighbours are those of the chunk. The weight
+    of a row weighs its own term.
 
     References
     ----------

@@ -1,10 +1,10 @@
 """The gate on small tables: the loss against PCA, by folds and by a single split.
 
 Tables of 50 to 900 rows are drawn from tables of 6000 rows or more (at most 20000 of these, drawn
-once) and scaled by `StandardScaler`; all other rows, at most 5000 of them, judge. Beside the default,
-where five folds decide whether PCA is kept, stands ``validation_fraction=0.1``, where a tenth of
-the rows does. A cell makes ten draws; "excess kurtosis" is that of the rows that judge, over
-all features. A difference is the explained variance of `Autoencoder` less that of `PCA`.
+once) and scaled by `StandardScaler`; all other rows, at most 5000 of them, judge. Beside the
+default, where five folds decide whether PCA is kept, stands ``validation_fraction=0.1``, where a
+tenth of the rows does. A cell makes ten draws; "excess kurtosis" is that of the rows that judge,
+over all features. A difference is the explained variance of `Autoencoder` less that of `PCA`.
 """
 
 import time

@@ -80,8 +80,8 @@ class RowsOnDevice(Subset):
     def select(self, indices, noise=None):
         """The rows at ``indices``, positions among all rows, as a batch.
 
-        Partners are given as places. Of those of a row ``noise``, a generator, draws one; without it
-        the row is always given the same. The batch holds these rows themselves.
+        Partners are given as places. Of those of a row ``noise``, a generator, draws one; without
+        it the row is always given the same. The batch holds these rows themselves.
         """
         batch = self.everything.map(lambda field: field.index_select(0, indices))
         if batch.partners is not None:

@@ -77,9 +77,10 @@ def compare(
         reducer. A target of many numbers is no label: it only colours the maps.
 
     reducers : dict, list or None, default=None
-        What to compare. None means PCA, UMAP, t-SNE, `Autoencoder` and
+        What to compare. None means PCA, UMAP, t-SNE, `Autoencoder`, one that keeps neighbours and
         `VariationalAutoencoder`. A dict maps the name shown to an estimator or to one of
-        ``"pca"``, ``"umap"``, ``"tsne"``, ``"autoencoder"``, ``"vae"``; a list holds the same.
+        ``"pca"``, ``"umap"``, ``"tsne"``, ``"autoencoder"``, ``"neighbors"``, ``"vae"``; a list
+        holds the same.
         To add one to the defaults, write ``{**DEFAULT_REDUCERS, "mine": estimator}`` with
         ``sklearn_ae.comparison.DEFAULT_REDUCERS``. A ``random_state`` that is None gets the
         seed of the repeat.
@@ -401,7 +402,7 @@ def _is_pca(reducer):
 
 def _is_ours(reducer):
     if isinstance(reducer, str):
-        return reducer in ("autoencoder", "vae")
+        return reducer in ("autoencoder", "neighbors", "vae")
     return is_from(reducer, "sklearn_ae")
 
 

@@ -11,6 +11,7 @@ DEFAULT_REDUCERS: MappingProxyType[str, str] = MappingProxyType(
         "UMAP": "umap",
         "t-SNE": "tsne",
         "Autoencoder": "autoencoder",
+        "Autoencoder, neighbours": "neighbors",
         "VariationalAutoencoder": "vae",
     }
 )
@@ -63,8 +64,13 @@ def _name(reducer):
 
 
 def _as_key(text):
-    key = text.strip().lower().replace("-", "").replace("_", "")
-    return {"variationalautoencoder": "vae"}.get(key, key)
+    key = "".join(character for character in text.lower() if character.isalnum())
+    return {
+        "variationalautoencoder": "vae",
+        "autoencoderneighbours": "neighbors",
+        "autoencoderneighbors": "neighbors",
+        "neighbours": "neighbors",
+    }.get(key, key)
 
 
 def _known_key(text):
@@ -94,6 +100,8 @@ def make(key, n_components):
 
     if key == "autoencoder":
         return sklearn_ae.Autoencoder(n_components=n_components)
+    if key == "neighbors":
+        return sklearn_ae.Autoencoder(n_components=n_components, penalty="neighbors")
     return sklearn_ae.VariationalAutoencoder(n_components=n_components)
 
 
