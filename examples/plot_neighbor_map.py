@@ -13,9 +13,9 @@ neighbours, new images have a place, and every place is an image.
 # With and without neighbours
 # ---------------------------
 #
-# Both maps show images that were not in training; the labels colour them and were not used. Below
-# each stand what the two numbers of a code hold of the images (explained variance) and how often the
-# five nearest training codes name the digit.
+# Both maps show images that were not in training; the labels colour them and were not used. Above
+# each stand what the two numbers of a code hold of the images (explained variance) and how often
+# the five nearest training codes name the digit.
 
 import os
 
@@ -68,8 +68,8 @@ for name, fitted in fits.items():
 # What the places of the map are
 # ------------------------------
 #
-# A grid over the map, decoded. Inside a group the digit changes its hand; between groups the decoder
-# gives something between two digits.
+# A grid over the map, decoded. Inside a group the digit changes its hand; between groups the
+# decoder gives something between two digits.
 
 display = LatentManifoldDisplay.from_estimator(
     fits["neighbours"],
