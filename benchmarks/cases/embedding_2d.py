@@ -4,8 +4,8 @@ Fitted on the 60000 training images. Trustworthiness and continuity (5 neighbour
 10000 training images; accuracy of 5 nearest neighbours fitted on the embedded training images and
 scored on the embedded test images; normalised mutual information of 10-means on the embedded test
 images with the labels; explained variance of the test images, of UMAP, whose way back is slow, of
-the first 500 of them. t-SNE has no `transform`: it is fitted on the first 10000 training images, its
-neighbours are judged by 5-fold cross-validation and its clusters on these rows ("in-sample").
+the first 500 of them. t-SNE has no `transform`: it is fitted on the first 10000 training images,
+its neighbours are judged by 5-fold cross-validation and its clusters on these rows ("in-sample").
 "Autoencoder, neighbours" has ``penalty="neighbors"``. UMAP is given all cores, so no seed.
 
 With ten components a mixture of ten normal distributions (full covariances, five starts) is fitted
