@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_digits, load_wine
+
+from sklearn_ae import Autoencoder
 
 ROOT = Path(__file__).parents[1]
 
@@ -15,6 +17,7 @@ def benchmarks(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     import benchmarks.cases.adbench
     import benchmarks.cases.detector_rules
+    import benchmarks.cases.seed_recipe
     import benchmarks.harness
 
     return benchmarks
@@ -58,3 +61,22 @@ def test_detector_rules_has_a_figure_of_every_rule(protocol, benchmarks):
     areas = case.run(cell, benchmarks.harness.Options(smoke=True))["areas"]
     assert {*case.CHANGES, *case.OTHERS, case.DEFAULT} <= set(areas)
     assert all(0.5 < area <= 1 for area in areas.values())
+
+
+def test_a_followed_fit_is_the_same_and_fast(benchmarks):
+    X = load_digits().data[:600]
+    curve = benchmarks.cases.seed_recipe.TestCurve(X[:500], X[500:])
+    shared = {"max_iter": 8, "batch_size": 32, "random_state": 0}
+    plain = Autoencoder(4, **shared).fit(X[:500])
+    curve.start()
+    followed = Autoencoder(4, **shared, skorch_callbacks=[curve]).fit(X[:500])
+    np.testing.assert_array_equal(followed.transform(X), plain.transform(X))
+    assert followed.validation_scores_ == plain.validation_scores_
+    assert not followed.net_.watches_batches and "after_step" not in vars(followed.net_)
+    # the start, and 14 steps in each of 8 epochs
+    moments, errors = zip(*curve.points, strict=True)
+    assert len(moments) == 1 + 8 * 14 // benchmarks.cases.seed_recipe.STEPS_BETWEEN
+    assert moments == tuple(sorted(moments)) and moments[-1] < curve.taken()
+    start = Autoencoder(4, max_iter=0).fit(X[:500])
+    np.testing.assert_allclose(errors[0], np.square(X[500:] - start.reconstruct(X[500:])).mean())
+    assert errors[-1] < errors[0]
