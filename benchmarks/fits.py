@@ -5,10 +5,14 @@ is used.
 """
 
 import time
+import warnings
 
 import numpy as np
 
 from benchmarks.contenders import keras_model
+
+# Epochs without gain after which Keras stops; that is `MLPRegressor`'s default too.
+PATIENCE = 10
 
 
 class Curve:
@@ -92,3 +96,118 @@ class KerasRecipe:
         curve.start()
         model.fit(self.X, self.X, callbacks=[follow], **how)
         return {"curve": curve.points}
+
+
+class Fit:
+    """A network that is fitted until its own rule ends it.
+
+    Parameters
+    ----------
+    X, X_test : ndarray of shape (n, n_features)
+        Scaled rows to fit and to judge by, float32.
+    sizes : list of int
+        Widths of the encoder's layers, the code last; the decoder mirrors them.
+    batch_size : int
+        Rows per step.
+    seed : int
+        Seed of the weights and of the order of rows, the same in every fit.
+    """
+
+    def __init__(self, X, X_test, sizes, batch_size, seed):
+        self.X, self.X_test, self.sizes = X, X_test, list(sizes)
+        self.batch_size, self.seed = batch_size, seed
+
+    def fit(self, epochs, limit_s):
+        """Fit anew.
+
+        Parameters
+        ----------
+        epochs : int
+            Epochs at most.
+        limit_s : float
+            Seconds after which an epoch is the last one.
+
+        Returns
+        -------
+        dict
+            Seconds, epochs, error at the end and ``curve``, moments and errors on the way.
+        """
+        raise NotImplementedError
+
+
+class KerasFit(Fit):
+    """Keras with early stopping, which keeps the best weights, on the last tenth of the rows.
+
+    That a new model's step is compiled is part of the time.
+    """
+
+    def fit(self, epochs, limit_s):
+        import keras
+
+        keras.utils.set_random_seed(self.seed)
+        model = keras_model(self.X.shape[1], self.sizes, loss="mean_squared_error")
+        curve = Curve()
+        stopping = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
+        curve.start()
+        history = model.fit(
+            self.X,
+            self.X,
+            validation_split=0.1,
+            batch_size=self.batch_size,
+            epochs=epochs,
+            shuffle=True,
+            verbose=0,
+            callbacks=[stopping, keras_curve(curve, self.X_test, limit_s)],
+        )
+        return {
+            "fit_s": curve.taken(),
+            "n_iter": len(history.epoch),
+            "error": keras_error(model, self.X_test),
+            "curve": curve.points,
+        }
+
+
+class SklearnFit(Fit):
+    """`MLPRegressor` fitted to its input.
+
+    Its activation is relu, on the code too. `partial_fit` knows no end, so that a method that one
+    `fit` calls after each epoch is the place to look from; Ctrl-C there ends a fit as it does for
+    a user.
+    """
+
+    early_stopping = False
+
+    def fit(self, epochs, limit_s):
+        from sklearn.neural_network import MLPRegressor
+
+        curve, X_test = Curve(), self.X_test
+
+        class Followed(MLPRegressor):
+            def _update_no_improvement_count(self, *arguments):
+                super()._update_no_improvement_count(*arguments)
+                if curve.add(lambda: mean_square(X_test - self.predict(X_test))) > limit_s:
+                    raise KeyboardInterrupt
+
+        net = Followed(
+            hidden_layer_sizes=(*self.sizes, *self.sizes[-2::-1]),
+            batch_size=self.batch_size,
+            early_stopping=self.early_stopping,
+            max_iter=epochs,
+            random_state=self.seed,
+        )
+        curve.start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an end by the limits
+            net.fit(self.X, self.X)
+        return {
+            "fit_s": curve.taken(),
+            "n_iter": net.n_iter_,
+            "error": mean_square(X_test - net.predict(X_test)),
+            "curve": curve.points,
+        }
+
+
+class SklearnStoppedFit(SklearnFit):
+    """The same with early stopping, which keeps the best weights on a tenth of the rows."""
+
+    early_stopping = True

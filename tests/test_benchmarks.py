@@ -17,6 +17,7 @@ def benchmarks(monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     import benchmarks.cases.adbench
     import benchmarks.cases.detector_rules
+    import benchmarks.cases.fit_cost
     import benchmarks.cases.seed_recipe
     import benchmarks.harness
 
@@ -80,3 +81,63 @@ def test_a_followed_fit_is_the_same_and_fast(benchmarks):
     start = Autoencoder(4, max_iter=0).fit(X[:500])
     np.testing.assert_allclose(errors[0], np.square(X[500:] - start.reconstruct(X[500:])).mean())
     assert errors[-1] < errors[0]
+
+
+def test_fit_cost_has_the_goal_of_the_best_peer(benchmarks, monkeypatch):
+    case = benchmarks.cases.fit_cost
+    X = load_digits().data.astype(np.float32)
+    X = (X - X.mean(axis=0)) / X.std()
+    monkeypatch.setattr(case, "rows", lambda *arguments: (X[:200], X[200:300]))
+    monkeypatch.setattr(case, "Remote", Absent)
+    cell = {"data": "images 8x8", "seed": 0, "method": case.TURNS, "n_rows": 200}
+    found = case.run(cell, benchmarks.harness.Options(smoke=True))
+    assert found["Keras"] == {"not_available": "no peers"}
+    peers = [found[name]["explained_variance"] for name in case.SKLEARN]
+    assert found["goal"] == pytest.approx(max(peers))
+    # the start does better than two epochs from random weights
+    assert found["goal"] < found["PCA"]["explained_variance"]
+    assert found["Autoencoder"]["until_s"] == pytest.approx(
+        found["Autoencoder"]["curve"][0][0], abs=1e-4
+    )
+    (row, *_), _ = case.tables([line_of(cell, found)]).values()
+    assert row["note"] == "no peers" and row["Keras (s)"] == "never"
+
+
+class Absent:
+    """Peers whose environment is missing."""
+
+    def __init__(self, *arguments, **named):
+        raise RuntimeError("no peers")
+
+
+def line_of(cell, figures):
+    """Result line of a cell."""
+    settings = {key: cell[key] for key in cell if key not in ("data", "seed", "method")}
+    return {**cell, "settings": settings, "figures": figures}
+
+
+def test_a_goal_is_reached_on_the_way_or_at_the_end(benchmarks):
+    found = {
+        "Autoencoder": {"fit_s": 4.0, "error": 0.4, "curve": [[1.0, 0.6], [2.0, 0.45]]},
+        "Keras": {"fit_s": 9.0, "error": 0.5, "curve": [[3.0, 0.6], [6.0, 0.5], [8.0, 0.7]]},
+        "MLPRegressor": {"fit_s": 2.0, "error": 0.7, "curve": [[2.0, 0.7]]},
+    }
+    shares = benchmarks.cases.fit_cost.in_shares(found, 2.0)
+    assert shares["goal"] == 0.75
+    until = {name: one["until_s"] for name, one in shares["networks"].items()}
+    assert until == {"Autoencoder": 2.0, "Keras": 6.0, "MLPRegressor": None}
+    found["Autoencoder"]["curve"].pop()
+    shares = benchmarks.cases.fit_cost.in_shares(found, 2.0)
+    assert shares["networks"]["Autoencoder"]["until_s"] == 4.0
+
+
+def test_a_goal_that_is_passed_is_to_be_kept(benchmarks):
+    case = benchmarks.cases.fit_cost
+    found = {
+        "Autoencoder": {"fit_s": 4.0, "error": 0.7, "curve": [[1.0, 0.4]]},
+        "MLPRegressor": {"fit_s": 2.0, "error": 0.5, "curve": [[2.0, 0.5]]},
+    }
+    (ours, peer) = case.in_shares(found, 2.0)["networks"].values()
+    assert ours["passed_s"] == 1.0 and ours["until_s"] is None
+    assert case.when(ours) == "not kept, passed at 1"
+    assert case.when(peer) == 2.0
