@@ -1,6 +1,7 @@
 """Cases of `benchmarks/`: cut down, they run on data that need no download."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ def benchmarks(monkeypatch):
     import benchmarks.cases.adbench
     import benchmarks.cases.detector_rules
     import benchmarks.cases.fit_cost
+    import benchmarks.cases.schedule
     import benchmarks.cases.seed_recipe
     import benchmarks.harness
 
@@ -141,3 +143,45 @@ def test_a_goal_that_is_passed_is_to_be_kept(benchmarks):
     assert ours["passed_s"] == 1.0 and ours["until_s"] is None
     assert case.when(ours) == "not kept, passed at 1"
     assert case.when(peer) == 2.0
+
+
+def test_schedule_compares_every_method_with_the_default(benchmarks, monkeypatch):
+    case = benchmarks.cases.schedule
+    X = load_wine().data
+    monkeypatch.setattr(case, "rows", lambda name: (X, np.arange(len(X))))
+    lines = []
+    for method in case.METHODS:
+        cell = {"data": "parkinsons", "seed": 0, "method": method, "n_components": 2}
+        found = case.run(cell, benchmarks.harness.Options(smoke=True))
+        assert found["n_rows"] == 99 and found["cpu_s"] > 0
+        lines.append(line_of(cell, found))
+    summary, sets, times = case.tables(lines).values()
+    assert [row["method"] for row in summary] == list(case.METHODS)
+    assert len(sets) == len(times) == 1
+    assert sets[0]["PCA"] == pytest.approx(lines[0]["figures"]["pca"])
+    # a set that a method does not have yet is in no mean
+    assert len(case.tables(lines[1:])) == 2
+
+
+def test_methods_of_schedule_change_what_they_name(benchmarks):
+    from sklearn_ae._fitting.plan import Plan
+
+    case = benchmarks.cases.schedule
+    X = load_digits().data
+    found = case.methods(X)
+    blueprint = SimpleNamespace(init="pca", auto_learning_rate=0.05 / 8)
+
+    def plan(method):
+        return Plan(Autoencoder(**found[method]).get_params(), len(X), blueprint)
+
+    default, before = plan(case.DEFAULT), plan(case.BEFORE)
+    # half a thousandth at each step, and the same bound, which is no longer one
+    assert before.weight_decay == pytest.approx(5e-4)
+    assert before.max_iter == default.max_iter and default.is_bound and not before.is_bound
+    rate = default.learning_rate_init
+    assert plan("learning_rate_init x 2").learning_rate_init == pytest.approx(2 * rate)
+    assert plan("learning_rate_init x 0.5").learning_rate_init == pytest.approx(rate / 2)
+    assert plan("batch_size x 2").batch_size == 2 * default.batch_size
+    assert found["noise of 0.1"]["corruption"].scale == pytest.approx(
+        0.1 * Autoencoder(max_iter=0).fit(X).scale_
+    )
