@@ -380,66 +380,6 @@ def keras_stamps(stamps):
     return EpochStamps()
 
 
-class KerasRecipe:
-    """The autoencoder of the Keras introductions: Dense 32 relu, Dense 784 sigmoid, Adam.
-
-    Parameters
-    ----------
-    X, X_test : ndarray of shape (n, n_features)
-        Pixels in [0, 1].
-    seed : int
-        Seed of Keras's random state.
-    """
-
-    def __init__(self, X, X_test, seed):
-        import keras
-
-        self.X, self.X_test = X, X_test
-        keras.utils.set_random_seed(seed)
-
-    def mean_squared_error(self, model):
-        """Error per pixel on the test images."""
-        output = model.predict(self.X_test, batch_size=1000, verbose=0)
-        return float(np.mean((self.X_test - output) ** 2, dtype=np.float64))
-
-    def recipe(self, epochs, loss):
-        """Seconds of the fit and the test error."""
-        model = keras_model(self.X.shape[1], [32], loss=loss, code="relu", output="sigmoid")
-        start = time.perf_counter()
-        model.fit(self.X, self.X, batch_size=256, epochs=epochs, shuffle=True, verbose=0)
-        taken = time.perf_counter() - start
-        return {"fit_s": taken, "test_mse": self.mean_squared_error(model)}
-
-    def our_layers(self, epochs, sizes, batch_size, limit_s):
-        """Seconds and test error after each epoch with our layers, until `limit_s`.
-
-        The time of the evaluations is taken out.
-        """
-        import keras
-
-        model = keras_model(self.X.shape[1], sizes, loss="mean_squared_error")
-        curve, evaluation, error = [], [0.0], self.mean_squared_error
-        start = time.perf_counter()
-
-        class Curve(keras.callbacks.Callback):
-            def on_epoch_end(self, epoch, logs=None):
-                now = time.perf_counter()
-                curve.append([now - start - evaluation[0], error(model)])
-                evaluation[0] += time.perf_counter() - now
-                self.model.stop_training = curve[-1][0] > limit_s
-
-        model.fit(
-            self.X,
-            self.X,
-            batch_size=batch_size,
-            epochs=epochs,
-            shuffle=True,
-            verbose=0,
-            callbacks=[Curve()],
-        )
-        return {"curve": curve}
-
-
 CONTENDERS = {
     contender.__name__: contender
     for contender in (

@@ -1,4 +1,4 @@
-"""A process that keeps an object of `contenders` or `detectors` alive, in any environment.
+"""A process that keeps an object of `contenders`, `detectors` or `fits` alive, in any environment.
 
 It reads one JSON object a line from standard input, ``{"call": name, "arguments": {...}}``,
 and answers each with one line, ``{"value": ...}`` or ``{"error": ...}``. The first call names
@@ -19,7 +19,7 @@ PEERS = ROOT / ".venv-peers" / "bin" / "python"
 
 
 class Remote:
-    """Object of a class of `contenders` or `detectors` that lives in the environment of the peers.
+    """Object of a class of those modules that lives in the environment of the peers.
 
     Parameters
     ----------
@@ -94,9 +94,10 @@ def answer(target, request):
         for name, value in request["arguments"].items()
     }
     if target is None:
-        from benchmarks import contenders, detectors
+        from benchmarks import contenders, detectors, fits
 
-        home = contenders if hasattr(contenders, request["call"]) else detectors
+        homes = (contenders, detectors, fits)
+        home = next(module for module in homes if hasattr(module, request["call"]))
         return getattr(home, request["call"])(**arguments), None
     return target, getattr(target, request["call"])(**arguments)
 
