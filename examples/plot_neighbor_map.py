@@ -43,9 +43,7 @@ fits = {
 figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 for ax, (name, fitted) in zip(axes, fits.items(), strict=True):
     LatentSpaceDisplay.from_estimator(fitted, X_test, y_test, ax=ax)
-    accuracy = knn_accuracy(
-        fitted.transform(X_train), y_train, fitted.transform(X_test), y_test
-    )
+    accuracy = knn_accuracy(fitted.transform(X_train), y_train, fitted.transform(X_test), y_test)
     ax.set_title(
         f"{name}: explained variance {fitted.score(X_test):.2f}, 5-NN accuracy {accuracy:.2f}"
     )

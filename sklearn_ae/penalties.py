@@ -395,7 +395,8 @@ class Neighbors(BaseEstimator):
     ``n_samples**2 * n_features <= 1e12``; beyond, pynndescent finds it where it is installed (with
     the extra ``compare``). A row that is held out has always the same neighbour, a training row,
     and is told from the same others. In `partial_fit` neighbours are those of the chunk. The weight
-    of a row weighs its own term.
+    of a row weighs its own term. ``n_iter_no_change="auto"`` is twice as many epochs as without, as
+    neighbours are told apart slowly.
 
     References
     ----------

@@ -16,6 +16,8 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch.testing import assert_close
 
 from sklearn_ae import Autoencoder, VariationalAutoencoder
+from sklearn_ae._fitting.plan import Plan
+from sklearn_ae._fitting.rows import Rows
 from sklearn_ae._training import Batch
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae.corruptions import GaussianNoise
@@ -332,3 +334,13 @@ def test_bad_penalties_are_refused(penalty, words):
 
 def test_variational_autoencoders_have_no_penalty():
     assert "penalty" not in VariationalAutoencoder().get_params()
+
+
+def test_automatic_patience_is_twice_as_long():
+    def plan(**parameters):
+        estimator = Autoencoder(**parameters)
+        rows = Rows(X)
+        return Plan(vars(estimator), len(X), estimator._blueprint(rows, 0))
+
+    assert plan(penalty="neighbors").n_iter_no_change == 2 * plan().n_iter_no_change
+    assert plan(penalty="neighbors", n_iter_no_change=7).n_iter_no_change == 7

@@ -89,8 +89,13 @@ class Plan:
         self.batch_size = self._batch_size(n_train)
         n_steps = max(1, n_train // self.batch_size)
         patience = parameters["n_iter_no_change"]
-        self.n_iter_no_change = auto_patience(n_steps) if patience == "auto" else patience
-        self.patient_steps = FIRST_STEPS if patience == "auto" else 0
+        if patience == "auto":
+            # neighbours are told apart slowly: part of the contrastive loss never goes
+            patience = auto_patience(n_steps) * (2 if blueprint.has_neighbors else 1)
+            self.patient_steps = FIRST_STEPS
+        else:
+            self.patient_steps = 0
+        self.n_iter_no_change = patience
         fewest = DECAY_STEPS_OF_CHUNK if one_epoch else FEWEST_DECAY_STEPS
         self.weight_decay = parameters["weight_decay"] / max(n_steps, fewest)
         ends_by_patience = n_validation > 0 and self.learning_rate == "constant"
