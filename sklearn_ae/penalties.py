@@ -24,14 +24,12 @@ from sklearn.base import BaseEstimator
 from torch import nn
 
 from sklearn_ae.utils._parts import check_instance, check_parameters, in_one_line
-from sklearn_ae.utils._sklearn import Interval, StrOptions
+from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOptions
 
 __all__ = ["L1", "Contractive", "KLSparsity", "Neighbors"]
 
 # Share of the start's loss that a unit of the contrastive loss of neighbours weighs.
 NEIGHBORS_SHARE = 0.3
-# Least share of the variance that counts as left over by the start.
-LEAST_LEFT = 0.01
 # Rows among which a row that is held out is told from others.
 ROWS_TO_CONTRAST = 256
 # Distances that scikit-learn and pynndescent both know.
@@ -367,10 +365,10 @@ class Neighbors(BaseEstimator):
         \qquad q(z, z') = \frac{1}{1 + \lVert z - z' \rVert^2 / s^2}
 
     The scale :math:`s` is learnt, so the size of the code changes nothing. The factor
-    :math:`r` is the loss of the start, the variance that PCA leaves over in units of the mean
-    feature variance, and c = 0.3: the two parts of the objective keep their proportion whatever the
-    number of features. The loss of the reconstruction stays as it is, so every point of the map
-    can be decoded. Training begins at PCA; nothing is promised against it.
+    :math:`r` is the mean loss of the reconstruction before training, for the PCA start what PCA
+    leaves over, and c = 0.3: the two parts of the objective keep their proportion whatever the
+    number of features and the loss. The loss of the reconstruction stays as it is, so every point
+    of the map can be decoded. Training begins at PCA; nothing is promised against it.
 
     Parameters
     ----------
@@ -391,12 +389,15 @@ class Neighbors(BaseEstimator):
 
     Notes
     -----
-    The graph of neighbours is exact where that takes about half a minute of one core,
-    ``n_samples**2 * n_features <= 1e12``; beyond, pynndescent finds it where it is installed (with
-    the extra ``compare``). A row that is held out has always the same neighbour, a training row,
-    and is told from the same others. In `partial_fit` neighbours are those of the chunk. The weight
-    of a row weighs its own term. ``n_iter_no_change="auto"`` is twice as many epochs as without, as
-    neighbours are told apart slowly.
+    The graph of neighbours is exact up to ``n_samples**2 * n_features`` of 1e12 ("euclidean",
+    "cosine") or 3e10, about a minute of one core; beyond, pynndescent finds it where it is
+    installed (with the extra ``compare``), else the exact search takes its time. In `partial_fit`
+    neighbours are those of the chunk. The weight of a row weighs its own term.
+
+    A row that is held out has always the same neighbour, a training row, and is told from the same
+    255 others; a row in training is told from those of its batch, so the two curves of losses
+    compare where batches have 256 rows. ``n_iter_no_change="auto"`` is twice as many epochs as
+    without, as neighbours are told apart slowly.
 
     References
     ----------
@@ -434,29 +435,39 @@ class Neighbors(BaseEstimator):
         self.weight = weight
         self.metric = metric
 
+    def module(self) -> nn.Module:
+        """The torch module, which has the scale of the kernel as its parameter.
+
+        Returns
+        -------
+        torch.nn.Module
+            ``module(code, partner)`` of shape (n,), for two tensors of shape (n, n_components).
+        """
+        return NeighborsTerm(self.weight)
+
 
 class NeighborsTerm(nn.Module):
     """The penalty `Neighbors` of a batch and of one neighbour of each row.
+
+    Its buffer ``left`` is the loss of a row before training.
 
     Parameters
     ----------
     weight : float
         Factor of the contrastive loss.
-    left : float or None
-        Loss of the start; None where it will be loaded.
     """
 
-    def __init__(self, weight, left=None):
+    def __init__(self, weight):
         super().__init__()
         self.weight = weight
         kind = {"dtype": torch.float32, "device": "cpu"}
         self.log_scale = nn.Parameter(torch.zeros((), **kind))
-        self.register_buffer("left", torch.full((), 1.0 if left is None else left, **kind))
+        self.register_buffer("left", torch.ones((), **kind))
 
     def forward(self, code, partner):
         """The penalty of each row, of shape (n,)."""
-        sizes = len(code) if self.training else ROWS_TO_CONTRAST
-        parts = zip(code.split(sizes), partner.split(sizes), strict=True)
+        size = len(code) if self.training else ROWS_TO_CONTRAST
+        parts = zip(code.split(size), partner.split(size), strict=True)
         loss = torch.cat([contrastive_loss(*part, self.log_scale) for part in parts])
         return self.weight * NEIGHBORS_SHARE * self.left * loss
 
@@ -481,7 +492,7 @@ def _part_of(entry):
     if not isinstance(entry, str):
         return entry
     if entry not in PENALTIES:
-        raise ValueError(
+        raise InvalidParameterError(
             f"Unknown penalty {entry!r}; use one of {sorted(PENALTIES)}, a part, or a list of them."
         )
     return PENALTIES[entry]()
@@ -511,6 +522,11 @@ def check_penalty(penalty: Any, code_activation: Any) -> None:
                 f"penalty={in_one_line(part)} needs code_activation={needed!r}; got "
                 f"{in_one_line(code_activation)}."
             )
+
+
+def keeps_start(part: Any) -> bool:
+    """Whether a penalty leaves the start in closed form where it is."""
+    return bool(getattr(part, "keeps_start", False))
 
 
 def neighbors_of(penalty: Any) -> Neighbors | None:

@@ -1,13 +1,16 @@
 """Few rows are judged by folds; rows of one group are held out together."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import skorch
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -72,6 +75,10 @@ def test_folds_keep_pca_where_there_is_nothing_else():
     )
     # what the folds did in vain is shown
     assert 1 <= estimator.n_iter_ == len(estimator.loss_curve_) <= 15
+    # the net that is shown holds PCA of all rows
+    x = torch.tensor((NOISE - estimator.mean_) / estimator.scale_, dtype=torch.float32)
+    output = estimator.net_.infer(x).detach().numpy() * estimator.scale_ + estimator.mean_
+    assert_allclose(output, estimator.reconstruct(NOISE), atol=1e-4)
     # by rows that PCA did not see
     own = 1 - explained_variance(NOISE, estimator.reconstruct(NOISE))
     assert estimator.best_loss_ > own * NOISE.shape[1]
@@ -86,14 +93,44 @@ def test_folds_keep_pca_where_there_is_nothing_else():
         (CANCER, {"init": "random"}, 56),
         (CANCER, {"learning_rate": "one_cycle"}, 56),
         (CANCER, {"early_stopping": False}, 0),
+        (CANCER[:36], {"n_components": 28}, 5),
+        (CANCER[:36], {"n_components": None}, 5),
         (np.resize(CANCER, (1000, 30)), {}, 100),
         (np.resize(CANCER, (999, 30)), {}, 0),
     ],
 )
 def test_a_single_split_is_kept_where_it_is_asked_for_or_rows_are_many(X, parameters, n_held_out):
-    _, seen = epochs(Autoencoder(2, **QUICK | {"max_iter": 2} | parameters), X)
+    made = {"n_components": 2, **QUICK, "max_iter": 2, **parameters}
+    _, seen = epochs(Autoencoder(**made), X)
     assert {len(held_out) for _, held_out in seen} == {n_held_out}
     assert {len(rows) for rows, _ in seen} == {len(X) - n_held_out}
+
+
+class Clip(skorch.callbacks.Callback):
+    """A user's callback that changes gradients."""
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        for _, parameter in named_parameters:
+            parameter.grad.clamp_(-1.0, 1.0)
+
+
+@pytest.mark.parametrize("callback", [
+    skorch.callbacks.LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
+    skorch.callbacks.GradientNormClipping(1.0),
+    ("freezer", skorch.callbacks.Freezer("network.linear.*")),
+    Clip(),
+], ids=lambda callback: type(callback).__name__)  # fmt: skip
+def test_a_single_split_is_kept_where_callbacks_change_steps(callback):
+    seen = []
+    callbacks = [callback, Epochs(seen)]
+    Autoencoder(2, skorch_callbacks=callbacks, **QUICK | {"max_iter": 2}).fit(CANCER)
+    assert {len(held_out) for _, held_out in seen} == {56}
+
+
+def test_a_bound_that_folds_run_into_is_told(monkeypatch):
+    monkeypatch.setattr("sklearn_ae._fitting.plan.MOST_EPOCHS", 12)
+    with pytest.warns(ConvergenceWarning, match="bound of max_iter='auto', 12 epochs"):
+        Autoencoder(2, hidden_layer_sizes=(16,), random_state=0).fit(CANCER)
 
 
 def test_a_fit_goes_on_without_folds_and_gate():
@@ -151,6 +188,30 @@ def test_rows_of_a_group_are_held_out_together(parameters, names):
         assert len(rows) + len(held_out) == 569
 
 
+def test_few_groups_are_judged_by_folds_however_many_their_rows():
+    """Of ten groups a tenth would be one, by which nothing can be judged."""
+    rng = np.random.default_rng(0)
+    t = rng.uniform(-2, 2, 1200)
+    X = np.column_stack([t, t**2, np.sin(2 * t)]) + 0.02 * rng.normal(size=(1200, 3))
+    groups = np.repeat(np.arange(10), 120)
+    made = {"hidden_layer_sizes": (16,), "max_iter": 10, "random_state": 0}
+    estimator, seen = epochs(Autoencoder(1, **made), X, groups=groups)
+    assert not estimator.start_kept_
+    assert {len(rows) for rows, _ in seen} == {1200}
+    # of three there are too few, as of few rows
+    few, seen = epochs(Autoencoder(1, **made), X, groups=groups // 4)
+    assert few.start_kept_ and few.n_iter_ == 0 and seen == []
+
+
+def test_groups_are_given_in_every_fit_that_goes_on():
+    groups = np.arange(1000) // 4
+    warm = Autoencoder(2, warm_start=True, **QUICK | {"max_iter": 1})
+    warm.fit(np.resize(CANCER, (1000, 30)), groups=groups)
+    with raises_one_line(ValueError, "groups are to be given in every call or in none"):
+        warm.fit(np.resize(CANCER, (1000, 30)))
+    warm.fit(np.resize(CANCER, (1000, 30)), groups=groups)
+
+
 def repeated(n_groups=24, n_times=12):
     """Rows that are near copies of a few: a network knows them all by heart."""
     rng = np.random.default_rng(3)
@@ -202,9 +263,9 @@ def test_a_search_with_groups_hands_them_to_its_splitter(routing, estimator):
 
 def test_groups_reach_fit_where_they_are_asked_for():
     groups = np.zeros(178)
-    single = Autoencoder(2, **QUICK)
+    single = Autoencoder(2, early_stopping=True, **QUICK)
     with config_context(enable_metadata_routing=True):
-        asked = single.set_fit_request(groups=True)
+        asked = clone(single).set_fit_request(groups=True)
         with raises_one_line(ValueError, "groups holds one group only"):
             make_pipeline(StandardScaler(), asked).fit(WINE, groups=groups)
     with raises_one_line(ValueError, "groups holds one group only"):
@@ -216,13 +277,27 @@ def test_groups_reach_fit_where_they_are_asked_for():
     [
         (np.zeros(178), "groups holds one group only"),
         (np.arange(177), "inconsistent numbers of samples"),
-        (np.full(178, np.nan), "groups contains NaN"),
-        (np.zeros((178, 2)), "y should be a 1d array"),
+        (np.full(178, np.nan), "groups contains missing values"),
+        ([*range(177), None], "groups contains missing values"),
+        (pd.Series([*range(177), None], dtype="Int64"), "groups contains missing values"),
+        (pd.to_datetime([*["2020-01-01"] * 177, None]), "groups contains missing values"),
+        (np.zeros((178, 2)), r"groups must be of shape \(n_samples,\); got shape \(178, 2\)"),
+        (3, r"groups must be of shape \(n_samples,\)"),
     ],
 )
 def test_bad_groups_are_refused(groups, words):
-    with pytest.raises(ValueError, match=words):
-        Autoencoder(2, **QUICK).fit(WINE, groups=groups)
+    with raises_one_line(ValueError, words):
+        Autoencoder(2, early_stopping=True, **QUICK).fit(WINE, groups=groups)
+
+
+@pytest.mark.parametrize("groups", [
+    [*["a", 1, 2.5] * 59, "b"],
+    pd.Series(np.arange(178) // 10).astype("category"),
+    pd.DataFrame({"person": np.arange(178) // 10}),
+    np.arange(178) % 7 == 0,
+])  # fmt: skip
+def test_groups_of_any_kind(groups):
+    Autoencoder(2, early_stopping=True, **QUICK | {"max_iter": 1}).fit(WINE, groups=groups)
 
 
 def test_groups_do_no_harm_where_nothing_is_held_out():

@@ -25,7 +25,6 @@ from sklearn_ae.penalties import (
     L1,
     NEIGHBORS_SHARE,
     Neighbors,
-    NeighborsTerm,
     contrastive_loss,
     make_penalty,
     penalty_parts,
@@ -92,14 +91,39 @@ def test_derivatives_are_those_of_the_formula():
 
 def test_term_has_weight_share_and_what_the_start_leaves():
     code, partner = codes(9)
-    term = NeighborsTerm(weight=2.0, left=50.0).double()
+    term = Neighbors(weight=2.0).module().double()
+    term.left.fill_(50.0)
     expected = 2 * NEIGHBORS_SHARE * 50 * contrastive_loss(code, partner, term.log_scale)
     assert_close(term(code, partner), expected)
 
 
+@pytest.mark.parametrize("parameters", [
+    {},
+    {"n_components": 0.5},
+    {"loss": "huber"},
+    {"loss": "absolute_error"},
+    {"init": "random"},
+    {"penalty": ["neighbors", "l1"]},
+    {"code_activation": "sigmoid"},
+])  # fmt: skip
+def test_weight_is_relative_to_the_loss_before_training(parameters):
+    made = {"penalty": "neighbors", "early_stopping": False, "random_state": 0, **parameters}
+    start = Autoencoder(**made, max_iter=0).fit(X)
+    trained = Autoencoder(**made, hidden_layer_sizes=(8,), max_iter=1).fit(X)
+    left = trained._fitted.weights["neighbors.left"]
+    # from random weights the layers matter a little
+    tolerance = 1e-4 if start.start_kept_ else 0.3
+    unit = start.scale_**start._fitted.blueprint.power
+    assert_allclose(left, start.reconstruction_error(X).mean() / unit, rtol=tolerance)
+    assert left > 20
+    # a code that keeps all leaves the least that counts
+    whole = Autoencoder(64, penalty="neighbors", max_iter=0).fit(X)
+    assert_allclose(whole._fitted.weights["neighbors.left"], 0.64, rtol=1e-6)
+
+
 def test_rows_that_are_judged_are_told_from_a_fixed_number_of_others():
     code, partner = codes(600, 2)
-    term = NeighborsTerm(1.0, 1.0).double().eval()
+    term = Neighbors().module().double().eval()
     whole, part = term(code, partner), term(code[:256], partner[:256])
     assert_close(whole[:256], part)
     assert len(whole) == 600
@@ -324,12 +348,25 @@ def test_names_and_lists():
         ([Neighbors(weight=-1.0)], "'weight' parameter of Neighbors must be"),
         ([3], "A penalty must be one of"),
         ([Neighbors], "must be an instance; got the class Neighbors"),
+        (Neighbors, "must be an instance; got the class Neighbors"),
+        ("neighbours", "Unknown penalty 'neighbours'; use one of .*'neighbors'"),
     ],
 )
 def test_bad_penalties_are_refused(penalty, words):
     with pytest.raises((TypeError, ValueError), match=words) as caught:
         Autoencoder(2, penalty=penalty, **QUICK).fit(FEW)
     assert "\n" not in str(caught.value)
+
+
+def test_batches_of_one_row_are_refused():
+    with raises_one_line(ValueError, "batch_size=1 leaves none"):
+        Autoencoder(2, penalty="neighbors", batch_size=1, **QUICK).fit(FEW)
+
+
+def test_a_map_has_no_sparsity():
+    assert not hasattr(Autoencoder(2, penalty="neighbors", **QUICK).fit(FEW), "sparsity_")
+    both = Autoencoder(2, penalty=["neighbors", "l1"], **QUICK).fit(FEW)
+    assert 0 <= both.sparsity_ <= 1
 
 
 def test_variational_autoencoders_have_no_penalty():

@@ -18,8 +18,6 @@ class Seeds(NamedTuple):
 
     Parameters
     ----------
-    split : int
-        Of the rows held out: the same for all fits that go on.
     order : int
         Of the order of the rows, and of what a user's code draws.
     noise : int
@@ -28,7 +26,6 @@ class Seeds(NamedTuple):
         Of the one noise table that all epochs are judged with.
     """
 
-    split: int
     order: int
     noise: int
     validation: int
@@ -37,7 +34,7 @@ class Seeds(NamedTuple):
 def seeds_of_fit(seed, n_epochs_before):
     """Streams of a fit's own, whose numbers a fit that goes on does not meet again."""
     first = seed + 1 + 3 * n_epochs_before
-    return Seeds(seed, first, first + 1, first + 2)
+    return Seeds(first, first + 1, first + 2)
 
 
 def make_generator(seed, device="cpu"):

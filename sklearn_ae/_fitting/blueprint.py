@@ -102,9 +102,16 @@ class Blueprint:
             tensors["target"] = torch.from_numpy(scaling.to_network(rows.target, np.float32))
         return tensors
 
-    def partners(self, x, places):
-        """Places among ``places`` of rows that belong to each row of a tensor; None without any."""
-        return None
+    def with_neighbors(self, everything, places, tasks, trains):
+        """Give all rows their neighbours among some of them, and what tasks are to know of them.
+
+        ``tasks`` are those of a first fit, before training; there are none where it goes on. Where
+        nothing ``trains``, neighbours are not looked for.
+        """
+
+    def most_components(self, n_rows):
+        """Directions that a start may take of so many rows, as far as is known."""
+        return 0
 
     def build(self, scaling, start=None):
         """The task, weights not drawn; ``start`` is given where they will be."""
@@ -187,6 +194,12 @@ class EncoderDecoderBlueprint(Blueprint):
     outputs_per_component = 1
     # Whether the decoder's columns are kept at unit norm.
     unit_norm = False
+
+    def most_components(self, n_rows):
+        """Width of the code, where it is no share of the variance."""
+        if self.n_components is None:
+            return min(n_rows, self.n_features)
+        return self.n_components if isinstance(self.n_components, Integral) else 0
 
     @property
     def linear(self):

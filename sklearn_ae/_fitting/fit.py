@@ -33,6 +33,8 @@ class Course:
         Rows seen by the last `fit`, or by all calls of `partial_fit`.
     mean_weight : float
         By which weights are divided.
+    grouped : bool
+        Whether rows came in groups.
     state : dict or None
         `TrainingState` as arrays, where a fit may go on from it.
     """
@@ -44,9 +46,10 @@ class Course:
     start_kept: bool = True
     n_samples_seen: int = 0
     mean_weight: float = 1.0
+    grouped: bool = False
     state: dict | None = None
 
-    def after(self, result, n_rows, mean_weight, has_start, one_epoch):
+    def after(self, result, rows, mean_weight, has_start, one_epoch):
         """The course with what a call of `train` added."""
         untouched = result.start_kept or not result.loss_curve
         return Course(
@@ -58,8 +61,9 @@ class Course:
             history=[*self.history, *plain_history(result.net)],
             best_loss=result.best_loss,
             start_kept=has_start and untouched and self.start_kept,
-            n_samples_seen=n_rows + (self.n_samples_seen if one_epoch else 0),
+            n_samples_seen=len(rows.x) + (self.n_samples_seen if one_epoch else 0),
             mean_weight=mean_weight,
+            grouped=rows.group is not None,
             state=_as_arrays(result.state, one_epoch),
         )
 
@@ -138,7 +142,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     if blueprint.is_open:
         blueprint = _choose(blueprint, rows, everything, plan, scaling)
     task, exact, differs = _prepare(blueprint, scaling, start, previous)
-    settings = plan.settings(blueprint, rows.group, len(course.loss_curve))
+    settings = plan.settings(blueprint, len(course.loss_curve))
     has_start = blueprint.init == "pca"
 
     def fitted_as(task, exact, course, net=None):
@@ -156,7 +160,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     def after_epoch(result, last):
         def fitted():
             task = result.task
-            reached = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
+            reached = course.after(result, rows, mean_weight, has_start, plan.one_epoch)
             return fitted_as(task, _loaded(copy.deepcopy(exact), task), reached), start
 
         return on_epoch(fitted, last)
@@ -165,17 +169,18 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     settings.start = exact if differs else None
     settings.fold_tasks = _fold_tasks(blueprint, rows, scaling, settings)
     places = settings.splits[0][0] if settings.splits else torch.arange(len(rows.x), device="cpu")
-    everything.partners = blueprint.partners(everything.x, places)
+    first_tasks = [task, exact] if previous is None else []
+    blueprint.with_neighbors(everything, places, first_tasks, trains=settings.max_iter > 0)
     result = train(task, everything, settings, course.training_state(with_optimizers=goes_on))
-    n_epochs, losses = len(result.loss_curve), result.validation_losses
-    at_bound = plan.is_bound and n_epochs == plan.max_iter and not result.start_kept
+    losses = result.judged_losses
+    at_bound = plan.is_bound and len(losses) == plan.max_iter and not result.start_kept
     if at_bound and _still_gains(losses, plan.n_iter_no_change):
         warn_user(
-            f"Training ended at the bound of max_iter='auto', {n_epochs} epochs, while "
+            f"Training ended at the bound of max_iter='auto', {plan.max_iter} epochs, while "
             "the loss on the rows held out still fell; a larger max_iter may give a better model.",
             ConvergenceWarning,
         )
-    whole = course.after(result, len(rows.x), mean_weight, has_start, plan.one_epoch)
+    whole = course.after(result, rows, mean_weight, has_start, plan.one_epoch)
     if result.start_kept or not result.loss_curve:
         task = exact
     return fitted_as(task, _loaded(exact, task), whole, result.net), start
@@ -260,12 +265,12 @@ def _choose(blueprint, rows, everything, plan, scaling):
     trial = dataclasses.replace(blueprint, seed=draw_seed(blueprint.seed))
     start = trial.start(rows, scaling)
     trial = trial.settled(start)
-    settings = plan.shortened(plan.choice_epochs).settings(trial, rows.group)
+    settings = plan.shortened(plan.choice_epochs).settings(trial)
     losses = []
     for candidate in trial.candidates():
         task, *_ = _prepare(candidate, scaling, start)
         settings.fold_tasks = _fold_tasks(candidate, rows, scaling, settings)
-        losses.append(train(task, everything, settings).best_loss)
+        losses.append(train(task, everything, settings, judge_only=True).best_loss)
     return candidates[int(np.argmin(losses))]
 
 

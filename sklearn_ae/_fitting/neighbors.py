@@ -3,9 +3,10 @@
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-# Products of numbers above which neighbours are found approximately, where pynndescent is
-# installed: about half a minute of one core.
-MOST_EXACT = 1e12
+# Pairs of numbers above which neighbours are found approximately, where pynndescent is installed:
+# about a minute of one core, by products of matrices and one by one.
+MOST_EXACT = {"euclidean": 1e12, "cosine": 1e12}
+MOST_EXACT_ELSE = 3e10
 
 
 def neighbor_places(x, places, n_neighbors, metric, seed):
@@ -33,7 +34,9 @@ def neighbor_places(x, places, n_neighbors, metric, seed):
         Places in ``x``, the nearest first. Where all rows are equal each has one of them.
     """
     x = np.ascontiguousarray(x.reshape(len(x), -1))
-    _, first, which = np.unique(x[places], axis=0, return_index=True, return_inverse=True)
+    # rows as strings of bytes, which are sorted several times sooner; no zero has a sign
+    keys = (x[places] + 0.0).view(f"V{x.itemsize * x.shape[1]}")
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
     distinct = places[first]
     own = np.full(len(x), -1)
     own[places] = which.ravel()
@@ -49,7 +52,7 @@ def neighbor_places(x, places, n_neighbors, metric, seed):
 
 def _nearest(x, among, n_neighbors, metric, seed):
     """Numbers of the nearest rows ``among`` others, exact where that is quick."""
-    if len(x) * len(among) * x.shape[1] > MOST_EXACT:
+    if len(x) * len(among) * x.shape[1] > MOST_EXACT.get(metric, MOST_EXACT_ELSE):
         try:
             from pynndescent import NNDescent
         except ImportError:  # the exact search takes longer, and finds the same

@@ -8,7 +8,7 @@ import torch
 from sklearn.model_selection import GroupKFold
 
 from sklearn_ae._compute import make_generator, resolve_device
-from sklearn_ae._training import Settings, check_callbacks
+from sklearn_ae._training import Settings, check_callbacks, shapes_steps
 
 LARGEST_BATCH = 256
 SMALLEST_BATCH = 16
@@ -22,10 +22,12 @@ PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 5, 15
 FIRST_STEPS = 300
 # With fewer rows there is nothing to judge a network by: the start is returned.
 FEWEST_ROWS_TO_TRAIN = 20
-# With fewer rows than this, folds judge the network against its start: a tenth of the rows would
-# be too few to tell.
+# With fewer rows than this, or groups where there are some, folds judge the network against its
+# start: a tenth of them would be too few to tell.
 FEWEST_ROWS_TO_SPLIT = 1000
 N_FOLDS = 5
+# With fewer groups there is nothing to judge a network by.
+FEWEST_GROUPS = 4
 VALIDATION_FRACTION = 0.1
 # Share of the epochs that a choice between candidates takes at most.
 CHOICE_SHARE = 0.1
@@ -46,6 +48,8 @@ class Plan:
         Rows of positive weight.
     blueprint : Blueprint
         Says whether there is a start, and the learning rate behind "auto".
+    group : ndarray of int of shape (n_rows,) or None, default=None
+        Groups, whose rows are held out together.
     going_on : bool, default=False
         Whether a fitted network goes on.
     one_epoch : bool, default=False
@@ -68,9 +72,14 @@ class Plan:
         Whether rows are held out by which one blueprint can be preferred to another.
     """
 
-    def __init__(self, parameters, n_rows, blueprint, *, going_on=False, one_epoch=False):
+    def __init__(
+        self, parameters, n_rows, blueprint, *, group=None, going_on=False, one_epoch=False
+    ):
         self.parameters = parameters
         self.n_rows = n_rows
+        self.group = group
+        # what is judged, each independent of the others
+        self.n_units = n_rows if group is None else len(np.unique(group))
         self.one_epoch = one_epoch
         self.device = resolve_device(parameters["device"])
         self.learning_rate = "constant" if one_epoch else parameters["learning_rate"]
@@ -79,9 +88,7 @@ class Plan:
         rate = parameters["learning_rate_init"]
         self.learning_rate_init = blueprint.auto_learning_rate if rate == "auto" else rate
         has_start = blueprint.init == "pca" or going_on
-        # with neighbours nothing is promised against the start
-        guards_start = blueprint.init == "pca" and not blueprint.has_neighbors
-        self.n_folds = 1 if one_epoch else self._n_folds(guards_start)
+        self.n_folds = 1 if one_epoch else self._n_folds(blueprint)
         n_validation = 0 if one_epoch else self._n_validation()
         if going_on and self.n_folds > 1:  # there is one split to go on with, or none
             self.n_folds, n_validation = 1, 0
@@ -108,17 +115,29 @@ class Plan:
         self.n_folds = self.n_folds if self.n_validation else 1
         self.is_bound = parameters["max_iter"] == "auto" and ends_by_patience
         self.gate = has_start and self.n_validation > 0
-        self.can_choose = self.n_validation > 0 and n_rows >= FEWEST_ROWS_TO_TRAIN
+        self.can_choose = self.n_validation > 0 and not self._has_too_few()
 
-    def _n_folds(self, guards_start):
+    def _n_folds(self, blueprint):
         """Parts of the rows that are held out in turn."""
         is_ours = all(
             isinstance(self.parameters[name], str)
             for name in ("early_stopping", "validation_fraction")
         )
-        # the best epoch of one cycle is no length of another
-        is_few = self.n_rows < FEWEST_ROWS_TO_SPLIT and self.learning_rate == "constant"
-        return N_FOLDS if is_ours and is_few and guards_start else 1
+        # with neighbours nothing is promised against the start
+        guards_start = blueprint.init == "pca" and not blueprint.has_neighbors
+        # the best epoch of one cycle is no length of another, and a callback's steps are its own
+        has_own_steps = self.learning_rate != "constant" or any(
+            map(shapes_steps, self.parameters["skorch_callbacks"] or [])
+        )
+        # a start that explains all rows of a fold is no start for others
+        is_narrow = blueprint.most_components(self.n_rows) < (1 - 1 / N_FOLDS) * self.n_rows - 1
+        is_few = self.n_units < FEWEST_ROWS_TO_SPLIT and is_narrow
+        return N_FOLDS if is_ours and is_few and guards_start and not has_own_steps else 1
+
+    def _has_too_few(self):
+        """Whether there are too few rows, or groups, to judge by."""
+        few_groups = self.group is not None and self.n_units < FEWEST_GROUPS
+        return self.n_rows < FEWEST_ROWS_TO_TRAIN or few_groups
 
     def _n_validation(self):
         """Rows held out to judge by, at a time."""
@@ -131,7 +150,7 @@ class Plan:
             fraction = 1.0 / self.n_folds if self.n_folds > 1 else VALIDATION_FRACTION
         n_validation = max(5, int(fraction * n_rows))
         is_auto = isinstance(early_stopping, str)
-        if is_auto and n_rows < FEWEST_ROWS_TO_TRAIN:
+        if is_auto and self._has_too_few():
             return 0
         if n_rows - n_validation < 2:
             raise ValueError(
@@ -149,7 +168,7 @@ class Plan:
     def _max_iter(self, n_steps, starts_at_best, holds_out):
         """Epochs: none where there is a start in closed form and too little to judge it by."""
         is_auto = isinstance(self.parameters["early_stopping"], str)
-        if is_auto and self.n_rows < FEWEST_ROWS_TO_TRAIN and starts_at_best:
+        if is_auto and self._has_too_few() and starts_at_best:
             return 0
         max_iter = self.parameters["max_iter"]
         return auto_max_iter(n_steps, holds_out) if max_iter == "auto" else max_iter
@@ -165,8 +184,8 @@ class Plan:
         other.parameters = {**self.parameters, "verbose": 0, "skorch_callbacks": None}
         return other
 
-    def settings(self, blueprint, group=None, n_epochs_before=0):
-        """What the training loop is told, for a settled blueprint and groups of rows, if any."""
+    def settings(self, blueprint, n_epochs_before=0):
+        """What the training loop is told, for a settled blueprint."""
         parameters = self.parameters
         return Settings(
             max_iter=self.max_iter,
@@ -176,7 +195,9 @@ class Plan:
             n_iter_no_change=self.n_iter_no_change,
             patient_steps=self.patient_steps,
             weight_decay=self.weight_decay,
-            splits=split_rows(self.n_rows, self.n_validation, self.n_folds, blueprint.seed, group),
+            splits=split_rows(
+                self.n_rows, self.n_validation, self.n_folds, blueprint.seed, self.group
+            ),
             gate=self.gate,
             device=self.device,
             seed=blueprint.seed,
@@ -205,19 +226,22 @@ def split_rows(n_rows, n_validation, n_folds, seed, group=None):
 
 def _split_groups(n_rows, n_validation, n_folds, seed, group):
     """The same where rows of one group are together."""
-    groups, group = np.unique(group, return_inverse=True)
+    groups, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
     if len(groups) < 2:
         raise ValueError(
             "groups holds one group only, so that no rows can be held out; at least 2 groups are "
             "needed. Use early_stopping=False, or no groups."
         )
-    # parts of about as many rows; which of equally large groups go together is drawn
-    wanted = n_folds if n_folds > 1 else round(n_rows / n_validation)
-    names = torch.randperm(len(groups), generator=make_generator(seed), device="cpu").numpy()
-    splitter = GroupKFold(min(max(wanted, 2), len(groups)))
-    splits = list(splitter.split(group, groups=names[group]))
-    if n_folds == 1:
-        splits = [min(splits, key=lambda split: abs(len(split[1]) - n_validation))]
+    order = torch.randperm(len(groups), generator=make_generator(seed), device="cpu").numpy()
+    if n_folds > 1:
+        # parts of about as many rows; which of equally large groups go together is drawn
+        splitter = GroupKFold(min(n_folds, len(groups)))
+        splits = list(splitter.split(group, groups=order[group]))
+    else:
+        # as many groups as make the number of rows most nearly
+        missed = np.abs(np.cumsum(sizes[order[:-1]]) - n_validation)
+        held_out = np.isin(group, order[: missed.argmin() + 1])
+        splits = [(np.flatnonzero(~held_out), np.flatnonzero(held_out))]
     fewest = min(len(training) for training, _ in splits)
     if fewest < 2:
         raise ValueError(

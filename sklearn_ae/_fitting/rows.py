@@ -33,6 +33,6 @@ class Rows:
     partners: np.ndarray | None = None
 
     def select(self, kept):
-        """The rows at a boolean index, with all that belongs to them."""
+        """The rows at a boolean index, or at places, with all that belongs to them."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return Rows(**{name: None if part is None else part[kept] for name, part in parts.items()})

@@ -85,12 +85,11 @@ class RowsOnDevice(Subset):
         """
         batch = self.everything.map(lambda field: field.index_select(0, indices))
         if batch.partners is not None:
-            n_rows, n_partners = batch.partners.shape
-            column = indices % n_partners
-            if noise is not None:
-                column = torch.randint(
-                    n_partners, (n_rows,), generator=noise, device=indices.device
-                )
+            size = batch.partners.shape
+            if noise is None:
+                column = indices % size[1]
+            else:
+                column = torch.randint(size[1], size[:1], generator=noise, device=indices.device)
             places = batch.partners.gather(1, column[:, None])[:, 0]
             batch.partners = self.everything.x.index_select(0, places)
         return batch

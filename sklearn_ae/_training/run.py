@@ -87,14 +87,14 @@ class Member:
         # the weights in training at the best epoch, where a fit is to go on from them
         self.best_state, self.best_steps = None, 0
 
-    def begin(self, settings):
-        """Prepare for the first epoch."""
+    def begin(self, settings, is_alone):
+        """Prepare for the first epoch; of folds only the losses matter, not the weights."""
         net = self.net
-        if self.validation_rows is not None:
+        if self.validation_rows is not None and is_alone:
             self.best = BestWeights(net.judged)
             if settings.keeps_state and settings.average:
                 self.best_state = BestWeights(net.module_)
-        if settings.gate:
+        if settings.gate and is_alone:
             self.start = BestWeights(net.judged)
         net.notify("on_train_begin", X=self.train_rows.everything.x, y=None)
         self.batches = IndexBatches(self.train_rows, settings.batch_size, net.generator, net.noise)
@@ -116,14 +116,16 @@ class Member:
 
     def keep(self):
         """Keep the present weights as the best ones."""
-        self.best.keep()
+        if self.best is not None:
+            self.best.keep()
         if self.best_state is not None:
             self.best_state.keep()
             self.best_steps = self.net.steps[0]
 
     def restore_best(self):
         """Put the best weights back."""
-        self.best.restore()
+        if self.best is not None:
+            self.best.restore()
         if self.best_state is not None:
             self.best_state.restore()
             self.net.steps[0] = self.best_steps
@@ -169,7 +171,7 @@ class Run:
             self.start_losses = self._row_losses(of_start=True)
             self._check_start(self._mean(self.start_losses))
         for member in self.members:
-            member.begin(settings)
+            member.begin(settings, is_alone=len(self.members) == 1)
         for epoch in range(settings.max_iter):
             if self._epoch(epoch):
                 break
@@ -306,7 +308,7 @@ class Run:
         elif not self.holds_out:
             best_loss = self._last_loss()
         for member in self.members:
-            if start_kept:
+            if start_kept and member.start is not None:
                 member.start.restore()
             if member.net.averages:
                 member.net.module_.load_state_dict(member.net.judged.state_dict())

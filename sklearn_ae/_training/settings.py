@@ -10,7 +10,7 @@ from sklearn_ae._training.net import TrainingNet
 
 @dataclass
 class Settings:
-    """How to train: the shared parameters, resolved.
+    """How to train: the shared parameters, resolved, and by which rows to judge.
 
     Parameters
     ----------
@@ -138,6 +138,9 @@ class TrainingResult:
         Whether the weights are those from before training.
     state : TrainingState or None
         Where training stood when the weights were those that are kept, where that is asked for.
+    judged_losses : list of float or None
+        Objective on the validation rows of all epochs that were judged: folds make more of them
+        than the fit that follows. None stands for ``validation_losses``.
     """
 
     net: TrainingNet
@@ -147,6 +150,11 @@ class TrainingResult:
     best_loss: float
     start_kept: bool
     state: TrainingState | None = None
+    judged_losses: list | None = None
+
+    def __post_init__(self):
+        if self.judged_losses is None:
+            self.judged_losses = self.validation_losses
 
     @property
     def best_epoch(self):

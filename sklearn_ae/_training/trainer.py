@@ -51,7 +51,7 @@ def make_net(task, settings):
     return net
 
 
-def train(task, everything, settings, state=None):
+def train(task, everything, settings, state=None, judge_only=False):
     """Train a task on rows.
 
     Parameters
@@ -64,6 +64,8 @@ def train(task, everything, settings, state=None):
         How to train.
     state : TrainingState or None
         Where an earlier fit stood, to go on from; the task has the weights that it kept.
+    judge_only : bool, default=False
+        Whether only the losses matter, so that no fit on all rows follows those of folds.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def train(task, everything, settings, state=None):
     )
     with guard:
         if len(settings.splits) > 1:
-            result = _by_folds(task, everything, settings)
+            result = _by_folds(task, everything, settings, judge_only)
         else:
             result = _go([_member(task, everything, settings, state=state)], settings)
     _set_precision(task, "float32")
@@ -91,14 +93,10 @@ def train(task, everything, settings, state=None):
     return result
 
 
-def _by_folds(task, everything, settings):
-    """Let folds find the epochs and judge the start, then train on all rows where it is beaten.
-
-    Callbacks see that last fit alone, but for those without which a fold would make other steps.
-    """
-    shaping = [entry for entry in settings.callbacks or [] if _shapes_steps(entry)]
+def _by_folds(task, everything, settings, judge_only):
+    """Let folds find the epochs and judge the start, then train on all rows where it is beaten."""
     trial = dataclasses.replace(
-        settings, callbacks=shaping, verbose=0, on_epoch=None, keeps_state=False
+        settings, callbacks=None, verbose=0, on_epoch=None, keeps_state=False
     )
     folds = []
     for split, (fold_task, start) in zip(settings.splits, settings.fold_tasks, strict=True):
@@ -106,19 +104,27 @@ def _by_folds(task, everything, settings):
         own = dataclasses.replace(trial, start=start, fold_tasks=[])
         folds.append(_member(fold_task, everything, own, split))
     found = _go(folds, trial)
-    if found.start_kept:
+    if judge_only:
         return found
-    n_epochs = found.best_epoch
+    n_epochs = 0 if found.start_kept else found.best_epoch
     last = dataclasses.replace(
         settings, splits=[], fold_tasks=[], gate=False, start=None, max_iter=n_epochs
     )
-    member = _member(task, everything, last)
-    return _go([member], last, found.validation_losses[:n_epochs])
+    if not found.start_kept:
+        member = _member(task, everything, last)
+        result = _go([member], last, found.validation_losses[:n_epochs])
+        return dataclasses.replace(result, judged_losses=found.validation_losses)
+    # the curves are those of the folds, the network is the start of all rows
+    net = make_net(task, last)
+    net.history = found.net.history
+    return dataclasses.replace(found, net=net, task=task)
 
 
-def _shapes_steps(entry):
+def shapes_steps(entry):
+    """Whether one of skorch's callbacks, or a pair (name, callback), changes what a step does."""
     callback = entry[1] if isinstance(entry, tuple) else entry
-    return isinstance(callback, STEP_SHAPING)
+    changes_gradient = type(callback).on_grad_computed is not Callback.on_grad_computed
+    return isinstance(callback, STEP_SHAPING) or changes_gradient
 
 
 def _member(task, everything, settings, split=None, state=None):

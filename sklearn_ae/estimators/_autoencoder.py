@@ -34,7 +34,7 @@ from sklearn_ae.estimators._parameters import (
 )
 from sklearn_ae.losses import resolve_loss
 from sklearn_ae.objectives import hoyer
-from sklearn_ae.penalties import check_penalty, neighbors_of, penalty_parts
+from sklearn_ae.penalties import check_penalty, keeps_start, neighbors_of, penalty_parts
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._sklearn import HasMethods, StrOptions
 from sklearn_ae.utils._typing import RandomState
@@ -90,7 +90,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts from the PCA solution, "random" draws all weights and has no linear path.
         "auto" is "pca" where it is possible: a loss with the identity link, such as any but
-        "log_loss", an identity code and no penalty.
+        "log_loss", an identity code and no penalty but "neighbors".
 
     whiten : bool, default=False
         Whether codes are uncorrelated with unit variance on the training rows.
@@ -144,10 +144,11 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         rows for exactly ``max_iter`` epochs.
 
     validation_fraction : float or "auto", default="auto"
-        Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows,
-        ``early_stopping="auto"``, a start in closed form and a constant rate five folds judge: each
-        row by a network that did not see it. They find the epochs of one more fit on all rows, or
-        keep the start.
+        Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows (or
+        groups), ``early_stopping="auto"``, a start in closed form and a constant rate five folds
+        judge: each row by a network that did not see it. They find the epochs of one more fit on
+        all rows, or keep the start. A callback of skorch that changes steps, such as a scheduler,
+        and a code as wide as the rows of a fold leave it at 0.1.
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
@@ -159,7 +160,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         together.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
+        Whether `fit` goes on from the last fit: centre, scale, start and split are kept. After
+        folds there is no split: all rows are trained on, and the result is kept.
 
     skorch_callbacks : list or None, default=None
         Callbacks of skorch, or (name, callback) pairs; copied before training.
@@ -194,8 +196,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
     sparsity_ : float
         Hoyer's sparsity of the codes of the training rows, on average: with l1 and l2 the norms
         of a code, ``(sqrt(n_components) - l1 / l2) / (sqrt(n_components) - 1)``, 0 where all
-        values are equally large and 1 where all but one are zero. Only with a penalty or a code
-        activation.
+        values are equally large and 1 where all but one are zero. Only with a code activation or a
+        penalty other than "neighbors".
 
     n_iter_ : int
         Epochs made.
@@ -337,6 +339,12 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
 
     def _blueprint(self, rows, seed):
         check_penalty(self.penalty, self.code_activation)
+        has_neighbors = neighbors_of(self.penalty) is not None
+        if has_neighbors and self.batch_size == 1:
+            raise ValueError(
+                "Neighbors tells a row's neighbour from the other rows of its batch; batch_size=1 "
+                "leaves none."
+            )
         if self.whiten and getattr(self.code_activation, "is_sparse", False):
             raise ValueError(
                 "whiten=True mixes the values of a code, so that none of those that "
@@ -356,7 +364,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             whiten=bool(self.whiten),
             corruption=self.corruption,
             penalty=self.penalty,
-            has_neighbors=neighbors_of(self.penalty) is not None,
+            has_neighbors=has_neighbors,
         )
 
     def _obstacle(self, link):
@@ -366,7 +374,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         if self.code_activation != "identity":
             return f"code_activation={in_one_line(self.code_activation)}"
         for part in penalty_parts(self.penalty):
-            if not getattr(part, "keeps_start", False):
+            if not keeps_start(part):
                 return f"penalty={in_one_line(self.penalty)}"
         return None
 
@@ -375,7 +383,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         if start is not None and fitted.blueprint.init == "pca":
             variances = start.directions.variances * fitted.scaling.scale**2
             described["explained_variance_"] = variances
-        is_sparse = self.penalty is not None or self.code_activation != "identity"
+        sparse_parts = [part for part in penalty_parts(self.penalty) if not keeps_start(part)]
+        is_sparse = bool(sparse_parts) or self.code_activation != "identity"
         # it stays true where a fit goes on without what made codes sparse
         if is_sparse or hasattr(self, "sparsity_"):
 

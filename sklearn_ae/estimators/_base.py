@@ -9,9 +9,10 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_array, check_consistent_length, column_or_1d
+from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import nn
 
@@ -174,7 +175,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         groups : array-like of shape (n_samples,), default=None
             Labels of groups, such as persons, whose rows are not independent: those of one
             group are held out together, and count as one where the network is judged against
-            the start.
+            the start, which is returned where there are fewer than 4 groups.
 
         Returns
         -------
@@ -184,8 +185,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``X`` is not a finite two-dimensional table of at least two rows, or all rows are of
-            one group while some are to be held out.
+            If ``X`` is not a finite two-dimensional table of at least two rows, or ``groups``
+            are not one label for each.
         FloatingPointError
             If the objective stops being finite in training.
         """
@@ -237,6 +238,11 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         seed = draw_seed(self.random_state) if previous is None else previous.blueprint.seed
         blueprint = copy.deepcopy(self._blueprint(rows, seed))
         if previous is not None:
+            if not one_epoch and previous.course.grouped != (rows.group is not None):
+                raise ValueError(
+                    f"{type(self).__name__} goes on with the split of its first fit: groups are to "
+                    "be given in every call or in none; use clone() for another model."
+                )
             blueprint = self._going_on(blueprint, previous.blueprint)
         else:  # what a fit of another kind has learnt does not stay
             for name in [name for name in vars(self) if _is_fitted_attribute(name)]:
@@ -246,6 +252,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             dict(vars(self)),  # not get_params(): the __init__ of a subclass may hide some
             len(rows.x),
             blueprint,
+            group=rows.group,
             going_on=previous is not None,
             one_epoch=one_epoch,
         )
@@ -438,9 +445,17 @@ def check_weights(sample_weight, X):
 
 def check_groups(groups, X):
     """A number for the group of each row."""
-    groups = column_or_1d(check_array(groups, ensure_2d=False, dtype=None, input_name="groups"))
+    # as objects, since numpy would make texts of numbers among texts
+    groups = np.asarray(groups, dtype=object)
+    if groups.ndim == 2 and groups.shape[1] == 1:
+        groups = groups[:, 0]
+    if groups.ndim != 1:
+        raise ValueError(f"groups must be of shape (n_samples,); got shape {groups.shape}.")
     check_consistent_length(X, groups)
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    numbers, _ = pd.factorize(groups)
+    if numbers.min() < 0:
+        raise ValueError("Input groups contains missing values.")
+    return numbers.astype(np.int64)
 
 
 def _of_positive_weight(rows):

@@ -140,10 +140,11 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         rows for exactly ``max_iter`` epochs.
 
     validation_fraction : float or "auto", default="auto"
-        Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows,
-        ``early_stopping="auto"``, a start in closed form and a constant rate five folds judge: each
-        row by a network that did not see it. They find the epochs of one more fit on all rows, or
-        keep the start.
+        Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows (or
+        groups), ``early_stopping="auto"``, a start in closed form and a constant rate five folds
+        judge: each row by a network that did not see it. They find the epochs of one more fit on
+        all rows, or keep the start. A callback of skorch that changes steps, such as a scheduler,
+        and a code as wide as the rows of a fold leave it at 0.1.
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
@@ -155,7 +156,8 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         together.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
+        Whether `fit` goes on from the last fit: centre, scale, start and split are kept. After
+        folds there is no split: all rows are trained on, and the result is kept.
 
     skorch_callbacks : list or None, default=None
         Callbacks of skorch, or (name, callback) pairs; copied before training.
@@ -385,7 +387,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         groups : array-like of shape (n_samples,), default=None
             Labels of groups, such as persons, whose rows are not independent: those of one
             group are held out together, and count as one where the network is judged against
-            the start.
+            the start, which is returned where there are fewer than 4 groups.
 
         Returns
         -------
@@ -396,7 +398,7 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         ------
         ValueError
             If ``X`` is not a finite two-dimensional table of at least two rows, or ``X_clean``
-            not one of the same shape, or all rows are of one group while some are to be held out.
+            not one of the same shape, or ``groups`` are not one label for each row.
         FloatingPointError
             If the objective stops being finite in training.
         """

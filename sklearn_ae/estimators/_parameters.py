@@ -15,7 +15,7 @@ from sklearn_ae.corruptions import CORRUPTIONS, Corrupt
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import ACTIVATIONS
 from sklearn_ae.objectives.links import Link
-from sklearn_ae.penalties import PENALTIES, BoundPenalty, Encode, Neighbors
+from sklearn_ae.penalties import BoundPenalty, Encode, Neighbors
 from sklearn_ae.utils._sklearn import HasMethods, Interval, RealNotInt, StrOptions
 
 # Names are written out for type checkers; a test holds them against the constraints.
@@ -136,10 +136,10 @@ CORRUPTION_CONSTRAINTS: list[Any] = [
 
 PENALTY_CONSTRAINTS: list[Any] = [
     None,
-    StrOptions(set(PENALTIES)),
+    str,  # `check_penalty` knows which
     HasMethods("term"),
     HasMethods("bind"),
-    Neighbors,
+    HasMethods("module"),
     list,
     tuple,
 ]

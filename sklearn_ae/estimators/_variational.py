@@ -149,10 +149,11 @@ class VariationalAutoencoder(
         rows for exactly ``max_iter`` epochs.
 
     validation_fraction : float or "auto", default="auto"
-        Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows,
-        ``early_stopping="auto"``, a start in closed form and a constant rate five folds judge: each
-        row by a network that did not see it. They find the epochs of one more fit on all rows, or
-        keep the start.
+        Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows (or
+        groups), ``early_stopping="auto"``, a start in closed form and a constant rate five folds
+        judge: each row by a network that did not see it. They find the epochs of one more fit on
+        all rows, or keep the start. A callback of skorch that changes steps, such as a scheduler,
+        and a code as wide as the rows of a fold leave it at 0.1.
 
     n_iter_no_change : int or "auto", default="auto"
         With "constant", epochs without a gain of ``tol`` on the rows held out after which training
@@ -164,7 +165,8 @@ class VariationalAutoencoder(
         together.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the last fit: centre, scale, start and split are kept.
+        Whether `fit` goes on from the last fit: centre, scale, start and split are kept. After
+        folds there is no split: all rows are trained on, and the result is kept.
 
     skorch_callbacks : list or None, default=None
         Callbacks of skorch, or (name, callback) pairs; copied before training.

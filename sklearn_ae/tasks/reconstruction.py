@@ -51,7 +51,7 @@ class ReconstructionTask(Task):
                 penalty = self.penalty(inputs, code.to(inputs.dtype), self._encode, generator)
             penalty = penalty if self.training else penalty.detach()
             terms["penalty"] = check_rows(penalty, len(x), "The penalty")
-        if self.neighbors is not None:
+        if self.neighbors is not None and batch.partners is not None:
             partner = self._encode(self._corrupted(batch.partners, generator))
             terms["neighbors"] = self.neighbors(code.to(partner.dtype), partner)
         return terms

@@ -61,6 +61,10 @@ def test_splits_keep_groups_together(n_folds, n_groups):
         assert sorted([*training.tolist(), *held_out.tolist()]) == list(range(300))
         if n_groups >= 17:
             assert abs(len(held_out) - (30 if n_folds == 1 else 60)) <= 15
+    if n_folds == 1 and n_groups == 90:
+        for n_validation in (60, 150, 240):
+            ((_, held_out),) = split_rows(300, n_validation, 1, 3, group)
+            assert abs(len(held_out) - n_validation) <= 3
     again, other = (split_rows(300, 30, n_folds, seed, group) for seed in (3, 4))
     if n_groups == 90:
         assert torch.equal(split_rows(300, 30, n_folds, 3, group)[0][1], again[0][1])

@@ -81,6 +81,12 @@ def test_folds_are_fits_without_a_part_each_and_the_last_one_has_their_epochs(we
     assert_array_equal(parameters(task), parameters(whole))
     assert result.loss_curve == last.loss_curve
     assert not result.start_kept
+    # all that was judged is told too, and a trial makes no fit on all rows
+    assert_allclose(result.judged_losses, mean, rtol=1e-5)
+    trial_task = FitLine()
+    trial = train(trial_task, data, folds(5 * [(0.0, 0.0)], **RISING), judge_only=True)
+    assert trial.best_loss == result.best_loss
+    assert_array_equal(parameters(trial_task), [0.0, 0.0])
 
 
 def test_folds_keep_a_start_that_none_of_them_betters(data):
@@ -100,7 +106,8 @@ def test_folds_keep_a_start_that_none_of_them_betters(data):
         for (slope, intercept), part in zip(starts, held_out, strict=True)
     ]
     assert_allclose(result.best_loss, torch.cat(losses).mean().item(), rtol=1e-5)
-    # what the folds did is shown
+    # what the folds did is shown, by a net that holds the start of all rows
+    assert result.net.module_ is task
     assert len(result.loss_curve) == len(result.validation_losses) == 12
     assert [epoch["valid_loss"] for epoch in result.net.history] == result.validation_losses
 
@@ -118,16 +125,6 @@ def test_callbacks_see_the_last_fit_alone(data):
     stopped = train(FitLine(), data, folds(5 * [(0.0, 0.0)], callbacks=stopping, **RISING))
     assert len(stopped.loss_curve) == 1 + 1
     assert stopped.best_loss == stopped.validation_losses[-1] == result.validation_losses[1]
-
-
-def test_folds_make_the_steps_that_callbacks_ask_for(data):
-    """A rate of zero from the third epoch on leaves nothing to gain there."""
-    scheduler = skorch.callbacks.LRScheduler("StepLR", step_size=2, gamma=0.0)
-    made = {**RISING, "learning_rate_init": 0.1}
-    free = train(FitLine(), data, folds(5 * [(0.0, 0.0)], **made))
-    bound = train(FitLine(), data, folds(5 * [(0.0, 0.0)], callbacks=[scheduler], **made))
-    assert len(free.validation_losses) > 2
-    assert len(bound.validation_losses) == 2
 
 
 def test_patience_is_that_of_the_mean_over_all_rows(data):

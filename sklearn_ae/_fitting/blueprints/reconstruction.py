@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from sklearn_ae._compute import rows_at_once
 from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, follows_from, training_only
 from sklearn_ae._fitting.neighbors import neighbor_places
 from sklearn_ae._fitting.scaling import CodeUnits
@@ -14,8 +15,11 @@ from sklearn_ae.corruptions import corruption_of_batches
 from sklearn_ae.losses import loss_of_task, resolve_loss
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
-from sklearn_ae.penalties import LEAST_LEFT, NeighborsTerm, make_penalty, neighbors_of
+from sklearn_ae.penalties import make_penalty, neighbors_of
 from sklearn_ae.tasks import ReconstructionTask
+
+# Least loss per feature that counts as left over by the start.
+LEAST_LEFT = 0.01
 
 
 @dataclass(kw_only=True)
@@ -67,25 +71,32 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
         network = AutoencoderNetwork(encoder, decoder, code_activation=code_activation, **beside)
         task = ReconstructionTask(network, self._loss(), self.link)
         if self.has_neighbors:
-            weight = neighbors_of(self.penalty).weight
-            task.neighbors = NeighborsTerm(weight, self._left_by(start))
+            task.neighbors = neighbors_of(self.penalty).module()
         return task
 
-    def _left_by(self, start):
-        """Squared error of a start per row, in units of the network; None where it is loaded."""
-        if start is None:
-            return None
-        left = self.n_features - float(start.directions.variances[: self.n_components].sum())
-        return max(left, LEAST_LEFT * self.n_features)
-
-    def partners(self, x, places):
-        """Places of the neighbours of rows among some of them; None where there is no need."""
+    def with_neighbors(self, everything, places, tasks, trains):
+        """Give all rows their neighbours; the penalty is weighed by what the start leaves over."""
         if not self.has_neighbors:
-            return None
-        part = neighbors_of(self.penalty)
-        rows = x.numpy(), places.numpy()
-        found = neighbor_places(*rows, part.n_neighbors, part.metric, self.seed)
-        return torch.from_numpy(found)
+            return
+        for task in tasks:
+            left = self._left_over(task, everything.x[places])
+            task.neighbors.left.fill_(left.clamp_min(LEAST_LEFT * self.n_features))
+        if trains:
+            part = neighbors_of(self.penalty)
+            rows = everything.x.numpy(), places.numpy()
+            found = neighbor_places(*rows, part.n_neighbors, part.metric, self.seed)
+            everything.partners = torch.from_numpy(found)
+
+    @torch.no_grad()
+    def _left_over(self, task, x):
+        """Mean loss of rows before training."""
+        task.eval()
+        like = next(task.parameters())
+        losses = [
+            task.row_error(task.network(part), part)
+            for part in x.to(like).split(rows_at_once(self.width))
+        ]
+        return torch.cat(losses).mean()
 
     def centre(self, network):
         """Let the decoder start at zero for the usual code, where that is not about zero."""
