@@ -77,9 +77,10 @@ def tables(lines):
 
 
 def figures(lines):
-    """Mean difference, never below zero, and how often PCA is kept."""
-    differences = [line["figures"]["difference"] for line in lines]
-    assert len(lines) == 162 and min(differences) > -1e-12
+    """Mean difference, how often it is below zero, and how often PCA is kept."""
+    differences = np.array([line["figures"]["difference"] for line in lines])
+    assert len(lines) == 162
     kept = sum(line["figures"]["start_kept"] for line in lines)
-    mean = f"{np.mean(differences):+.3f} on average"
-    return {"README": f"{mean}, never below; PCA kept in {kept}"}
+    below = int((differences < -0.005).sum())
+    rate = f"below PCA by more than 0.005 in {below}, at worst by {max(0, -differences.min()):.3f}"
+    return {"README": f"{differences.mean():+.3f} on average; {rate}; PCA kept in {kept}"}
