@@ -443,10 +443,10 @@ class Neighbors(BaseEstimator):
         torch.nn.Module
             ``module(code, partner)`` of shape (n,), for two tensors of shape (n, n_components).
         """
-        return NeighborsTerm(self.weight)
+        return _NeighborsTerm(self.weight)
 
 
-class NeighborsTerm(nn.Module):
+class _NeighborsTerm(nn.Module):
     """The penalty `Neighbors` of a batch and of one neighbour of each row.
 
     Its buffer ``left`` is the loss of a row before training.
@@ -529,7 +529,7 @@ def keeps_start(part: Any) -> bool:
     return bool(getattr(part, "keeps_start", False))
 
 
-def neighbors_of(penalty: Any) -> Neighbors | None:
+def neighbors_of(penalty: Any) -> Any:
     """The part `Neighbors` of an estimator's penalty, if there is one."""
     parts = (part for part in penalty_parts(penalty) if isinstance(part, Neighbors))
     return next(parts, None)

@@ -514,7 +514,8 @@ def check_callbacks_of_skorch_see_every_epoch_and_change_nothing(case):
     Epochs.losses.clear()
     expected = results(case.fitted, **case.data())
     watched = case.fit(skorch_callbacks=[("mine", Epochs())])
-    assert Epochs.losses == watched.loss_curve_
+    # where folds keep the start, their curves are shown and callbacks see no epoch
+    assert Epochs.losses == watched.loss_curve_ or (watched.start_kept_ and not Epochs.losses)
     assert_same(results(watched, **case.data()), expected)
     # batch by batch the steps are the same, but the losses are added up in another way
     watched = case.fit(skorch_callbacks=[Passive()])

@@ -1,7 +1,6 @@
 """Cases of `benchmarks/`: cut down, they run on data that need no download."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -165,11 +164,12 @@ def test_schedule_compares_every_method_with_the_default(benchmarks, monkeypatch
 
 def test_methods_of_schedule_change_what_they_name(benchmarks):
     from sklearn_ae._fitting.plan import Plan
+    from sklearn_ae._fitting.rows import Rows
 
     case = benchmarks.cases.schedule
     X = load_digits().data
     found = case.methods(X)
-    blueprint = SimpleNamespace(init="pca", auto_learning_rate=0.05 / 8)
+    blueprint = Autoencoder()._blueprint(Rows(X), 0)
 
     def plan(method):
         return Plan(Autoencoder(**found[method]).get_params(), len(X), blueprint)

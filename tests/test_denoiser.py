@@ -378,8 +378,8 @@ def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
     X = curved(200, seed)
     trained = []
 
-    def watched(task, everything, settings, *args):
-        result = train(task, everything, settings, *args)
+    def watched(task, everything, settings, *args, **kwargs):
+        result = train(task, everything, settings, *args, **kwargs)
         mode = "residual" if task.network.residual else "direct"
         trained.append((mode, settings.max_iter, len(settings.splits), result.best_loss))
         return result

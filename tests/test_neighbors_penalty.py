@@ -318,7 +318,7 @@ def test_log_loss_with_neighbours():
     assert fitted.loss_curve_[-1] < fitted.loss_curve_[0]
 
 
-def test_parameters_are_searched_over():
+def test_parameters_of_neighbors_are_searched_over():
     search = GridSearchCV(
         Autoencoder(2, penalty=Neighbors(), **QUICK), {"penalty__weight": [0.1, 1.0]}, cv=2
     ).fit(FEW)
@@ -349,7 +349,7 @@ def test_names_and_lists():
         ([3], "A penalty must be one of"),
         ([Neighbors], "must be an instance; got the class Neighbors"),
         (Neighbors, "must be an instance; got the class Neighbors"),
-        ("neighbours", "Unknown penalty 'neighbours'; use one of .*'neighbors'"),
+        ("neighbours", "'penalty' parameter of Autoencoder must be None, a str among .*'neighbors'"),
     ],
 )
 def test_bad_penalties_are_refused(penalty, words):

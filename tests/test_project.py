@@ -64,6 +64,8 @@ ALLOWED = {
 EXCEPTIONS = {
     # `corrupt` of a part checks the rows that a user hands to it
     "corruptions.py": {"sklearn.utils"},
+    # of many rows, where it is installed
+    "_fitting/neighbors.py": {"pynndescent"},
     # as many threads search as torch has
     "_anomaly/neighbors.py": {"torch"},
 }

@@ -154,8 +154,9 @@ def test_inference_does_not_wait_for_a_users_module_in_training():
 
     other = Autoencoder(2, **SMALL).fit(DIGITS)
     slow = Autoencoder(
-        2, architecture=factory, max_iter=1, random_state=0, skorch_callbacks=[Wait()]
-    )
+        2, architecture=factory, max_iter=1, early_stopping=True, random_state=0,
+        skorch_callbacks=[Wait()],
+    )  # fmt: skip
     thread = threading.Thread(target=slow.fit, args=(DIGITS,))
     thread.start()
     assert waiting.wait(timeout=60)

@@ -15,7 +15,7 @@ from sklearn_ae.corruptions import CORRUPTIONS, Corrupt
 from sklearn_ae.losses import LOSSES
 from sklearn_ae.networks import ACTIVATIONS
 from sklearn_ae.objectives.links import Link
-from sklearn_ae.penalties import BoundPenalty, Encode, Neighbors
+from sklearn_ae.penalties import PENALTIES, BoundPenalty, Encode
 from sklearn_ae.utils._sklearn import HasMethods, Interval, RealNotInt, StrOptions
 
 # Names are written out for type checkers; a test holds them against the constraints.
@@ -90,6 +90,14 @@ class _PenaltyOfNetwork(Protocol):
         ...
 
 
+class _PenaltyOfNeighbors(Protocol):
+    """The penalty that is given the codes of neighbours."""
+
+    def module(self) -> nn.Module:
+        """The torch module."""
+        ...
+
+
 Architecture: TypeAlias = (
     Literal["dense"] | Convolutional | Callable[[int, int], tuple[nn.Module, nn.Module]]
 )
@@ -105,7 +113,7 @@ Likelihood: TypeAlias = (
 Loss: TypeAlias = Literal["squared_error", "absolute_error", "huber", "log_loss"] | _LossPart
 Penalty: TypeAlias = (
     Literal["contractive", "kl_sparsity", "l1", "neighbors"]
-    | Neighbors
+    | _PenaltyOfNeighbors
     | _PenaltyTerm
     | _PenaltyOfNetwork
 )
@@ -136,7 +144,7 @@ CORRUPTION_CONSTRAINTS: list[Any] = [
 
 PENALTY_CONSTRAINTS: list[Any] = [
     None,
-    str,  # `check_penalty` knows which
+    StrOptions(set(PENALTIES)),
     HasMethods("term"),
     HasMethods("bind"),
     HasMethods("module"),
