@@ -140,7 +140,8 @@ def tables(lines):
 def figures(lines):
     """How often folds let a network through that is worse than PCA, and by how much at most."""
     folds, split = summary(lines)
-    assert folds["fits"] >= DRAWS * len(cells()) / len(SEEDS)
+    if folds["fits"] < DRAWS * len(cells()) / len(SEEDS):  # not yet once over all tables and sizes
+        return {}
     assert folds["mean difference"] > split["mean difference"] - 0.002
     below = gathered(lines, "folds: difference") < -0.005
     rate, worst = f"{100 * below.mean():.1f} %", f"{-folds['worst']:.3f}"
