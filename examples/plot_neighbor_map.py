@@ -1,7 +1,7 @@
 """
-=====================================
+======================================
 A map whose every point can be decoded
-=====================================
+======================================
 
 In two dimensions an autoencoder keeps as much of the images as it can, and puts digits that look
 unlike side by side where that costs little. UMAP keeps neighbours and tells the digits apart, but
