@@ -349,7 +349,7 @@ def test_names_and_lists():
         ([3], "A penalty must be one of"),
         ([Neighbors], "must be an instance; got the class Neighbors"),
         (Neighbors, "must be an instance; got the class Neighbors"),
-        ("neighbours", "'penalty' parameter of Autoencoder must be None, a str among .*'neighbors'"),
+        ("neighbours", "'penalty' parameter of Autoencoder must be None, a str among .*'l1'"),
     ],
 )
 def test_bad_penalties_are_refused(penalty, words):
