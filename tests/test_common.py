@@ -21,7 +21,17 @@ import sklearn_ae._fitting.scaling
 from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser
 from sklearn_ae.architectures import Convolutional
 from tests import checks
-from tests.instances import CASES, DEFAULTS, DETECTORS, INSTANCES, Case, curve, small, small_vae
+from tests.instances import (
+    CASES,
+    DEFAULTS,
+    DETECTORS,
+    INSTANCES,
+    UNFOLDED,
+    Case,
+    curve,
+    small,
+    small_vae,
+)
 
 pytestmark = [
     # Small tables of noise rightly make a VAE say that its code carries nothing or leaves nothing
@@ -67,6 +77,12 @@ def test_sklearn_checks(estimator, check, request):
     check_instance(estimator, check, request)
 
 
+@parametrize_with_checks(UNFOLDED, expected_failed_checks=expected_failed_checks)
+def test_sklearn_checks_of_defaults_without_folds(estimator, check, request):
+    check_instance(estimator, check, request)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(DEFAULTS, expected_failed_checks=expected_failed_checks)
 def test_sklearn_checks_of_defaults(estimator, check, request):
     check_instance(estimator, check, request)
