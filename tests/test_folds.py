@@ -210,6 +210,7 @@ def test_groups_are_given_in_every_fit_that_goes_on():
     with raises_one_line(ValueError, "groups are to be given in every call or in none"):
         warm.fit(np.resize(CANCER, (1000, 30)))
     warm.fit(np.resize(CANCER, (1000, 30)), groups=groups)
+    assert warm.n_iter_ == 2
 
 
 def repeated(n_groups=24, n_times=12):
@@ -297,7 +298,12 @@ def test_bad_groups_are_refused(groups, words):
     np.arange(178) % 7 == 0,
 ])  # fmt: skip
 def test_groups_of_any_kind(groups):
-    Autoencoder(2, early_stopping=True, **QUICK | {"max_iter": 1}).fit(WINE, groups=groups)
+    _, seen = epochs(
+        Autoencoder(2, early_stopping=True, **QUICK | {"max_iter": 1}), WINE, groups=groups
+    )
+    labels = pd.Series(np.asarray(groups, dtype=object).ravel()).map(repr).to_numpy()
+    for rows, held_out in seen:
+        assert held_out and not {*labels[[*rows]]} & {*labels[[*held_out]]}
 
 
 def test_groups_do_no_harm_where_nothing_is_held_out():

@@ -7,19 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ae._training import Batch, train
 from sklearn_ae._training.average import DECAY, STEPS_AT_ONCE, AveragedWeights
-from sklearn_ae.tasks import Task
-from tests.training.toys import Line, columns, line_of_least_squares, settings
-
-
-class FitLine(Task):
-    """The target is fitted by a line in x."""
-
-    def __init__(self, slope=0.0, intercept=0.0):
-        super().__init__()
-        self.network = Line(slope, intercept)
-
-    def forward(self, batch, generator):
-        return {"fit": (self.network(batch.x) - batch.target).square().sum(1)}
+from tests.training.toys import FitLine, columns, line_of_least_squares, settings
 
 
 class Buffers(torch.nn.Module):

@@ -9,19 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae._training import Batch, train
 from sklearn_ae._training.run import gains_significantly, weighted_mean
-from sklearn_ae.tasks import Task
-from tests.training.toys import Line, columns, line_of_least_squares, settings
-
-
-class FitLine(Task):
-    """The target is fitted by a line in x."""
-
-    def __init__(self, slope=0.0, intercept=0.0):
-        super().__init__()
-        self.network = Line(slope, intercept)
-
-    def forward(self, batch, generator):
-        return {"fit": (self.network(batch.x) - batch.target).square().sum(1)}
+from tests.training.toys import FitLine, columns, line_of_least_squares, settings
 
 
 class Log(skorch.callbacks.Callback):

@@ -14,27 +14,12 @@ from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.run import gains_significantly
 from sklearn_ae.tasks import Task
 from tests.training.toys import (
-    Line,
+    FitLine,
     WatchBatches,
     columns,
     line_of_least_squares,
     settings,
 )
-
-
-class FitLine(Task):
-    """The target is fitted by a line in x."""
-
-    def __init__(self, slope=0.0, intercept=0.0):
-        super().__init__()
-        self.network = Line(slope, intercept)
-        self.epochs = []
-
-    def begin_epoch(self, epoch):
-        self.epochs.append(epoch)
-
-    def forward(self, batch, generator):
-        return {"fit": (self.network(batch.x) - batch.target).square().sum(1)}
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import torch
 
 from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae._training import Settings
+from sklearn_ae.tasks import Task
 
 
 class Line(torch.nn.Module):
@@ -22,6 +23,21 @@ class Line(torch.nn.Module):
 
     def parameters_as_array(self):
         return np.array([self.slope.item(), self.intercept.item()])
+
+
+class FitLine(Task):
+    """The target is fitted by a line in x."""
+
+    def __init__(self, slope=0.0, intercept=0.0):
+        super().__init__()
+        self.network = Line(slope, intercept)
+        self.epochs = []
+
+    def begin_epoch(self, epoch):
+        self.epochs.append(epoch)
+
+    def forward(self, batch, generator):
+        return {"fit": (self.network(batch.x) - batch.target).square().sum(1)}
 
 
 class WatchBatches(skorch.callbacks.Callback):
