@@ -390,9 +390,9 @@ class Neighbors(BaseEstimator):
     Notes
     -----
     The graph of neighbours is exact up to ``n_samples**2 * n_features`` of 1e12 ("euclidean",
-    "cosine") or 3e10, about a minute of one core; beyond, pynndescent finds it where it is
-    installed (with the extra ``compare``), else the exact search takes its time. In `partial_fit`
-    neighbours are those of the chunk. The weight of a row weighs its own term.
+    "cosine") or 3e10; beyond, pynndescent finds it where it is installed (with the extra
+    ``compare``), else the exact search takes its time. In `partial_fit` neighbours are those of
+    the chunk. The weight of a row weighs its own term.
 
     A row that is held out has always the same neighbour, a training row, and is told from the same
     255 others; a row in training is told from those of its batch, so the two curves of losses

@@ -87,7 +87,8 @@ def train(task, everything, settings, state=None, judge_only=False):
         if len(settings.splits) > 1:
             result = _by_folds(task, everything, settings, judge_only)
         else:
-            result = _go([_member(task, everything, settings, state=state)], settings)
+            split = settings.splits[0] if settings.splits else _all_rows(everything)
+            result = _go([_member(task, everything, settings, split, state)], settings)
     _set_precision(task, "float32")
     task.eval()
     return result
@@ -111,7 +112,7 @@ def _by_folds(task, everything, settings, judge_only):
         settings, splits=[], fold_tasks=[], gate=False, start=None, max_iter=n_epochs
     )
     if not found.start_kept:
-        member = _member(task, everything, last)
+        member = _member(task, everything, last, _all_rows(everything))
         result = _go([member], last, found.validation_losses[:n_epochs])
         return dataclasses.replace(result, judged_losses=found.validation_losses)
     # the curves are those of the folds, the network is the start of all rows
@@ -127,16 +128,19 @@ def shapes_steps(entry):
     return isinstance(callback, STEP_SHAPING) or changes_gradient
 
 
-def _member(task, everything, settings, split=None, state=None):
-    """A network that is ready to be trained, on all rows where there is no split."""
+def _all_rows(everything):
+    """The split that holds nothing out."""
+    rows = torch.arange(len(everything.x), device="cpu")
+    return rows, rows[:0]
+
+
+def _member(task, everything, settings, split, state=None):
+    """A network that is ready to be trained and judged on the rows of a split."""
     net = make_net(task, settings)
     if settings.average:
         net.averages.append(AveragedWeights(net.module_, state.n_steps if state else 0))
     if state is not None:
         _go_on(net, state)
-    if split is None:
-        all_rows = torch.arange(len(everything.x), device="cpu")
-        split = settings.splits[0] if settings.splits else (all_rows, all_rows[:0])
     indices = (rows.to(settings.device) for rows in split)
     return Member(net, *(RowsOnDevice(everything, rows) for rows in indices))
 
