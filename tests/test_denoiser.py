@@ -308,6 +308,21 @@ def test_rows_without_structure_keep_the_start():
     assert kept >= 5
 
 
+def test_filter_moves_at_a_fifth_of_the_rate():
+    """Adam's first step of a parameter is the rate, whatever its gradient."""
+    X = correlated(200)
+    parameters = {"mode": "direct", "early_stopping": False, "average": False, "batch_size": 200,
+                  "hidden_layer_sizes": (8,), "learning_rate_init": 0.01}  # fmt: skip
+    before, after = (
+        start(**parameters, max_iter=n).fit(X).network_.state_dict() for n in (0, 1)
+    )  # one epoch of one step, of a rate that rises over 50 steps
+    moved = {name: (after[name] - before[name]).abs().max().item() for name in before}
+    rate = 0.01 / 50
+    assert moved["decoder.2.bias"] == pytest.approx(rate, rel=0.01)
+    for name in ("linear.encoder", "linear.decoder"):
+        assert moved[name] == pytest.approx(rate / 5, rel=0.01)
+
+
 @pytest.mark.parametrize("mode", ["direct", "residual"])
 def test_training_beats_the_linear_filter_on_curved_data(mode):
     train, test = curved(), curved(seed=1)
@@ -900,7 +915,7 @@ def test_corruption_may_give_another_precision(cls, X):
         )
     )
     assert_allclose(double.transform(X), plain.transform(X), atol=1e-4)
-    assert_allclose(half.transform(X), plain.transform(X), atol=0.05)
+    assert_allclose(half.transform(X), plain.transform(X), atol=0.15)
 
 
 def test_corruption_is_in_the_units_of_the_data():

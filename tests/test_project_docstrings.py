@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from numpydoc import validate
+from numpydoc.docscrape import FunctionDoc
 from sklearn.base import BaseEstimator
 from sklearn.utils import _testing
 
@@ -24,7 +25,6 @@ SHARED = [
     "architecture",
     "max_iter",
     "batch_size",
-    "learning_rate",
     "alpha",
     "weight_decay",
     "early_stopping",
@@ -34,7 +34,6 @@ SHARED = [
     "warm_start",
     "skorch_callbacks",
     "device",
-    "precision",
     "random_state",
     "verbose",
 ]
@@ -123,3 +122,14 @@ def test_shared_parameters_read_the_same():
     # a likelihood has a rule behind "auto"
     plain = [item for item in trained if item is not sklearn_ae.VariationalAutoencoder]
     _testing.assert_docstring_consistency(plain, include_params=["learning_rate_init"])
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "precision"])
+def test_parameters_of_other_defaults_read_the_same_but_for_these(name):
+    trained = [item for item in ESTIMATORS if issubclass(item, BaseNetworkEstimator)]
+    texts = set()
+    for item in trained:
+        parameters = FunctionDoc(item)["Parameters"]
+        entry = next(entry for entry in parameters if entry.name == name)
+        texts.add((entry.type.partition(", default=")[0], *entry.desc))
+    assert len(texts) == 1

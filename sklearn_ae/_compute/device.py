@@ -4,6 +4,11 @@ import torch
 
 from sklearn_ae._compute.warn import warn_user
 
+# Instructions of a CPU that multiply in bfloat16, of x86 and of Arm.
+NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+# Features from which these pay.
+WIDE = 128
+
 
 def resolve_device(device):
     """The torch device that a parameter names; "auto" is CUDA, else Apple's, else the CPU.
@@ -53,3 +58,13 @@ def inference_device(device):
 def supports_float64(device):
     """Whether a device computes in double precision."""
     return device.type != "mps"
+
+
+def resolve_precision(precision, device, n_features):
+    """The precision that a parameter names; "auto" is bfloat16 where that is known to be faster."""
+    if precision != "auto":
+        return precision
+    has_bfloat16 = device.type == "cpu" and any(
+        torch.cpu.get_capabilities().get(name, False) for name in NATIVE_BFLOAT16
+    )
+    return "bfloat16" if has_bfloat16 and n_features >= WIDE else "float32"

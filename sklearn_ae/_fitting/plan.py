@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import GroupKFold
 
-from sklearn_ae._compute import make_generator, resolve_device
+from sklearn_ae._compute import make_generator, resolve_device, resolve_precision
 from sklearn_ae._training import Settings, check_callbacks, shapes_steps
 
 LARGEST_BATCH = 256
@@ -29,10 +29,11 @@ N_FOLDS = 5
 # With fewer groups there is nothing to judge a network by.
 FEWEST_GROUPS = 4
 VALIDATION_FRACTION = 0.1
-# Share of the epochs that a choice between candidates takes at most.
-CHOICE_SHARE = 0.1
+# Steps that a choice between candidates takes, and the share of the epochs at most: enough to tell
+# them apart, and few beside the fit that follows.
+CHOICE_STEPS, CHOICE_SHARE = 200, 0.1
 # Parameters that are passed to `Settings` unchanged.
-AS_THEY_ARE = ("average", "alpha", "tol", "precision")
+AS_THEY_ARE = ("average", "alpha", "tol")
 # Steps among which the decay of an epoch is divided at least, and that of a chunk of rows.
 FEWEST_DECAY_STEPS, DECAY_STEPS_OF_CHUNK = 8, 60
 
@@ -109,8 +110,9 @@ class Plan:
         self.max_iter = 1
         if not one_epoch:
             self.max_iter = self._max_iter(n_steps, blueprint.init == "pca", n_validation > 0)
-        # enough to tell two candidates apart, and few beside the fit that follows
-        self.choice_epochs = min(auto_patience(n_steps), math.ceil(CHOICE_SHARE * self.max_iter))
+        self.choice_epochs = min(
+            math.ceil(CHOICE_STEPS / n_steps), math.ceil(CHOICE_SHARE * self.max_iter)
+        )
         self.n_validation = n_validation if self.max_iter else 0
         self.n_folds = self.n_folds if self.n_validation else 1
         self.is_bound = parameters["max_iter"] == "auto" and ends_by_patience
@@ -126,7 +128,7 @@ class Plan:
         # with neighbours nothing is promised against the start
         guards_start = blueprint.init == "pca" and not blueprint.has_neighbors
         # the best epoch of one cycle is no length of another, and a callback's steps are its own
-        has_own_steps = self.learning_rate != "constant" or any(
+        has_own_steps = self.learning_rate == "one_cycle" or any(
             map(shapes_steps, self.parameters["skorch_callbacks"] or [])
         )
         # a start that explains all rows of a fold is no start for others
@@ -205,6 +207,7 @@ class Plan:
             width=blueprint.width,
             verbose=int(parameters["verbose"]),
             callbacks=parameters["skorch_callbacks"],
+            precision=resolve_precision(parameters["precision"], self.device, blueprint.n_features),
             foreign=blueprint.has_user_code,
             keeps_state=self.one_epoch or bool(parameters.get("warm_start")),
             **{name: parameters[name] for name in AS_THEY_ARE},

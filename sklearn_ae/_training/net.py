@@ -11,7 +11,7 @@ from torch import nn
 from sklearn_ae._compute import make_generator, rows_at_once
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.cuda_graph import CapturedSteps
-from sklearn_ae._training.schedule import CONSTANT_WARM_UP, constant, one_cycle
+from sklearn_ae._training.schedule import CONSTANT_WARM_UP, constant, falling, one_cycle
 
 # Learning rate from which `weight_decay` acts in full.
 FULL_DECAY_RATE = 1e-3
@@ -62,6 +62,8 @@ class TrainingNet(NeuralNet):
         self.first_step, self.n_steps = 0, 1
         # where the optimisers began: a constant rate rises from there
         self.first_step_of_rise = 0
+        # first step of the fall of an adaptive rate and steps that it takes, once it falls
+        self.fall = []
         # players of the task, each with its optimiser
         self.turns = []
 
@@ -92,26 +94,37 @@ class TrainingNet(NeuralNet):
         return self._optimizer_params(self.module_.players[0], prefix)
 
     def _optimizer_params(self, player, prefix="optimizer"):
-        """One group: first what decays and has an L2 term, weights outside the linear path."""
-        decays = {}  # a parameter may be part of several modules
+        """A group per share of the rate: first what decays and has an L2 term, then the rest."""
+        decays, shares = {}, {}  # a parameter may be part of several modules
         for module in self.module_.modules_of(player):
             for parameter in module.parameters(recurse=False):
                 is_weight = parameter.ndim > 1 and getattr(module, "decays", True)
                 decays[parameter] = is_weight and decays.get(parameter, True)
-        weights = [parameter for parameter in decays if decays[parameter]]
-        rest = [parameter for parameter in decays if not decays[parameter]]
+                share = getattr(module, "share_of_rate", 1.0)
+                shares[parameter] = min(share, shares.get(parameter, 1.0))
+        _, kwargs = super().get_params_for_optimizer(prefix, [])
+        groups = [
+            self._group([p for p in shares if shares[p] == share], decays, share, kwargs["lr"])
+            for share in sorted(set(shares.values()), reverse=True)
+        ]
+        return (groups,), kwargs
+
+    def _group(self, parameters, decays, share, rate):
+        """A group of the optimiser."""
+        weights = [parameter for parameter in parameters if decays[parameter]]
+        rest = [parameter for parameter in parameters if not decays[parameter]]
         settings = self.settings
         # AdamW multiplies it by the rate. A large rate is not to decay more; with a small one, a
         # decay that is not small too would hold all weights near zero.
         decay = settings.weight_decay / max(settings.learning_rate_init, FULL_DECAY_RATE)
-        group = {
+        return {
             "params": weights + rest,
             "n_decayed": len(weights),
             "decay": decay,
             "l2": settings.alpha,
+            "share_of_rate": share,
+            "lr": rate * share,
         }
-        _, kwargs = super().get_params_for_optimizer(prefix, [])
-        return ([group],), kwargs
 
     def notify(self, method_name, **cb_kwargs):
         """Tell the callbacks; skorch's early stopping raises KeyboardInterrupt, Ctrl-C too."""
@@ -200,6 +213,9 @@ class TrainingNet(NeuralNet):
         """Share of the learning rate at the next step; None where it stays."""
         if self.settings.learning_rate == "one_cycle":
             return one_cycle(self.steps[0] - self.first_step, self.n_steps)
+        if self.fall:
+            first, n_steps = self.fall
+            return falling(self.steps[0] - first, n_steps)
         n_made = self.steps[0] - self.first_step_of_rise
         if self.settings.warms_up and n_made < CONSTANT_WARM_UP:
             return constant(n_made)
@@ -209,9 +225,9 @@ class TrainingNet(NeuralNet):
         """Set the learning rate of the next step."""
         share = self._share_of_rate()
         if share is not None:
-            rate = self.settings.learning_rate_init * share
             for _, optimizer in self.turns:
                 for group in optimizer.param_groups:
+                    rate = self.settings.learning_rate_init * share * group["share_of_rate"]
                     if isinstance(group["lr"], torch.Tensor):
                         group["lr"].fill_(rate)
                     else:

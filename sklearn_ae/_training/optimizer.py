@@ -8,8 +8,8 @@ class DecayedAdam(torch.optim.Adam):
 
     Each step of a weight begins with ``w = (1 - lr * decay) * w`` (AdamW, Loshchilov and Hutter
     2019, arXiv:1711.05101); ``l2 * w``, the gradient of ``l2 / 2 * ||w||**2``, is added to the
-    gradient of the objective. All parameters stay in one group, as the kernel of a step is called
-    once per group. `step` takes no closure.
+    gradient of the objective. Parameters of one learning rate stay in one group, as the kernel of a
+    step is called once per group. `step` takes no closure.
 
     Parameters
     ----------

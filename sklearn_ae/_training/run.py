@@ -6,6 +6,7 @@ import torch
 
 from sklearn_ae._training.batches import IndexBatches
 from sklearn_ae._training.net import StopTraining
+from sklearn_ae._training.schedule import Fall
 from sklearn_ae._training.settings import TrainingResult, TrainingState
 
 
@@ -163,6 +164,7 @@ class Run:
         self.start_losses = self.best_losses = None
         self.best_validation = math.inf
         self.last_gain, self.epochs_without_gain = math.inf, 0
+        self.fall = settings.fall
 
     def go(self):
         """Train; the `TrainingResult`, with the kept weights in the tasks that were trained."""
@@ -190,6 +192,8 @@ class Run:
                 stop = self._validate(epoch)
             elif self.known_losses:
                 self._record("valid", self.known_losses[epoch], self.validation_losses, epoch)
+            if settings.learning_rate == "adaptive":
+                stop = self._adapt_rate(epoch + 1) or stop
             for member in self.members:
                 member.notify("on_epoch_end")
         except StopTraining:
@@ -216,7 +220,7 @@ class Run:
         losses = self._row_losses()
         loss = self._mean(losses)
         self._record("valid", loss, self.validation_losses, epoch)
-        if self.net.steps[0] - self.net.first_step >= settings.patient_steps:
+        if self._may_lose_patience:
             self.epochs_without_gain += 1
         # small gains count together; the first one is from infinity
         if loss < self.last_gain - settings.tol * abs(loss):
@@ -226,7 +230,29 @@ class Run:
             for member in self.members:
                 member.keep()
         has_stalled = self.epochs_without_gain >= settings.n_iter_no_change
-        return settings.learning_rate == "constant" and has_stalled
+        return settings.learning_rate != "one_cycle" and has_stalled
+
+    @property
+    def _may_lose_patience(self):
+        """Whether the first steps, of which nothing is concluded, are made."""
+        return self.net.steps[0] - self.net.first_step >= self.settings.patient_steps
+
+    def _adapt_rate(self, n_made):
+        """Let the rate fall from here on, where it is time; whether its fall has ended."""
+        if self.fall is None:
+            self.fall = Fall.after(
+                self.validation_losses or self.loss_curve,
+                self.settings.max_iter,
+                self.settings.n_iter_no_change,
+                self.holds_out and self._may_lose_patience,
+            )
+        if self.fall is None:
+            return False
+        if n_made == self.fall.n_before:
+            for member in self.members:
+                n_steps = self.fall.n_epochs * len(member.batches)
+                member.net.fall[:] = [member.net.steps[0], n_steps]
+        return n_made >= sum(self.fall)
 
     def _row_losses(self, of_start=False):
         """Objective of every row held out, each by the network that did not see it."""
@@ -320,4 +346,5 @@ class Run:
             best_loss,
             start_kept,
             None if start_kept else state,
+            fall=self.fall,
         )

@@ -1,16 +1,46 @@
 """Learning rates over the steps of a fit."""
 
 import math
+from typing import NamedTuple
 
 WARM_UP_FRACTION = 0.1
 LONGEST_WARM_UP = 100
 # Steps in which a constant rate rises.
 CONSTANT_WARM_UP = 50
+# An adaptive rate falls where the epochs that patience takes brought less than this share of all
+# gain since the first epoch, over so many times the epochs before.
+LEAST_GAIN, LENGTH_OF_FALL = 0.05, 1.5
+
+
+class Fall(NamedTuple):
+    """Epochs at the full rate, and those in which it then falls."""
+
+    n_before: int
+    n_epochs: int
+
+    @classmethod
+    def after(cls, losses, max_iter, patience, may_be_early):
+        """The fall that begins after epochs with these losses, or None; it ends by ``max_iter``."""
+        n_made = len(losses)
+        is_late = n_made >= max_iter / (1.0 + LENGTH_OF_FALL)
+        if is_late or (may_be_early and n_made > patience and _gains_little(losses, patience)):
+            return cls(n_made, min(math.ceil(LENGTH_OF_FALL * n_made), max_iter - n_made))
+        return None
+
+
+def _gains_little(losses, patience):
+    """Whether little of all gain came in the last epochs."""
+    return losses[-1 - patience] - losses[-1] <= LEAST_GAIN * (losses[0] - losses[-1])
 
 
 def constant(step):
     """Share of the learning rate at a step: a short linear rise, then all of it."""
     return min(1.0, (step + 1) / CONSTANT_WARM_UP)
+
+
+def falling(step, n_steps):
+    """Share of an adaptive rate at a step of its fall: linear from all of it to none."""
+    return max(0.0, 1.0 - step / max(1, n_steps))
 
 
 def one_cycle(step, n_steps):

@@ -6,6 +6,7 @@ import torch
 
 from sklearn_ae._compute.generators import Seeds
 from sklearn_ae._training.net import TrainingNet
+from sklearn_ae._training.schedule import Fall
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Settings:
         Epochs and rows per step.
     learning_rate_init : float
         Largest (or constant) learning rate.
-    learning_rate : {"constant", "one_cycle"}
+    learning_rate : {"constant", "adaptive", "one_cycle"}
         Schedule.
     average : bool
         Whether exponential averages of the weights are judged and kept.
@@ -35,8 +36,8 @@ class Settings:
     gate : bool
         Whether the weights at the start are kept unless the trained ones are better.
     n_iter_no_change, tol : int and float
-        With "constant", training stops after that many epochs without that much gain on the rows
-        held out together, as a share of their loss.
+        But with "one_cycle", training stops after that many epochs without that much gain on the
+        rows held out together, as a share of their loss.
     precision : {"float32", "bfloat16"}
         Precision of the network's branches in training.
     device : torch.device
@@ -64,6 +65,8 @@ class Settings:
         Whether a constant rate rises over the first steps.
     keeps_state : bool
         Whether the state of training is kept, for a fit that goes on.
+    fall : Fall or None
+        The epochs in which an adaptive rate falls; None lets the losses tell.
     seeds : Seeds or None
         What `train` makes of ``seed``.
     """
@@ -92,6 +95,7 @@ class Settings:
     patient_steps: int = 0
     warms_up: bool = True
     keeps_state: bool = False
+    fall: Fall | None = None
     seeds: Seeds | None = None
     fold_tasks: list = field(default_factory=list)
 
@@ -141,6 +145,8 @@ class TrainingResult:
     judged_losses : list of float or None
         Objective on the validation rows of all epochs that were judged: folds make more of them
         than the fit that follows. None stands for ``validation_losses``.
+    fall : Fall or None
+        The epochs in which an adaptive rate fell.
     """
 
     net: TrainingNet
@@ -151,6 +157,7 @@ class TrainingResult:
     start_kept: bool
     state: TrainingState | None = None
     judged_losses: list | None = None
+    fall: Fall | None = None
 
     def __post_init__(self):
         if self.judged_losses is None:

@@ -109,7 +109,14 @@ def _by_folds(task, everything, settings, judge_only):
         return found
     n_epochs = 0 if found.start_kept else found.best_epoch
     last = dataclasses.replace(
-        settings, splits=[], fold_tasks=[], gate=False, start=None, max_iter=n_epochs
+        settings,
+        splits=[],
+        fold_tasks=[],
+        gate=False,
+        start=None,
+        max_iter=n_epochs,
+        fall=found.fall,
+        learning_rate="adaptive" if found.fall else "constant",
     )
     if not found.start_kept:
         member = _member(task, everything, last, _all_rows(everything))
@@ -192,8 +199,8 @@ def check_callbacks(callbacks, learning_rate):
                 "skorch_callbacks must hold instances of skorch.callbacks.Callback or (name, "
                 f"callback) pairs; got {callback!r}."
             )
-        if isinstance(callback, LRScheduler) and learning_rate == "one_cycle":
+        if isinstance(callback, LRScheduler) and learning_rate != "constant":
             raise ValueError(
-                "skorch's LRScheduler and learning_rate='one_cycle' would both set the learning "
-                "rate; use learning_rate='constant' with LRScheduler."
+                f"skorch's LRScheduler and learning_rate={learning_rate!r} would both set the "
+                "learning rate; use learning_rate='constant' with LRScheduler."
             )

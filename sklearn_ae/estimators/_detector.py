@@ -150,7 +150,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Device of the default estimator: "auto", "cpu", "cuda" or any name torch knows. One that
         is given has its own.
 
-    precision : {"float32", "bfloat16"}, default="float32"
+    precision : {"auto", "float32", "bfloat16"}, default="float32"
         Arithmetic of training, for the default estimator.
 
     random_state : int, RandomState instance or None, default=None
@@ -262,7 +262,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         calibration_fraction: float = 0.0,
         false_positive_rate: float = 0.05,
         device: str = "auto",
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: Literal["auto", "float32", "bfloat16"] = "float32",
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:

@@ -156,7 +156,7 @@ TRAINING_CONSTRAINTS: dict[str, Any] = {
     "max_iter": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
     "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-    "learning_rate": [StrOptions({"constant", "one_cycle"})],
+    "learning_rate": [StrOptions({"constant", "adaptive", "one_cycle"})],
     "average": ["boolean"],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "weight_decay": [Interval(Real, 0, 1, closed="left")],
@@ -167,7 +167,7 @@ TRAINING_CONSTRAINTS: dict[str, Any] = {
     "warm_start": ["boolean"],
     "skorch_callbacks": [list, None],
     "device": [str],
-    "precision": [StrOptions({"float32", "bfloat16"})],
+    "precision": [StrOptions({"auto", "float32", "bfloat16"})],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }

@@ -25,6 +25,8 @@ class LinearPath(nn.Module):
 
     # neither `weight_decay` nor `alpha` pulls at the start
     decays = False
+    # share of the learning rate at which it is trained
+    share_of_rate = 1.0
 
     def __init__(self, n_features, n_components):
         super().__init__()
@@ -90,6 +92,9 @@ class AutoencoderNetwork(nn.Module):
         Holds the output near the range of the data; None leaves it as it is.
     """
 
+    # whether the linear path computes in full precision beside branches that do not
+    keeps_linear_exact = True
+
     def __init__(
         self,
         encoder,
@@ -112,13 +117,17 @@ class AutoencoderNetwork(nn.Module):
         self.limits = limits
         self.autocast_dtype = None
 
-    def _branch(self, module, x, *state):
+    def _branch(self, function, x, *state):
         """Run a network branch, in reduced precision where asked for; so is its result."""
         if self.autocast_dtype is None:
-            return module(x, *state)
+            return function(x, *state)
         # no cached casts: a caller's region may outlive the weights that they were made of
         with torch.autocast(x.device.type, dtype=self.autocast_dtype, cache_enabled=False):
-            return module(x, *state)
+            return function(x, *state)
+
+    def _linear(self, function, x):
+        """Run one half of the linear path."""
+        return function(x) if self.keeps_linear_exact else self._branch(function, x)
 
     def _full(self, x):
         """Values in full precision; a sum with the linear path has it already."""
@@ -137,7 +146,7 @@ class AutoencoderNetwork(nn.Module):
         if isinstance(code, tuple):
             code, state = code
         if self.linear is not None:
-            code = code + self.linear.encode(x)
+            code = code + self._linear(self.linear.encode, x)
         if self.code_activation is not None:
             code = self.code_activation(self._full(code))
         return code, state
@@ -152,7 +161,7 @@ class AutoencoderNetwork(nn.Module):
     def _output(self, code, state):
         output = self._branch(self.decoder, code, *(() if state is None else (state,)))
         if self.linear is not None:
-            output = output + self.linear.decode(code)
+            output = output + self._linear(self.linear.decode, code)
         if self.offset is not None:
             output = output + self.offset
         return self._full(output)
@@ -183,6 +192,9 @@ class DenoisingNetwork(AutoencoderNetwork):
     **kwargs : dict
         Parameters of `AutoencoderNetwork`.
     """
+
+    # what is left of the noise is far more than the rounding
+    keeps_linear_exact = False
 
     def __init__(self, encoder, decoder, residual, **kwargs):
         super().__init__(encoder, decoder, **kwargs)

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from sklearn_ae._compute import inference_device, resolve_device, supports_float64
+from sklearn_ae._compute import (
+    inference_device,
+    resolve_device,
+    resolve_precision,
+    supports_float64,
+)
 
 
 def test_device_names():
@@ -33,3 +38,18 @@ def test_unknown_device_raises_one_line():
 @pytest.mark.parametrize("name, exact", [("cpu", True), ("cuda", True), ("mps", False)])
 def test_which_devices_compute_in_float64(name, exact):
     assert supports_float64(torch.device(name)) is exact
+
+
+@pytest.mark.parametrize("instructions", [(), ("avx512_bf16",), ("amx_bf16",), ("bf16",)])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("n_features", [127, 128])
+def test_precision_is_short_where_a_cpu_has_instructions_and_rows_are_wide(
+    instructions, device, n_features, monkeypatch
+):
+    capabilities = {"avx2": True, "bf16": False, **dict.fromkeys(instructions, True)}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    is_short = bool(instructions) and device == "cpu" and n_features == 128
+    found = resolve_precision("auto", torch.device(device), n_features)
+    assert found == ("bfloat16" if is_short else "float32")
+    for named in ("float32", "bfloat16"):
+        assert resolve_precision(named, torch.device(device), n_features) == named

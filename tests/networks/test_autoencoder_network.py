@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from sklearn_ae.networks import (
     AutoencoderNetwork,
+    DenoisingNetwork,
     LinearPath,
     VariationalNetwork,
     dense,
@@ -135,6 +136,18 @@ def test_reduced_precision_leaves_the_linear_path(generator):
     network.autocast_dtype = torch.bfloat16
     assert network(x).dtype == torch.float32
     assert torch.equal(network(x), expected)
+
+
+def test_reduced_precision_is_used_by_the_linear_path_of_a_denoising_network(generator):
+    linear = fill(LinearPath(5, 2), generator)
+    parts = (stack(5, 2, generator, zero_last=True), stack(2, 5, generator, zero_last=True))
+    network = DenoisingNetwork(*parts, residual=False, linear=linear)
+    x = torch.randn(6, 5, generator=generator)
+    expected = network(x)
+    network.autocast_dtype = torch.bfloat16
+    assert network(x).dtype == torch.float32
+    assert not torch.equal(network(x), expected)
+    assert_close(network(x), expected, rtol=0.05, atol=0.05)
 
 
 def test_reduced_precision_is_used_by_the_network(generator):

@@ -14,6 +14,10 @@ from sklearn_ae.losses import loss_of_task, resolve_loss
 from sklearn_ae.networks import DenoisingNetwork
 from sklearn_ae.tasks import DenoisingTask
 
+# Share of the learning rate for the linear path: it starts at its optimum, from which Adam, whose
+# steps are of one size however small the gradients are, would take it away.
+SHARE_OF_RATE = 0.2
+
 
 @dataclass(kw_only=True)
 class DenoisingBlueprint(EncoderDecoderBlueprint):
@@ -83,6 +87,8 @@ class DenoisingBlueprint(EncoderDecoderBlueprint):
         """The task around encoder and decoder."""
         if beside["offset"] is None:
             beside["offset"] = torch.zeros(self.n_features, dtype=torch.float32, device="cpu")
+        if beside["linear"] is not None:
+            beside["linear"].share_of_rate = SHARE_OF_RATE
         network = DenoisingNetwork(encoder, decoder, self.mode == "residual", **beside)
         return DenoisingTask(network, self._loss(), self.link)
 
