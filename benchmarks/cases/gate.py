@@ -28,6 +28,7 @@ TABLES = {
 }
 LOCAL = {"letter": "uci_imputation/gain_letter", "adult": "uci_mixed/adult-train"}
 SIZES = (50, 100, 200, 500, 900)
+LIMIT_S = 1200
 N_COMPONENTS = (2, 8)
 DRAWS = 10
 SEEDS = (0, 1)

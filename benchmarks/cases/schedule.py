@@ -55,12 +55,14 @@ METHODS = (
     DEFAULT,
     BEFORE,
     "one_cycle, average=False",
+    "adaptive",
     "average=False",
     "learning_rate_init x 0.5",
     "learning_rate_init x 2",
     "n_iter_no_change=5",
     "n_iter_no_change=30",
     "batch_size x 2",
+    "weight_decay x 4",
     "noise of 0.1",
 )
 
@@ -126,12 +128,14 @@ def methods(X):
         {},
         one_cycle | before,
         one_cycle,
+        {"learning_rate": "adaptive"},
         {"average": False},
         {"learning_rate_init": rate / 2},
         {"learning_rate_init": rate * 2},
         {"n_iter_no_change": 5},
         {"n_iter_no_change": 30},
         {"batch_size": 2 * batch_size},
+        {"weight_decay": 4 * Autoencoder().weight_decay},
         {"corruption": GaussianNoise(0.1 * scale)},
     )
     return dict(zip(METHODS, changes, strict=True))
