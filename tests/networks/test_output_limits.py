@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae._fitting.scaling import table_limits
@@ -37,6 +38,29 @@ def test_limits_bend_outside_and_never_flatten():
     x = torch.tensor([[-3.0, -3.0], [0.5, 0.5], [2.0, 2.0]])
     expected = [[-1.02, -3.0], [0.5, 0.5], [1.01, 2.0]]
     assert_allclose(limits(x).detach(), expected, rtol=1e-6)
+
+
+def test_limits_say_nothing_of_what_is_farther_out_than_they_are_apart():
+    limits = OutputLimits(np.array([[-1.0, 0.0, 5.0], [1.0, INF, 5.0]])).float()
+    with torch.no_grad():
+        limits.bend.fill_(100.0)
+    x = torch.tensor([[200.0, 200.0, 5.0], [-200.0, -200.0, 205.0]])
+    # no more is taken off than at the distance of the range; other limits are for every distance
+    expected = [[200 - 1.98, 200.0, 5.0], [-200 + 1.98, -2.0, 7.0]]
+    assert_allclose(limits(x).detach(), expected, rtol=1e-6)
+
+
+def test_rows_far_from_those_seen_are_reconstructed_about_as_by_pca():
+    """An indicator that `StandardScaler` has scaled by few ones."""
+    X = np.random.default_rng(0).normal(size=(400, 5))
+    X[:, 4] = X[:, 0] > 1.5
+    X[:, 3] = X[:, 1] ** 2 + X[:, 2] + 0.01 * X[:, 3]
+    X = StandardScaler().fit_transform(X)
+    estimator = Autoencoder(4, max_iter=100, learning_rate_init=1e-2, random_state=0).fit(X)
+    assert not estimator.start_kept_ and estimator.network_.limits.bend > 0.1
+    far = X[:5].copy()
+    far[:, 4] = 100.0
+    assert_allclose(estimator.reconstruct(far)[:, 4], 100.0, atol=3.0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
