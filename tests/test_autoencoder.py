@@ -842,9 +842,14 @@ def test_lr_scheduler_is_refused_beside_a_rate_that_falls_by_itself():
         fit_with([callback], learning_rate="one_cycle")
 
 
-def test_end_at_the_bound_of_max_iter_is_told_where_the_fit_still_improves(monkeypatch):
+@pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
+def test_end_at_the_bound_of_max_iter_is_told_where_the_fit_still_improves(
+    learning_rate, monkeypatch
+):
     monkeypatch.setattr("sklearn_ae._fitting.plan.MOST_EPOCHS", 6)
-    estimator = Autoencoder(2, hidden_layer_sizes=(32,), random_state=0)
+    estimator = Autoencoder(
+        2, hidden_layer_sizes=(32,), learning_rate=learning_rate, random_state=0
+    )
     with pytest.warns(ConvergenceWarning, match=r"'auto', 6 epochs, while .* still fell"):
         assert estimator.fit(nonlinear(200)).n_iter_ == 6
     for quiet in ({"max_iter": 6}, {"early_stopping": False}):

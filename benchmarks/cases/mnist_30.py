@@ -1,8 +1,9 @@
 """Squared error per test image of MNIST, 784-1000-500-250-30.
 
-Hinton and Salakhutdinov (2006) report 3.00, and 13.87 for PCA. Only the layers and the precision
-are set; the rows on 10000 training images, judged on the last 10000 training images, are those
-that choices were made on.
+Hinton and Salakhutdinov (2006) report 3.00, and 13.87 for PCA. The layers and the precision are
+set, and eight times the default decay: a network so much wider than the default one overfits. The
+decay was chosen on training images alone, in 57 epochs on 50000 of them (0.03, 0.12, 0.24), judged
+on the last 10000. In the rows on 10000 training images the same images judge.
 """
 
 import numpy as np
@@ -15,7 +16,11 @@ from sklearn_ae import Autoencoder
 LIMIT_S = 1800
 # A fit has ten minutes here, by the goal of the case.
 FIT_LIMIT_S = 600
-SETTINGS = {"hidden_layer_sizes": (1000, 500, 250), "precision": "bfloat16"}
+SETTINGS = {
+    "hidden_layer_sizes": (1000, 500, 250),
+    "precision": "bfloat16",
+    "weight_decay": 0.24,
+}
 METHODS = ("PCA", "Autoencoder", "Autoencoder, init=random")
 SEEDS = (0, 1, 2)
 

@@ -64,7 +64,9 @@ def resolve_precision(precision, device, n_features):
     """The precision that a parameter names; "auto" is bfloat16 where that is known to be faster."""
     if precision != "auto":
         return precision
-    has_bfloat16 = device.type == "cpu" and any(
-        torch.cpu.get_capabilities().get(name, False) for name in NATIVE_BFLOAT16
-    )
-    return "bfloat16" if has_bfloat16 and n_features >= WIDE else "float32"
+    if device.type != "cpu" or n_features < WIDE:
+        return "float32"
+    # torch knows a CPU's instructions since 2.11
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    has_bfloat16 = any(capabilities.get(name, False) for name in NATIVE_BFLOAT16)
+    return "bfloat16" if has_bfloat16 else "float32"

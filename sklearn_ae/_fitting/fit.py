@@ -174,7 +174,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     result = train(task, everything, settings, course.training_state(with_optimizers=goes_on))
     losses = result.judged_losses
     at_bound = plan.is_bound and len(losses) == plan.max_iter and not result.start_kept
-    if at_bound and _still_gains(losses, plan.n_iter_no_change):
+    if at_bound and _still_gains(losses, plan.n_iter_no_change, result.fall):
         warn_user(
             f"Training ended at the bound of max_iter='auto', {plan.max_iter} epochs, while "
             "the loss on the rows held out still fell; a larger max_iter may give a better model.",
@@ -186,8 +186,15 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
     return fitted_as(task, _loaded(exact, task), whole, result.net), start
 
 
-def _still_gains(losses, patience):
-    """Whether the last epochs, as many as patience takes, brought a hundredth of all gain."""
+def _still_gains(losses, patience, fall):
+    """Whether the last epochs, as many as patience takes, brought a hundredth of all gain.
+
+    Where the rate had to fall to end in time, these are the last ones before.
+    """
+    if fall is not None:
+        if fall.is_early:
+            return False
+        losses = losses[: fall.n_before]
     n_last = max(1, min(patience, len(losses) // 2))
     best = min(losses)
     return min(losses[:-n_last], default=losses[0]) - best > 0.01 * (losses[0] - best)

@@ -16,7 +16,7 @@ SMALLEST_BATCH = 16
 MOST_STEPS, MOST_EPOCHS = 20_000, 200
 STEPS_UNSEEN, EPOCHS_UNSEEN = 6_000, 60
 # Steps without gain after which a fit ends, and the fewest and the most epochs that these may be.
-PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 5, 15
+PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 10, 15
 # Steps of which no epoch counts as one without gain, where patience is ours to choose: the rate
 # rises, and what is averaged is still near the start.
 FIRST_STEPS = 300
@@ -106,7 +106,7 @@ class Plan:
         self.n_iter_no_change = patience
         fewest = DECAY_STEPS_OF_CHUNK if one_epoch else FEWEST_DECAY_STEPS
         self.weight_decay = parameters["weight_decay"] / max(n_steps, fewest)
-        ends_by_patience = n_validation > 0 and self.learning_rate == "constant"
+        ends_by_patience = n_validation > 0 and self.learning_rate != "one_cycle"
         self.max_iter = 1
         if not one_epoch:
             self.max_iter = self._max_iter(n_steps, blueprint.init == "pca", n_validation > 0)
@@ -175,10 +175,19 @@ class Plan:
         max_iter = self.parameters["max_iter"]
         return auto_max_iter(n_steps, holds_out) if max_iter == "auto" else max_iter
 
+    def _precision(self, blueprint):
+        """Precision of the network; a user's code may not lend itself to a short one."""
+        precision = self.parameters["precision"]
+        if precision == "auto" and blueprint.has_user_code:
+            return "float32"
+        return resolve_precision(precision, self.device, blueprint.n_features)
+
     def shortened(self, n_epochs):
         """The same with fewer epochs, silent and without callbacks."""
         other = copy.copy(self)
         other.max_iter = n_epochs
+        if other.learning_rate == "adaptive":  # what is short has no time to fall
+            other.learning_rate = "constant"
         other.is_bound = False
         if other.max_iter == 0:
             other.n_validation, other.n_folds = 0, 1
@@ -207,7 +216,7 @@ class Plan:
             width=blueprint.width,
             verbose=int(parameters["verbose"]),
             callbacks=parameters["skorch_callbacks"],
-            precision=resolve_precision(parameters["precision"], self.device, blueprint.n_features),
+            precision=self._precision(blueprint),
             foreign=blueprint.has_user_code,
             keeps_state=self.one_epoch or bool(parameters.get("warm_start")),
             **{name: parameters[name] for name in AS_THEY_ARE},

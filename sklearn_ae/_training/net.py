@@ -209,21 +209,21 @@ class TrainingNet(NeuralNet):
         for average in self.averages:
             average.after_step()
 
-    def _share_of_rate(self):
+    def _scheduled_share(self):
         """Share of the learning rate at the next step; None where it stays."""
         if self.settings.learning_rate == "one_cycle":
             return one_cycle(self.steps[0] - self.first_step, self.n_steps)
+        n_made = self.steps[0] - self.first_step_of_rise
+        rises = self.settings.warms_up and n_made < CONSTANT_WARM_UP
         if self.fall:
             first, n_steps = self.fall
-            return falling(self.steps[0] - first, n_steps)
-        n_made = self.steps[0] - self.first_step_of_rise
-        if self.settings.warms_up and n_made < CONSTANT_WARM_UP:
-            return constant(n_made)
-        return None
+            share = falling(self.steps[0] - first, n_steps)
+            return min(share, constant(n_made)) if rises else share
+        return constant(n_made) if rises else None
 
     def set_learning_rate(self):
         """Set the learning rate of the next step."""
-        share = self._share_of_rate()
+        share = self._scheduled_share()
         if share is not None:
             for _, optimizer in self.turns:
                 for group in optimizer.param_groups:

@@ -193,7 +193,7 @@ class Run:
             elif self.known_losses:
                 self._record("valid", self.known_losses[epoch], self.validation_losses, epoch)
             if settings.learning_rate == "adaptive":
-                stop = self._adapt_rate(epoch + 1) or stop
+                stop = self._adapt_rate(epoch + 1, has_stalled=stop)
             for member in self.members:
                 member.notify("on_epoch_end")
         except StopTraining:
@@ -237,7 +237,7 @@ class Run:
         """Whether the first steps, of which nothing is concluded, are made."""
         return self.net.steps[0] - self.net.first_step >= self.settings.patient_steps
 
-    def _adapt_rate(self, n_made):
+    def _adapt_rate(self, n_made, has_stalled):
         """Let the rate fall from here on, where it is time; whether its fall has ended."""
         if self.fall is None:
             self.fall = Fall.after(
@@ -245,6 +245,7 @@ class Run:
                 self.settings.max_iter,
                 self.settings.n_iter_no_change,
                 self.holds_out and self._may_lose_patience,
+                has_stalled,
             )
         if self.fall is None:
             return False
@@ -252,7 +253,7 @@ class Run:
             for member in self.members:
                 n_steps = self.fall.n_epochs * len(member.batches)
                 member.net.fall[:] = [member.net.steps[0], n_steps]
-        return n_made >= sum(self.fall)
+        return n_made >= self.fall.end
 
     def _row_losses(self, of_start=False):
         """Objective of every row held out, each by the network that did not see it."""

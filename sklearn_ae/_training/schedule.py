@@ -13,23 +13,40 @@ LEAST_GAIN, LENGTH_OF_FALL = 0.05, 1.5
 
 
 class Fall(NamedTuple):
-    """Epochs at the full rate, and those in which it then falls."""
+    """The fall of an adaptive rate.
+
+    Parameters
+    ----------
+    n_before, n_epochs : int
+        Epochs at the full rate, and those in which it then falls.
+    is_early : bool
+        Whether it began because little was gained, and not to end in time.
+    """
 
     n_before: int
     n_epochs: int
+    is_early: bool
 
     @classmethod
-    def after(cls, losses, max_iter, patience, may_be_early):
+    def after(cls, losses, max_iter, patience, may_be_early, has_stalled=False):
         """The fall that begins after epochs with these losses, or None; it ends by ``max_iter``."""
         n_made = len(losses)
-        is_late = n_made >= max_iter / (1.0 + LENGTH_OF_FALL)
-        if is_late or (may_be_early and n_made > patience and _gains_little(losses, patience)):
-            return cls(n_made, min(math.ceil(LENGTH_OF_FALL * n_made), max_iter - n_made))
+        is_early = may_be_early and (has_stalled or _gains_little(losses, patience))
+        if is_early or n_made >= max_iter / (1.0 + LENGTH_OF_FALL):
+            n_epochs = min(math.ceil(LENGTH_OF_FALL * n_made), max_iter - n_made)
+            return cls(n_made, n_epochs, is_early)
         return None
+
+    @property
+    def end(self):
+        """Epochs after which the rate is zero."""
+        return self.n_before + self.n_epochs
 
 
 def _gains_little(losses, patience):
-    """Whether little of all gain came in the last epochs."""
+    """Whether little of all gain came in the last epochs, where there are enough to tell."""
+    if len(losses) <= patience:
+        return False
     return losses[-1 - patience] - losses[-1] <= LEAST_GAIN * (losses[0] - losses[-1])
 
 

@@ -36,8 +36,8 @@ class Settings:
     gate : bool
         Whether the weights at the start are kept unless the trained ones are better.
     n_iter_no_change, tol : int and float
-        But with "one_cycle", training stops after that many epochs without that much gain on the
-        rows held out together, as a share of their loss.
+        Epochs without that much gain on the rows held out together, as a share of their loss,
+        after which training stops, or an adaptive rate begins to fall; not with "one_cycle".
     precision : {"float32", "bfloat16"}
         Precision of the network's branches in training.
     device : torch.device

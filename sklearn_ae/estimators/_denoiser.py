@@ -116,10 +116,10 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     learning_rate : {"constant", "adaptive", "one_cycle"}, default="adaptive"
         "constant" rises over 50 steps and stays; training stops by ``n_iter_no_change``.
-        "adaptive" does so until as many epochs bring less than a 20th of all gain since the first
-        epoch, or two fifths of ``max_iter`` are made; then it falls linearly to zero over 1.5
-        times the epochs so far. "one_cycle" rises over at most 100 steps, falls by a cosine to
-        zero and always makes ``max_iter`` epochs.
+        "adaptive" begins so. Once ``n_iter_no_change`` epochs bring less than a 20th of all gain
+        since the first epoch, or two fifths of ``max_iter`` are made, it falls linearly to zero
+        over 1.5 times the epochs so far, and training ends. "one_cycle" rises over at most 100
+        steps, falls by a cosine to zero and always makes ``max_iter`` epochs.
 
     average : bool, default=True
         Whether the weights that are judged and kept are exponential averages of those in
@@ -143,15 +143,15 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     validation_fraction : float or "auto", default="auto"
         Share of rows held out, at least 5 rows. "auto" is 0.1; but with fewer than 1000 rows (or
-        groups), ``early_stopping="auto"``, a start in closed form and a constant rate five folds
-        judge: each row by a network that did not see it. They find the epochs of one more fit on
-        all rows, or keep the start. A callback of skorch that changes steps, such as a scheduler,
-        and a code as wide as the rows of a fold leave it at 0.1.
+        groups), ``early_stopping="auto"``, a start in closed form and any rate but "one_cycle" five
+        folds judge: each row by a network that did not see it. They find the epochs of one more fit
+        on all rows, or keep the start. A callback of skorch that changes steps, such as a
+        scheduler, and a code as wide as the rows of a fold leave it at 0.1.
 
     n_iter_no_change : int or "auto", default="auto"
-        But with "one_cycle", epochs without a gain of ``tol`` on the rows held out after which
-        training stops. "auto" takes as many as make 500 steps, but from 5 to 15, and begins to
-        count after 300 steps.
+        Epochs without a gain of ``tol`` on the rows held out after which training stops, or an
+        adaptive rate begins to fall; "one_cycle" does neither. "auto" takes as many as make 500
+        steps, but from 10 to 15, and begins to count after 300 steps.
 
     tol : float, default=1e-3
         Smallest gain that counts, as a share of the objective; gains of several epochs count
@@ -168,9 +168,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
         Where to compute: "auto", "cpu", "cuda", "cuda:1", "mps".
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Precision of the network in training; the weights stay float32, and so does the linear path
-        but in a `Denoiser`. "auto" is "bfloat16" from 128 features on, on a CPU that has
-        instructions for it.
+        Precision of the network in training; the weights stay float32, and so does the linear
+        path, except in a `Denoiser`. "auto" is "bfloat16" from 128 features on, on a CPU that has
+        instructions for it (as torch 2.11 or newer tells), and "float32" with parts of your own.
 
     random_state : int, RandomState instance or None, default=None
         Controls the split, the initial weights, the order of rows and the corruption. Pass an

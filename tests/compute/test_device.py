@@ -53,3 +53,8 @@ def test_precision_is_short_where_a_cpu_has_instructions_and_rows_are_wide(
     assert found == ("bfloat16" if is_short else "float32")
     for named in ("float32", "bfloat16"):
         assert resolve_precision(named, torch.device(device), n_features) == named
+
+
+def test_precision_is_full_where_torch_does_not_know_the_instructions(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert resolve_precision("auto", torch.device("cpu"), 1000) == "float32"

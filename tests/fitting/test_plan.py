@@ -29,7 +29,7 @@ def test_automatic_batches_grow_with_the_data():
     assert sizes[0] < sizes[-1]
 
 
-@pytest.mark.parametrize("n_steps, patience", [(1, 15), (33, 15), (34, 15), (50, 10), (211, 5)])
+@pytest.mark.parametrize("n_steps, patience", [(1, 15), (33, 15), (34, 15), (50, 10), (211, 10)])
 def test_automatic_patience_is_a_number_of_steps(n_steps, patience):
     assert auto_patience(n_steps) == patience
 

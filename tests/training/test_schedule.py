@@ -42,7 +42,7 @@ def test_fall_begins_where_little_of_all_gain_is_left(shift, factor):
     falls = [Fall.after(losses[:n], 200, 2, True) for n in range(1, 12)]
     expected = [n for n in range(3, 12) if 3 * HALVING[n - 1] < 0.05 * (1 - HALVING[n - 1])]
     assert [n for n, fall in enumerate(falls, 1) if fall] == expected
-    assert falls[expected[0] - 1] == (expected[0], round(1.5 * expected[0] + 0.25))
+    assert falls[expected[0] - 1] == (expected[0], round(1.5 * expected[0] + 0.25), True)
 
 
 @pytest.mark.parametrize("max_iter", [1, 2, 3, 7, 10, 200])
@@ -52,14 +52,20 @@ def test_fall_that_must_begin_ends_with_the_last_epoch(max_iter):
     falls = [Fall.after(losses[:n], max_iter, 3, True) for n in range(1, max_iter + 1)]
     first = next(fall for fall in falls if fall)
     assert first.n_before == -(-2 * max_iter // 5)  # two fifths, rounded up
-    assert sum(first) == max_iter
+    assert first.end == max_iter and not first.is_early
 
 
 def test_fall_waits_for_the_first_steps():
     flat = [1.0] * 10
     assert Fall.after(flat, 200, 3, False) is None
     assert Fall.after(flat[:3], 200, 3, True) is None
-    assert Fall.after(flat[:4], 200, 3, True) == (4, 6)
+    assert Fall.after(flat[:4], 200, 3, True) == (4, 6, True)
+
+
+def test_fall_begins_where_training_stalls():
+    losses = [2.0, 1.0, 0.5]
+    assert Fall.after(losses, 200, 10, True) is None
+    assert Fall.after(losses, 200, 10, True, has_stalled=True) == (3, 5, True)
 
 
 @pytest.fixture
@@ -94,13 +100,13 @@ def test_adaptive_rate_stays_and_falls_by_the_rows_held_out(data):
                  **ADAPTIVE),
     )  # fmt: skip
     fall, n_steps = result.fall, 2
-    assert fall.n_before < 30
+    assert 4 < fall.n_before < 30 and fall.is_early
     before, during = seen[: n_steps * fall.n_before], seen[n_steps * fall.n_before :]
     assert_allclose(before, 0.3)
     whole = 0.3 * (1 - np.arange(n_steps * fall.n_epochs) / (n_steps * fall.n_epochs))
-    assert_allclose(during, whole[: len(during)], rtol=1e-6)
-    # ended with the fall, or as nothing was gained in it
-    assert 4 <= len(result.loss_curve) <= sum(fall)
+    # all of it, whatever is gained in it
+    assert_allclose(during, whole, rtol=1e-6)
+    assert len(result.loss_curve) == fall.end
 
 
 @pytest.mark.parametrize("max_iter", [1, 7, 10])
@@ -175,3 +181,28 @@ def test_first_step_of_a_module_with_a_share_of_the_rate_is_that_share(learning_
     # Adam's first step is the rate, whatever the gradient
     assert task.network.parameters_as_array() == pytest.approx([0.3, 0.3], rel=1e-4)
     assert task.path.encoder.item() == pytest.approx(0.06, rel=1e-4)
+
+
+@pytest.mark.parametrize("max_iter", [3, 10])
+def test_adaptive_rate_rises_first_where_steps_are_few(max_iter, data):
+    seen = []
+    kwargs = {"max_iter": max_iter, "warms_up": True, "callbacks": [Rates(seen)]}
+    train(FitLine(), data, settings(**ADAPTIVE | kwargs))
+    n_before, n_steps = -(-2 * max_iter // 5), 3
+    n_falling = n_steps * (max_iter - n_before)
+    steps = np.arange(n_steps * max_iter)
+    falling_share = np.clip(1 - (steps - n_steps * n_before) / n_falling, 0, 1)
+    assert_allclose(seen, 0.3 * np.minimum((steps + 1) / 50, falling_share), rtol=1e-6)
+
+
+def test_share_of_a_module_is_kept_in_the_fall(data):
+    shares = []
+
+    class Shares(skorch.callbacks.Callback):
+        def on_batch_end(self, net, training, **kwargs):
+            first, second = net.optimizer_.param_groups
+            shares.append(second["lr"] / first["lr"])
+
+    train(Two(), data, settings(max_iter=5, callbacks=[Shares()], **ADAPTIVE))
+    assert len(shares) == 15
+    assert_allclose(shares, 0.2)
