@@ -396,8 +396,8 @@ class Neighbors(BaseEstimator):
 
     A row that is held out has always the same neighbour, a training row, and is told from the same
     255 others; a row in training is told from those of its batch, so the two curves of losses
-    compare where batches have 256 rows. ``n_iter_no_change="auto"`` is twice as many epochs as
-    without, as neighbours are told apart slowly.
+    compare where batches have 256 rows. ``n_iter_no_change="auto"`` is three times as many epochs
+    as without, as neighbours are told apart slowly.
 
     References
     ----------

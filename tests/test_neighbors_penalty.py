@@ -373,11 +373,11 @@ def test_variational_autoencoders_have_no_penalty():
     assert "penalty" not in VariationalAutoencoder().get_params()
 
 
-def test_automatic_patience_is_twice_as_long():
+def test_automatic_patience_is_three_times_as_long():
     def plan(**parameters):
         estimator = Autoencoder(**parameters)
         rows = Rows(X)
         return Plan(vars(estimator), len(X), estimator._blueprint(rows, 0))
 
-    assert plan(penalty="neighbors").n_iter_no_change == 2 * plan().n_iter_no_change
+    assert plan(penalty="neighbors").n_iter_no_change == 3 * plan().n_iter_no_change
     assert plan(penalty="neighbors", n_iter_no_change=7).n_iter_no_change == 7

@@ -99,7 +99,7 @@ class Plan:
         patience = parameters["n_iter_no_change"]
         if patience == "auto":
             # neighbours are told apart slowly: part of the contrastive loss never goes
-            patience = auto_patience(n_steps) * (2 if blueprint.has_neighbors else 1)
+            patience = auto_patience(n_steps) * (3 if blueprint.has_neighbors else 1)
             self.patient_steps = FIRST_STEPS
         else:
             self.patient_steps = 0
