@@ -66,7 +66,7 @@ def resolve_precision(precision, device, n_features):
         return precision
     if device.type != "cpu" or n_features < WIDE:
         return "float32"
-    # torch knows a CPU's instructions since 2.11
+    # older versions of torch do not tell
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     has_bfloat16 = any(capabilities.get(name, False) for name in NATIVE_BFLOAT16)
     return "bfloat16" if has_bfloat16 else "float32"

@@ -174,7 +174,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
     precision : {"auto", "float32", "bfloat16"}, default="float32"
         Precision of the network in training; the weights stay float32, and so does the linear
         path, except in a `Denoiser`. "auto" is "bfloat16" from 128 features on, on a CPU that has
-        instructions for it (as torch 2.11 or newer tells), and "float32" with parts of your own.
+        instructions for it, as recent versions of torch tell, and "float32" with parts of your own.
 
     random_state : int, RandomState instance or None, default=None
         Controls the split, the initial weights, the order of rows and the corruption. Pass an

@@ -9,28 +9,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_ae._fitting.plan import split_rows
 from sklearn_ae._training import Batch, train
 from sklearn_ae._training.run import gains_significantly, weighted_mean
-from tests.training.toys import FitLine, columns, line_of_least_squares, settings
+from tests.training.toys import FitLine, Recorder, columns, line_of_least_squares, settings
 
 
-class Log(skorch.callbacks.Callback):
+class Log(Recorder):
     """Which rows are trained on and held out in each epoch, in a list that copies share."""
-
-    def __init__(self, seen):
-        self.seen = seen
-
-    def __deepcopy__(self, memo):
-        return self
 
     def on_epoch_end(self, net, dataset_train, dataset_valid, **kwargs):
         held_out = None if dataset_valid is None else len(dataset_valid)
         self.seen.append((len(dataset_train), held_out, net.history[-1]["valid_loss"]))
-
-
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(63, 1, generator=generator)
-    return Batch(x, target=2 * x + 1 + 0.3 * torch.randn(63, 1, generator=generator))
 
 
 def parameters(task):

@@ -7,10 +7,10 @@ import torch
 from numpy.testing import assert_allclose
 
 from sklearn_ae._fitting.plan import split_rows
-from sklearn_ae._training import Batch, train
+from sklearn_ae._training import train
 from sklearn_ae._training.schedule import Fall, falling, one_cycle
 from sklearn_ae.networks.autoencoder import LinearPath
-from tests.training.toys import FitLine, settings
+from tests.training.toys import FitLine, Recorder, settings
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 10, 1000, 20_000])
@@ -68,21 +68,8 @@ def test_fall_begins_where_training_stalls():
     assert Fall.after(losses, 200, 10, True, has_stalled=True) == (3, 5, True)
 
 
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(63, 1, generator=generator)
-    return Batch(x, target=2 * x + 1 + 0.3 * torch.randn(63, 1, generator=generator))
-
-
-class Rates(skorch.callbacks.Callback):
+class Rates(Recorder):
     """The rate at every step, in a list that copies share."""
-
-    def __init__(self, seen):
-        self.seen = seen
-
-    def __deepcopy__(self, memo):
-        return self
 
     def on_batch_end(self, net, training, **kwargs):
         if training:

@@ -22,13 +22,6 @@ from tests.training.toys import (
 )
 
 
-@pytest.fixture
-def data():
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(63, 1, generator=generator)
-    return Batch(x, target=2 * x + 1 + 0.3 * torch.randn(63, 1, generator=generator))
-
-
 def weighted(data, weight):
     return Batch(data.x, target=data.target, weight=weight)
 
