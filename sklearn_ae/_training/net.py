@@ -10,6 +10,7 @@ from torch import nn
 
 from sklearn_ae._compute import make_generator, rows_at_once
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
+from sklearn_ae._training.clipping import GradientClipping
 from sklearn_ae._training.cuda_graph import CapturedSteps
 from sklearn_ae._training.schedule import CONSTANT_WARM_UP, constant, falling, one_cycle
 
@@ -64,8 +65,9 @@ class TrainingNet(NeuralNet):
         self.first_step_of_rise = 0
         # first step of the fall of an adaptive rate and steps that it takes, once it falls
         self.fall = []
-        # players of the task, each with its optimiser
+        # players of the task, each with its optimiser, and the clipping of each
         self.turns = []
+        self.clippings = []
 
     @property
     def _default_callbacks(self):
@@ -88,6 +90,9 @@ class TrainingNet(NeuralNet):
         for player in others:
             args, kwargs = self._optimizer_params(player)
             self.turns.append((player, self.optimizer(*args, **kwargs)))
+        self.clippings[:] = [GradientClipping() for _ in self.turns]
+        for (_, optimizer), clipping in zip(self.turns, self.clippings, strict=True):
+            optimizer.register_step_pre_hook(clipping)
 
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Parameters and options of the first player's optimiser, as skorch asks for them."""

@@ -314,7 +314,8 @@ class Run:
             return None
         weights = {name: tensor.clone() for name, tensor in self.net.module_.state_dict().items()}
         optimizers = [optimizer.state_dict()["state"] for _, optimizer in self.net.turns]
-        return TrainingState(weights, self.net.steps[0], optimizers)
+        clippings = [clipping.state() for clipping in self.net.clippings]
+        return TrainingState(weights, self.net.steps[0], optimizers, clippings)
 
     def _result(self):
         """The result, and the kept weights in the tasks that were trained."""

@@ -117,11 +117,14 @@ class TrainingState:
         Steps made.
     optimizers : list of dict, or None
         State per parameter of each player's optimiser; None lets them start anew.
+    clippings : list of list, or None
+        Usual norm of each player's gradients and the number of steps behind it.
     """
 
     weights: dict
     n_steps: int
     optimizers: list | None = None
+    clippings: list | None = None
 
 
 @dataclass

@@ -181,6 +181,8 @@ def _go_on(net, state):
     else:
         for (_, optimizer), known in zip(net.turns, state.optimizers, strict=True):
             optimizer.load_state_dict({**optimizer.state_dict(), "state": known})
+        for clipping, known in zip(net.clippings, state.clippings, strict=True):
+            clipping.load_state(known)
 
 
 def _set_precision(task, precision):
