@@ -382,6 +382,11 @@ class Neighbors(BaseEstimator):
     metric : {"euclidean", "manhattan", "chebyshev", "cosine", "correlation"}, default="euclidean"
         Distance of rows, centred and divided by ``scale_``.
 
+    noise : float, default=0.3
+        Standard deviation, in units of ``scale_``, of the normal noise that rows and their partners
+        get in training: a row and what lies near it are to have one code. The ``corruption`` of
+        the estimator, where it has one, stands in for it.
+
     See Also
     --------
     Contractive : Codes of near rows near one another, by derivatives.
@@ -396,8 +401,8 @@ class Neighbors(BaseEstimator):
 
     A row that is held out has always the same neighbour, a training row, and is told from the same
     255 others; a row in training is told from those of its batch, so the two curves of losses
-    compare where batches have 256 rows. ``n_iter_no_change="auto"`` is three times as many epochs
-    as without, as neighbours are told apart slowly.
+    compare where batches have 256 rows. ``n_iter_no_change="auto"`` is twice as many epochs as
+    without, and the most epochs of ``max_iter="auto"`` are 400, as neighbours are told apart slowly.
 
     References
     ----------
@@ -419,6 +424,7 @@ class Neighbors(BaseEstimator):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "weight": [Interval(Real, 0, None, closed="left")],
         "metric": [StrOptions(METRICS)],
+        "noise": [Interval(Real, 0, None, closed="left")],
     }
 
     keeps_start = True
@@ -430,10 +436,12 @@ class Neighbors(BaseEstimator):
         metric: Literal[
             "euclidean", "manhattan", "chebyshev", "cosine", "correlation"
         ] = "euclidean",
+        noise: float = 0.3,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.weight = weight
         self.metric = metric
+        self.noise = noise
 
     def module(self) -> nn.Module:
         """The torch module, which has the scale of the kernel as its parameter.

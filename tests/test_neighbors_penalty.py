@@ -235,6 +235,18 @@ def test_map_is_stored_as_arrays(maps):
     assert not any("neighbors" in name for name, _ in copy.network_.named_parameters())
 
 
+def test_noise_is_in_units_of_scale_and_a_corruption_stands_in_for_it():
+    units = FEW * 100.0  # noise of a tenth of scale_ is another number here
+    for rows in (FEW, units):
+        made = {**QUICK, "max_iter": 3}
+        ours = Autoencoder(2, penalty=Neighbors(noise=0.1), **made).fit(rows)
+        noise = GaussianNoise(0.1 * ours.scale_)
+        theirs = Autoencoder(2, penalty=Neighbors(), corruption=noise, **made).fit(rows)
+        none = Autoencoder(2, penalty=Neighbors(noise=0.0), **made).fit(rows)
+        assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-6)
+        assert not np.allclose(ours.loss_curve_, none.loss_curve_, rtol=1e-4)
+
+
 def test_weight_zero_is_no_penalty():
     made = {**QUICK, "validation_fraction": 0.1}
     without = Autoencoder(2, **made).fit(FEW)
@@ -373,11 +385,13 @@ def test_variational_autoencoders_have_no_penalty():
     assert "penalty" not in VariationalAutoencoder().get_params()
 
 
-def test_automatic_patience_is_three_times_as_long():
+def test_automatic_epochs_are_twice_as_many():
     def plan(**parameters):
         estimator = Autoencoder(**parameters)
         rows = Rows(X)
         return Plan(vars(estimator), len(X), estimator._blueprint(rows, 0))
 
-    assert plan(penalty="neighbors").n_iter_no_change == 3 * plan().n_iter_no_change
+    ours, plain = plan(penalty="neighbors"), plan()
+    assert ours.n_iter_no_change == 2 * plain.n_iter_no_change
+    assert ours.max_iter == 2 * plain.max_iter == 400
     assert plan(penalty="neighbors", n_iter_no_change=7).n_iter_no_change == 7

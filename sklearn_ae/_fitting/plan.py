@@ -17,6 +17,8 @@ MOST_STEPS, MOST_EPOCHS = 20_000, 200
 STEPS_UNSEEN, EPOCHS_UNSEEN = 6_000, 60
 # Steps without gain after which a fit ends, and the fewest and the most epochs that these may be.
 PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 10, 15
+# Times as many epochs with a contrastive loss, of which part never goes: patience, and the most.
+SLOWNESS_OF_NEIGHBORS = 2
 # Steps of which no epoch counts as one without gain, where patience is ours to choose: the rate
 # rises, and what is averaged is still near the start.
 FIRST_STEPS = 300
@@ -98,8 +100,7 @@ class Plan:
         n_steps = max(1, n_train // self.batch_size)
         patience = parameters["n_iter_no_change"]
         if patience == "auto":
-            # neighbours are told apart slowly: part of the contrastive loss never goes
-            patience = auto_patience(n_steps) * (3 if blueprint.has_neighbors else 1)
+            patience = auto_patience(n_steps) * self._slowness(blueprint)
             self.patient_steps = FIRST_STEPS
         else:
             self.patient_steps = 0
@@ -109,7 +110,7 @@ class Plan:
         ends_by_patience = n_validation > 0 and self.learning_rate != "one_cycle"
         self.max_iter = 1
         if not one_epoch:
-            self.max_iter = self._max_iter(n_steps, blueprint.init == "pca", n_validation > 0)
+            self.max_iter = self._max_iter(n_steps, blueprint, n_validation > 0)
         self.choice_epochs = min(
             math.ceil(CHOICE_STEPS / n_steps), math.ceil(CHOICE_SHARE * self.max_iter)
         )
@@ -167,13 +168,19 @@ class Plan:
         batch_size = self.parameters["batch_size"]
         return auto_batch_size(n_train) if batch_size == "auto" else min(batch_size, n_train)
 
-    def _max_iter(self, n_steps, starts_at_best, holds_out):
+    def _slowness(self, blueprint):
+        """Factor of the epochs: neighbours are told apart slowly."""
+        return SLOWNESS_OF_NEIGHBORS if blueprint.has_neighbors else 1
+
+    def _max_iter(self, n_steps, blueprint, holds_out):
         """Epochs: none where there is a start in closed form and too little to judge it by."""
         is_auto = isinstance(self.parameters["early_stopping"], str)
-        if is_auto and self._has_too_few() and starts_at_best:
+        if is_auto and self._has_too_few() and blueprint.init == "pca":
             return 0
         max_iter = self.parameters["max_iter"]
-        return auto_max_iter(n_steps, holds_out) if max_iter == "auto" else max_iter
+        if max_iter != "auto":
+            return max_iter
+        return auto_max_iter(n_steps, holds_out, MOST_EPOCHS * self._slowness(blueprint))
 
     def _precision(self, blueprint):
         """Precision of the network; a user's code may not lend itself to a short one."""
@@ -270,9 +277,9 @@ def auto_batch_size(n_rows):
     return int(min(max(power, SMALLEST_BATCH), LARGEST_BATCH))
 
 
-def auto_max_iter(n_steps, holds_out=True):
+def auto_max_iter(n_steps, holds_out=True, most_epochs=MOST_EPOCHS):
     """Epochs of ``n_steps`` steps: a bound where rows are held out, fewer where none tell."""
-    most = (MOST_STEPS, MOST_EPOCHS) if holds_out else (STEPS_UNSEEN, EPOCHS_UNSEEN)
+    most = (MOST_STEPS, most_epochs) if holds_out else (STEPS_UNSEEN, EPOCHS_UNSEEN)
     return min(max(1, round(most[0] / n_steps)), most[1])
 
 

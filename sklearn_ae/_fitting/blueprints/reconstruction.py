@@ -11,7 +11,7 @@ from sklearn_ae._fitting.blueprint import EncoderDecoderBlueprint, follows_from,
 from sklearn_ae._fitting.neighbors import neighbor_places
 from sklearn_ae._fitting.scaling import CodeUnits
 from sklearn_ae.code_activations import USUAL_SPREAD, make_code_activation
-from sklearn_ae.corruptions import corruption_of_batches
+from sklearn_ae.corruptions import GaussianNoise, corruption_of_batches
 from sklearn_ae.losses import loss_of_task, resolve_loss
 from sklearn_ae.networks import AutoencoderNetwork
 from sklearn_ae.networks.unit_norm import centre_first_layer, constrain_columns
@@ -114,8 +114,13 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
 
     def for_training(self, task, scaling, start):
         """Give the task its corruption and its penalty."""
-        if self.corruption is not None:
-            task.corruption = corruption_of_batches(self.corruption, scaling)
+        corruption = self.corruption
+        if corruption is None and self.has_neighbors:
+            part = neighbors_of(self.penalty)
+            noise = part.noise if part.weight else 0.0
+            corruption = GaussianNoise(noise * scaling.scale) if noise else None
+        if corruption is not None:
+            task.corruption = corruption_of_batches(corruption, scaling)
         if self.penalty is not None:
             task.penalty = make_penalty(self.penalty, task.network)
 
