@@ -401,8 +401,9 @@ class Neighbors(BaseEstimator):
 
     A row that is held out has always the same neighbour, a training row, and is told from the same
     255 others; a row in training is told from those of its batch, so the two curves of losses
-    compare where batches have 256 rows. ``n_iter_no_change="auto"`` is twice as many epochs as
-    without, and the most epochs of ``max_iter="auto"`` are 400, as neighbours are told apart slowly.
+    compare where batches have 256 rows. Neighbours are told apart slowly, so
+    ``n_iter_no_change="auto"`` is twice as many epochs as without, and ``max_iter="auto"`` at most
+    400 of them.
 
     References
     ----------
