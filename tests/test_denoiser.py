@@ -388,6 +388,29 @@ def test_mode_says_what_the_network_gives(mode, init):
     assert_allclose(estimator.transform(X), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("share", [0.0, np.inf])
+def test_auto_goes_on_where_the_modes_are_close(share, monkeypatch):
+    lengths, losses = [], []
+
+    def watched(task, everything, settings, *args, **kwargs):
+        result = train(task, everything, settings, *args, **kwargs)
+        lengths.append(settings.max_iter)
+        losses.append(result.best_loss)
+        return result
+
+    monkeypatch.setattr("sklearn_ae._fitting.fit.train", watched)
+    monkeypatch.setattr("sklearn_ae._fitting.fit.CLOSE", share)
+    X = curved(1200, 0)
+    made = {"hidden_layer_sizes": (8,), "random_state": 0, "batch_size": 128}
+    fit = Denoiser(**made, corruption=GaussianNoise(0.3), max_iter=300).fit(X)
+    # eight steps an epoch: 200 of them, or a tenth of 300 epochs
+    is_close = abs(losses[0] - losses[1]) <= share * min(losses[:2])
+    assert is_close == (share > 0)
+    assert lengths == [25, 25, *([30, 30] if is_close else []), 300]
+    decisive = losses[2:4] if is_close else losses[:2]
+    assert fit.mode_ == ["direct", "residual"][int(np.argmin(decisive))]
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
     X = curved(200, seed)

@@ -14,6 +14,10 @@ from sklearn_ae._training import Batch, TrainingState, train
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 
+# Losses of candidates that are no further apart than this share do not tell which is better: one
+# that begins slowly may end lower.
+CLOSE = 0.1
+
 
 @dataclass
 class Course:
@@ -272,12 +276,15 @@ def _choose(blueprint, rows, everything, plan, scaling):
     trial = dataclasses.replace(blueprint, seed=draw_seed(blueprint.seed))
     start = trial.start(rows, scaling)
     trial = trial.settled(start)
-    settings = plan.shortened(plan.choice_epochs).settings(trial)
-    losses = []
-    for candidate in trial.candidates():
-        task, *_ = _prepare(candidate, scaling, start)
-        settings.fold_tasks = _fold_tasks(candidate, rows, scaling, settings)
-        losses.append(train(task, everything, settings, judge_only=True).best_loss)
+    for n_epochs in plan.choice_epochs:
+        settings, losses = plan.shortened(n_epochs).settings(trial), []
+        for candidate in trial.candidates():
+            task, *_ = _prepare(candidate, scaling, start)
+            settings.fold_tasks = _fold_tasks(candidate, rows, scaling, settings)
+            losses.append(train(task, everything, settings, judge_only=True).best_loss)
+        least, next_to_it = sorted(losses)[:2]
+        if next_to_it - least > CLOSE * abs(least):
+            break
     return candidates[int(np.argmin(losses))]
 
 

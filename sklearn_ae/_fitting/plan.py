@@ -31,9 +31,9 @@ N_FOLDS = 5
 # With fewer groups there is nothing to judge a network by.
 FEWEST_GROUPS = 4
 VALIDATION_FRACTION = 0.1
-# Steps that a choice between candidates takes, and the share of the epochs at most: enough to tell
-# them apart, and few beside the fit that follows.
-CHOICE_STEPS, CHOICE_SHARE = 200, 0.1
+# Steps that a choice between candidates takes, those that it takes where these do not tell, and the
+# share of the epochs that are made at most.
+CHOICE_STEPS, CHOICE_SHARE = (200, 1200), 0.1
 # Parameters that are passed to `Settings` unchanged.
 AS_THEY_ARE = ("average", "alpha", "tol")
 # Steps among which the decay of an epoch is divided at least, and that of a chunk of rows.
@@ -67,8 +67,9 @@ class Plan:
         Where to train.
     is_bound : bool
         Whether ``max_iter`` is a bound that a fit is not meant to reach.
-    choice_epochs : int
-        Epochs after which rows that are held out choose between candidates.
+    choice_epochs : list of int
+        Epochs after which rows that are held out choose between candidates: the later ones where
+        those before do not tell.
     gate : bool
         Whether the start is kept unless training does better.
     can_choose : bool
@@ -111,9 +112,8 @@ class Plan:
         self.max_iter = 1
         if not one_epoch:
             self.max_iter = self._max_iter(n_steps, blueprint, n_validation > 0)
-        self.choice_epochs = min(
-            math.ceil(CHOICE_STEPS / n_steps), math.ceil(CHOICE_SHARE * self.max_iter)
-        )
+        most = math.ceil(CHOICE_SHARE * self.max_iter)
+        self.choice_epochs = sorted({min(math.ceil(n / n_steps), most) for n in CHOICE_STEPS})
         self.n_validation = n_validation if self.max_iter else 0
         self.n_folds = self.n_folds if self.n_validation else 1
         self.is_bound = parameters["max_iter"] == "auto" and ends_by_patience
