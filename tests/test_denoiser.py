@@ -25,7 +25,9 @@ from sklearn.utils.fixes import parse_version
 
 from sklearn_ae import Autoencoder, Denoiser
 from sklearn_ae._fitting.linear_filter import FilterStart
+from sklearn_ae._fitting.plan import Plan
 from sklearn_ae._fitting.principal import principal_directions
+from sklearn_ae._fitting.rows import Rows
 from sklearn_ae._fitting.scaling import table_scaling
 from sklearn_ae._training import train
 from sklearn_ae.architectures import Convolutional
@@ -388,27 +390,40 @@ def test_mode_says_what_the_network_gives(mode, init):
     assert_allclose(estimator.transform(X), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("share", [0.0, np.inf])
-def test_auto_goes_on_where_the_modes_are_close(share, monkeypatch):
-    lengths, losses = [], []
+@pytest.mark.parametrize(
+    ("losses", "mode"),
+    [
+        ([1.0, 1.09, 1.0, 0.99], "residual"),
+        ([1.09, 1.0, 1.0, 1.05], "direct"),
+        ([1.0, 1.0, 1.0, 1.0], "direct"),
+        ([1.0, 1.11], "direct"),
+        ([1.11, 1.0], "residual"),
+    ],
+)
+def test_auto_tries_longer_where_the_modes_are_close(losses, mode, monkeypatch):
+    lengths, rest = [], list(losses)
 
-    def watched(task, everything, settings, *args, **kwargs):
+    def scripted(task, everything, settings, *args, **kwargs):
         result = train(task, everything, settings, *args, **kwargs)
         lengths.append(settings.max_iter)
-        losses.append(result.best_loss)
+        if rest:
+            result.best_loss = rest.pop(0)
         return result
 
-    monkeypatch.setattr("sklearn_ae._fitting.fit.train", watched)
-    monkeypatch.setattr("sklearn_ae._fitting.fit.CLOSE", share)
-    X = curved(1200, 0)
-    made = {"hidden_layer_sizes": (8,), "random_state": 0, "batch_size": 128}
-    fit = Denoiser(**made, corruption=GaussianNoise(0.3), max_iter=300).fit(X)
-    # eight steps an epoch: 200 of them, or a tenth of 300 epochs
-    is_close = abs(losses[0] - losses[1]) <= share * min(losses[:2])
-    assert is_close == (share > 0)
-    assert lengths == [25, 25, *([30, 30] if is_close else []), 300]
-    decisive = losses[2:4] if is_close else losses[:2]
-    assert fit.mode_ == ["direct", "residual"][int(np.argmin(decisive))]
+    monkeypatch.setattr("sklearn_ae._fitting.fit.train", scripted)
+    fit = small(mode="auto", early_stopping="auto", max_iter=30).fit(curved(60, 0))
+    assert fit.mode_ == mode
+    assert lengths == [*[3, 3, 6, 6][: len(losses)], 30]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "max_iter", "epochs"),
+    [(1200, "auto", [20, 40]), (20000, "auto", [3, 18]), (400_000, "auto", [1]), (1200, 4, [1])],
+)
+def test_lengths_of_the_tries(n_rows, max_iter, epochs):
+    estimator = Denoiser(max_iter=max_iter)
+    blueprint = estimator._blueprint(Rows(np.zeros((2, 3), dtype=np.float32)), 0)
+    assert Plan(vars(estimator), n_rows, blueprint).choice_epochs == epochs
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -428,9 +443,11 @@ def test_auto_takes_the_mode_with_the_lower_validation_loss(seed, monkeypatch):
         hidden_layer_sizes=(16,), corruption=noise, max_iter=20, random_state=seed
     ).fit(X)  # fmt: skip
     *trials, whole = trained
-    # a tenth of the epochs tells
-    assert [trial[:3] for trial in trials] == [("direct", 2, 5), ("residual", 2, 5)]
-    assert estimator.mode_ == whole[0] == min(trials, key=lambda trial: trial[3])[0]
+    # a tenth of the epochs tells, or a fifth
+    tries = [("direct", 2, 5), ("residual", 2, 5), ("direct", 4, 5), ("residual", 4, 5)]
+    assert [trial[:3] for trial in trials] == tries[: len(trials)]
+    assert len(trials) in (2, 4)
+    assert estimator.mode_ == whole[0] == min(trials[-2:], key=lambda trial: trial[3])[0]
     assert estimator.mode == "auto"
     chosen = clone(estimator).set_params(mode=estimator.mode_).fit(X)
     assert_array_equal(estimator.transform(X), chosen.transform(X))

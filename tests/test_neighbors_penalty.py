@@ -395,3 +395,16 @@ def test_automatic_epochs_are_twice_as_many():
     assert ours.n_iter_no_change == 2 * plain.n_iter_no_change
     assert ours.max_iter == 2 * plain.max_iter == 400
     assert plan(penalty="neighbors", n_iter_no_change=7).n_iter_no_change == 7
+
+
+class WithoutNoise(Neighbors):
+    """A user's own, of before there was noise."""
+
+    def __init__(self, n_neighbors=15, weight=1.0, metric="euclidean"):
+        self.n_neighbors, self.weight, self.metric = n_neighbors, weight, metric
+
+
+def test_subclass_without_noise_has_none():
+    ours = Autoencoder(2, penalty=Neighbors(noise=0.0), **QUICK).fit(FEW)
+    theirs = Autoencoder(2, penalty=WithoutNoise(), **QUICK).fit(FEW)
+    assert_allclose(theirs.loss_curve_, ours.loss_curve_)

@@ -17,7 +17,8 @@ MOST_STEPS, MOST_EPOCHS = 20_000, 200
 STEPS_UNSEEN, EPOCHS_UNSEEN = 6_000, 60
 # Steps without gain after which a fit ends, and the fewest and the most epochs that these may be.
 PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 10, 15
-# Times as many epochs with a contrastive loss, of which part never goes: patience, and the most.
+# Times as many epochs with a contrastive loss, of which part never goes: those of patience, and the
+# most, which no more steps are made in.
 SLOWNESS_OF_NEIGHBORS = 2
 # Steps of which no epoch counts as one without gain, where patience is ours to choose: the rate
 # rises, and what is averaged is still near the start.
@@ -31,9 +32,9 @@ N_FOLDS = 5
 # With fewer groups there is nothing to judge a network by.
 FEWEST_GROUPS = 4
 VALIDATION_FRACTION = 0.1
-# Steps that a choice between candidates takes, those that it takes where these do not tell, and the
-# share of the epochs that are made at most.
-CHOICE_STEPS, CHOICE_SHARE = (200, 1200), 0.1
+# Steps that a choice between candidates takes, and the share of a fit's epochs that it takes at
+# most; then the same for a second try, where the first does not tell.
+CHOICES = ((200, 0.1), (1200, 0.2))
 # Parameters that are passed to `Settings` unchanged.
 AS_THEY_ARE = ("average", "alpha", "tol")
 # Steps among which the decay of an epoch is divided at least, and that of a chunk of rows.
@@ -112,8 +113,11 @@ class Plan:
         self.max_iter = 1
         if not one_epoch:
             self.max_iter = self._max_iter(n_steps, blueprint, n_validation > 0)
-        most = math.ceil(CHOICE_SHARE * self.max_iter)
-        self.choice_epochs = sorted({min(math.ceil(n / n_steps), most) for n in CHOICE_STEPS})
+        first, second = (
+            min(math.ceil(steps / n_steps), math.ceil(share * self.max_iter))
+            for steps, share in CHOICES
+        )
+        self.choice_epochs = [first, second] if second >= 2 * first else [first]
         self.n_validation = n_validation if self.max_iter else 0
         self.n_folds = self.n_folds if self.n_validation else 1
         self.is_bound = parameters["max_iter"] == "auto" and ends_by_patience

@@ -91,8 +91,6 @@ class TrainingNet(NeuralNet):
             args, kwargs = self._optimizer_params(player)
             self.turns.append((player, self.optimizer(*args, **kwargs)))
         self.clippings[:] = [GradientClipping() for _ in self.turns]
-        for (_, optimizer), clipping in zip(self.turns, self.clippings, strict=True):
-            optimizer.register_step_pre_hook(clipping)
 
     def get_params_for_optimizer(self, prefix, named_parameters):
         """Parameters and options of the first player's optimiser, as skorch asks for them."""
@@ -162,12 +160,13 @@ class TrainingNet(NeuralNet):
     def step(self, batch, hook=None):
         """One step of every player in turn; the first one's objective."""
         losses = []
-        for player, optimizer in self.turns:
+        for (player, optimizer), clipping in zip(self.turns, self.clippings, strict=True):
             optimizer.zero_grad(set_to_none=True)
             loss = self.objective(batch, player=player)
             loss.backward()
             if hook is not None:
                 hook()
+            clipping(optimizer)
             optimizer.step()
             losses.append(loss)
         return losses[0].detach()

@@ -118,7 +118,8 @@ class TrainingState:
     optimizers : list of dict, or None
         State per parameter of each player's optimiser; None lets them start anew.
     clippings : list of list, or None
-        Usual norm of each player's gradients and the number of steps behind it.
+        Usual norm of each player's gradients and the number of norms behind it; not used where the
+        optimisers start anew.
     """
 
     weights: dict

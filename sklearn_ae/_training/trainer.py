@@ -181,7 +181,7 @@ def _go_on(net, state):
     else:
         for (_, optimizer), known in zip(net.turns, state.optimizers, strict=True):
             optimizer.load_state_dict({**optimizer.state_dict(), "state": known})
-        for clipping, known in zip(net.clippings, state.clippings, strict=True):
+        for clipping, known in zip(net.clippings, state.clippings or [], strict=False):
             clipping.load_state(known)
 
 

@@ -104,7 +104,8 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         How rows are corrupted at each visit in training, in the units of ``X``; the clean row is
         the target. "gaussian", "masking", "salt_and_pepper", "swap_noise", a part such as
         :class:`~sklearn_ae.corruptions.Occlusion`, or a function ``(x, generator)`` of tensors
-        of shape (n, n_features).
+        of shape (n, n_features). It stands in for the noise of
+        :class:`~sklearn_ae.penalties.Neighbors`, which None leaves as it is.
 
     max_iter : int or "auto", default="auto"
         Epochs, each a visit to every training row. "auto" is a bound where rows are held out,

@@ -94,8 +94,9 @@ class Denoiser(OneToOneFeatureMixin, TransformerMixin, BaseNetworkEstimator):
 
     mode : {"auto", "direct", "residual"}, default="auto"
         Whether the network gives the clean row or what is to be added to the corrupted one. "auto"
-        trains both for a few epochs and takes the one with the lower loss on rows that both held
-        out; it is "direct" behind another link than the identity, and where no rows are held out.
+        trains both for a few epochs, and where they are close for some more, and takes the one
+        with the lower loss on rows that both held out; it is "direct" behind another link than the
+        identity, and where no rows are held out.
 
     init : {"auto", "pca", "random"}, default="auto"
         "pca" starts from the linear filter in the space of the principal directions, "random"
