@@ -738,6 +738,12 @@ def test_manifold_of_others_lies_between_quantiles_of_the_codes(pca, digits):
     np.testing.assert_allclose(drawn.images[0, 2], pca.inverse_transform([code])[0])
 
 
+def test_large_values_are_written_as_whole_numbers():
+    values = np.array([-142.6, -14.26, 0.0, 1426.0, 1.426e6])
+    drawn = LatentManifoldDisplay(np.zeros((5, 5, 4)), values, values, (2, 2)).plot()
+    assert labels_of(drawn.ax_.xaxis) == ["-143", "-14", "0", "1426", "1.4e+06"]
+
+
 def test_zero_is_written_as_zero(vae):
     drawn = LatentManifoldDisplay.from_estimator(vae, n_steps=3, image_shape=SHAPE)
     assert labels_of(drawn.ax_.xaxis) == ["-1.6", "0", "1.6"]

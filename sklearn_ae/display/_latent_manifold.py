@@ -221,7 +221,10 @@ def decoded_grid(estimator, codes, components, n_steps, quantile_range):
 
 
 def _in_short(values):
-    """Numbers as text, with what is zero but for rounding as zero."""
+    """Numbers as text: two digits, or whole numbers; what is zero but for rounding as zero."""
     values = np.asarray(values, dtype=float)
     tiny = np.abs(values) < 1e-6 * np.abs(values).max()
-    return [f"{value:.2g}" for value in np.where(tiny, 0.0, values)]
+    return [
+        f"{value:.0f}" if 100 <= abs(value) < 1e5 else f"{value:.2g}"
+        for value in np.where(tiny, 0.0, values)
+    ]
