@@ -224,7 +224,7 @@ def norm_factory(n_features, n_components):
 def test_running_statistics_of_a_users_module_are_kept(X):
     estimator = small(
         architecture=norm_factory, init="random", max_iter=60, early_stopping=False,
-        learning_rate_init=1e-2,
+        learning_rate_init=1e-3,
     ).fit(X)  # fmt: skip
     norm = next(m for m in estimator.network_.modules() if isinstance(m, torch.nn.BatchNorm1d))
     assert norm.num_batches_tracked == 60 * (300 // 32 + 1)
