@@ -402,8 +402,8 @@ class Neighbors(BaseEstimator):
     A row that is held out has always the same neighbour, a training row, and is told from the same
     255 others; a row in training is told from those of its batch, so the two curves of losses
     compare where batches have 256 rows. Neighbours are told apart slowly, so
-    ``n_iter_no_change="auto"`` is twice as many epochs as without, and ``max_iter="auto"`` at most
-    400 of them.
+    ``n_iter_no_change="auto"`` is twice as many epochs as without, and ``max_iter="auto"`` is
+    20000 steps in at most 400 epochs.
 
     References
     ----------
@@ -539,9 +539,9 @@ def keeps_start(part: Any) -> bool:
 
 
 def neighbors_of(penalty: Any) -> Any:
-    """The part `Neighbors` of an estimator's penalty, if there is one."""
+    """The part `Neighbors` of an estimator's penalty, if there is one with a weight."""
     parts = (part for part in penalty_parts(penalty) if isinstance(part, Neighbors))
-    return next(parts, None)
+    return next((part for part in parts if part.weight), None)
 
 
 def make_penalty(penalty: Any, network: nn.Module) -> BoundPenalty | None:

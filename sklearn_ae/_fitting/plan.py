@@ -17,8 +17,8 @@ MOST_STEPS, MOST_EPOCHS = 20_000, 200
 STEPS_UNSEEN, EPOCHS_UNSEEN = 6_000, 60
 # Steps without gain after which a fit ends, and the fewest and the most epochs that these may be.
 PATIENCE_STEPS, FEWEST_PATIENCE, MOST_PATIENCE = 500, 10, 15
-# Times as many epochs with a contrastive loss, of which part never goes: those of patience, and the
-# most, which no more steps are made in.
+# With a contrastive loss, of which part never goes, patience and the most epochs are so many times
+# as long; the most steps stay.
 SLOWNESS_OF_NEIGHBORS = 2
 # Steps of which no epoch counts as one without gain, where patience is ours to choose: the rate
 # rises, and what is averaged is still near the start.
@@ -100,9 +100,10 @@ class Plan:
         n_train = n_rows - n_validation
         self.batch_size = self._batch_size(n_train)
         n_steps = max(1, n_train // self.batch_size)
+        self.slowness = SLOWNESS_OF_NEIGHBORS if blueprint.has_neighbors else 1
         patience = parameters["n_iter_no_change"]
         if patience == "auto":
-            patience = auto_patience(n_steps) * self._slowness(blueprint)
+            patience = auto_patience(n_steps) * self.slowness
             self.patient_steps = FIRST_STEPS
         else:
             self.patient_steps = 0
@@ -112,7 +113,7 @@ class Plan:
         ends_by_patience = n_validation > 0 and self.learning_rate != "one_cycle"
         self.max_iter = 1
         if not one_epoch:
-            self.max_iter = self._max_iter(n_steps, blueprint, n_validation > 0)
+            self.max_iter = self._max_iter(n_steps, blueprint.init == "pca", n_validation > 0)
         first, second = (
             min(math.ceil(steps / n_steps), math.ceil(share * self.max_iter))
             for steps, share in CHOICES
@@ -172,19 +173,15 @@ class Plan:
         batch_size = self.parameters["batch_size"]
         return auto_batch_size(n_train) if batch_size == "auto" else min(batch_size, n_train)
 
-    def _slowness(self, blueprint):
-        """Factor of the epochs: neighbours are told apart slowly."""
-        return SLOWNESS_OF_NEIGHBORS if blueprint.has_neighbors else 1
-
-    def _max_iter(self, n_steps, blueprint, holds_out):
+    def _max_iter(self, n_steps, starts_at_best, holds_out):
         """Epochs: none where there is a start in closed form and too little to judge it by."""
         is_auto = isinstance(self.parameters["early_stopping"], str)
-        if is_auto and self._has_too_few() and blueprint.init == "pca":
+        if is_auto and self._has_too_few() and starts_at_best:
             return 0
         max_iter = self.parameters["max_iter"]
         if max_iter != "auto":
             return max_iter
-        return auto_max_iter(n_steps, holds_out, MOST_EPOCHS * self._slowness(blueprint))
+        return auto_max_iter(n_steps, holds_out, MOST_EPOCHS * self.slowness)
 
     def _precision(self, blueprint):
         """Precision of the network; a user's code may not lend itself to a short one."""

@@ -116,9 +116,8 @@ class ReconstructionBlueprint(EncoderDecoderBlueprint):
         """Give the task its corruption and its penalty."""
         corruption = self.corruption
         if corruption is None and self.has_neighbors:
-            part = neighbors_of(self.penalty)
             # a user's subclass may know none
-            noise = getattr(part, "noise", 0.0) if part.weight else 0.0
+            noise = getattr(neighbors_of(self.penalty), "noise", 0.0)
             corruption = GaussianNoise(noise * scaling.scale) if noise else None
         if corruption is not None:
             task.corruption = corruption_of_batches(corruption, scaling)
