@@ -13,6 +13,7 @@ _SUBMODULES = (
     "corruptions",
     "datasets",
     "display",
+    "exceptions",
     "likelihoods",
     "losses",
     "metrics",

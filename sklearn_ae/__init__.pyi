@@ -4,6 +4,7 @@ from sklearn_ae import comparison as comparison
 from sklearn_ae import corruptions as corruptions
 from sklearn_ae import datasets as datasets
 from sklearn_ae import display as display
+from sklearn_ae import exceptions as exceptions
 from sklearn_ae import likelihoods as likelihoods
 from sklearn_ae import losses as losses
 from sklearn_ae import metrics as metrics

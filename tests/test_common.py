@@ -241,7 +241,8 @@ BAD_VALUES = {
     "robust": ["yes"],
     "standardize": ["yes"],
     "n_neighbors": [0],
-    "calibration_fraction": [-0.1, 1.0],
+    "calibration_fraction": [-0.1, 1.0, "fold"],
+    "n_jobs": [1.5, "two"],
     "false_positive_rate": [0.0, 1.0],
     # of an architecture
     "image_shape": [5, None, "ab", (8,), (1, 1, 8, 8), (8, 8.0), (0, 64), (-8, -8), np.eye(2)],

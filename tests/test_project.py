@@ -38,7 +38,7 @@ PARTS = {
 }  # fmt: skip
 # What is computed, below the estimators.
 CORE = {"networks", "objectives", "tasks", "_compute", "_training", "_fitting", "_anomaly"}
-BELOW = CORE | PARTS | {"utils"}
+BELOW = CORE | PARTS | {"exceptions", "utils"}
 # These see estimators through public methods only: PCA is to do as well.
 OUTER = {"comparison", "display", "metrics", "datasets", "__main__"}
 PUBLIC = {*sklearn_ae.__all__, "__version__"}
@@ -59,7 +59,7 @@ ALLOWED = {
     "utils": (set(), {"numpy", "scipy", "sklearn"}),
     "estimators": (BELOW - {"_training"}, {"torch", "numpy", "pandas", "sklearn"}),
     **dict.fromkeys(OUTER, (OUTER | PUBLIC | {"utils"}, None)),
-    "_version": (set(), set()),
+    **dict.fromkeys(("_version", "exceptions"), (set(), set())),
 }
 EXCEPTIONS = {
     # `corrupt` of a part checks the rows that a user hands to it

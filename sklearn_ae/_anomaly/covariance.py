@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from sklearn_ae._compute import slices
 from sklearn_ae.utils._parts import check_finite
 
 # Directions whose variances are kept one by one; the others share one.
@@ -89,21 +90,23 @@ class ShrunkCovariance:
     """
 
     def __init__(self, rows, seed):
-        n_columns = rows.shape[1]
+        n_rows, n_columns = rows.shape
         self.center = rows.mean(axis=0)
         centred = rows - self.center
         values, self.directions = _principal_directions(centred, seed)
-        total = float(np.mean(centred**2)) * n_columns
-        mean = total / n_columns if total > 0 else 1.0
-        n_left = n_columns - len(values)
-        left = max(total - values.sum(), 0.0) / n_left if n_left else 0.0
-        shrinkage = _shrinkage(centred, values, left) if total > 0 else 0.0
-        least = SMALLEST_VARIANCE * mean
-
-        def shrunk(variances):
-            return np.maximum((1 - shrinkage) * variances + shrinkage * mean, least)
-
-        self.variances, self.other_variance = shrunk(values), float(shrunk(left))
+        variance = float(np.mean(centred**2))
+        # squares of tiny or huge variances leave the range of numbers
+        self.unit = variance if variance > 0 else 1.0
+        self.values = values / self.unit
+        self.n_left = n_columns - len(values)
+        rest = n_columns * variance / self.unit - self.values.sum()
+        self.left = max(rest, 0.0) / self.n_left if self.n_left else 0.0
+        mean = (self.values.sum() + self.n_left * self.left) / n_columns
+        squares = np.sum(self.values**2) + self.n_left * self.left**2
+        lengths = (centred**2).sum(axis=1) / self.unit
+        shrinkage = _shrinkage(n_rows, n_columns, mean, squares, np.mean(lengths**2))
+        self.variances = self.unit * _shrunk(self.values, shrinkage, mean)
+        self.other_variance = float(self.unit * _shrunk(self.left, shrinkage, mean))
 
     def scaled(self, vectors, power):
         """Vectors times a power of the covariance, of shape (n, n_columns)."""
@@ -124,36 +127,100 @@ class ShrunkCovariance:
             beside = 0.0
         return (along**2 / self.variances).sum(axis=1) + beside / self.other_variance
 
+    def left_out_distances(self, rows):
+        """Squared distance of each of the rows learnt from, by what the others alone would give.
+
+        Leaving a row out changes the sample covariance by a product of the row with itself, so
+        that one decomposition does for all (Sherman and Morrison). The result has shape
+        (n_samples,).
+        """
+        n_rows, n_columns = rows.shape
+        centred = (rows - self.center) / np.sqrt(self.unit)
+        lengths = (centred**2).sum(axis=1)
+        sums = lengths @ centred, lengths.sum(), (lengths**2).sum()
+        return np.concatenate(
+            [
+                self._left_out(centred[part], lengths[part], sums, n_rows)
+                for part in slices(n_rows, n_columns)
+            ]
+        )
+
+    def _left_out(self, centred, lengths, sums, n_rows):
+        """The same for some rows, centred and of one unit; sums are those of all rows."""
+        n_columns, n_others = centred.shape[1], n_rows - 1
+        along = (centred @ self.directions.T) ** 2
+        beside = np.maximum(lengths - along.sum(axis=1), 0.0) if self.n_left else 0.0 * lengths
+        quadratic = along @ self.values + beside * self.left  # x' S x
+        # S of the others is grown * S - taken * x x', about a mean that lies x / n_others away
+        grown, taken = n_rows / n_others, n_rows / n_others**2
+        total = self.values.sum() + self.n_left * self.left
+        squares = np.sum(self.values**2) + self.n_left * self.left**2
+        mean = np.maximum(grown * total - taken * lengths, 0.0) / n_columns
+        squares = grown**2 * squares - 2 * grown * taken * quadratic + (taken * lengths) ** 2
+        fourth = _fourth_powers(centred, lengths, quadratic, sums, n_rows) / n_others
+        shrinkage = _shrinkage(n_others, n_columns, mean, squares, fourth)[:, None]
+        mean = mean[:, None]
+        left = grown * self.left - taken * beside / max(self.n_left, 1)
+        variances = _shrunk(grown * self.values, shrinkage, mean)
+        distances = (along / variances).sum(axis=1)
+        distances /= np.maximum(1 - (1 - shrinkage[:, 0]) * taken * distances, SMALLEST_VARIANCE)
+        other = _shrunk(left, shrinkage[:, 0], mean[:, 0])
+        distances += beside / other
+        return grown**2 * distances
+
+
+def _fourth_powers(centred, lengths, quadratic, sums, n_rows):
+    """Sum of the fourth powers of the other rows' lengths about their own mean, for each row."""
+    weighted, all_lengths, all_fourth = sums
+    n_others = n_rows - 1
+    # about a point u = x / n_others away: |x_j + u|^2 = l_j + 2 x_j u + |u|^2
+    shift = lengths / n_others**2
+    products = (centred @ weighted - lengths**2) / n_others
+    squares = (n_rows * quadratic - lengths**2) / n_others**2
+    sum_of_products = -lengths / n_others
+    return (
+        (all_fourth - lengths**2)
+        + 4 * (products + squares)
+        + 2 * shift * (all_lengths - lengths)
+        + 4 * shift * sum_of_products
+        + n_others * shift**2
+    )
+
 
 def shrunk_covariances(tables, seed):
     """The `ShrunkCovariance` of each table."""
     return [ShrunkCovariance(rows, seed) for rows in tables]
 
 
-def _shrinkage(centred, values, left):
-    """Ledoit and Wolf's delta from the eigenvalues; the last ones share the value ``left``."""
-    n_rows, n_columns = centred.shape
-    n_left = n_columns - len(values)
-    mean = (values.sum() + n_left * left) / n_columns
-    # scaled to a mean of one: squares of tiny or huge variances leave the range of numbers
-    squares = np.sum((values / mean) ** 2) + n_left * (left / mean) ** 2
-    dispersion = squares - n_columns
-    lengths = (centred**2).sum(axis=1) / mean
-    noise = (np.mean(lengths**2) - squares) / n_rows
-    return float(np.clip(noise / dispersion, 0.0, 1.0)) if dispersion > 0 else 0.0
+def _shrinkage(n_rows, n_columns, mean, squares, fourth):
+    """Ledoit and Wolf's delta.
+
+    From mean and sum of squares of the eigenvalues, and the mean fourth power of the lengths of
+    rows; numbers, or arrays for as many tables.
+    """
+    dispersion = squares - n_columns * mean**2
+    noise = (fourth - squares) / n_rows
+    share = np.divide(noise, dispersion, out=np.zeros_like(noise), where=dispersion > 0)
+    return np.clip(share, 0.0, 1.0)
+
+
+def _shrunk(variances, shrinkage, mean):
+    """Variances drawn towards their mean, of which each is a certain share; that of 1 for 0."""
+    least = SMALLEST_VARIANCE * np.where(mean > 0, mean, 1.0)
+    return np.maximum((1 - shrinkage) * variances + shrinkage * mean, least)
 
 
 def _principal_directions(centred, seed):
     """Variances in falling order and unit directions, 2000 at most."""
     n_rows, n_columns = centred.shape
-    if n_columns <= MOST_DIRECTIONS:
+    if min(n_rows, n_columns) > MOST_DIRECTIONS:
+        _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed % 2**32)
+        return values**2 / n_rows, directions
+    if n_columns <= n_rows:
         values, vectors = np.linalg.eigh(centred.T @ centred / n_rows)
         return np.maximum(values[::-1], 0.0), vectors.T[::-1]
-    if n_rows <= MOST_DIRECTIONS:
-        # far faster than a singular value decomposition; directions of tiny variance are inexact
-        values, of_rows = np.linalg.eigh(centred @ centred.T / n_rows)
-        kept = values > SMALLEST_VARIANCE * max(values[-1], 0.0)
-        values, of_rows = values[kept][::-1], of_rows[:, kept].T[::-1]
-        return values, of_rows @ centred / np.sqrt(values * n_rows)[:, None]
-    _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed % 2**32)
-    return values**2 / n_rows, directions
+    # far faster than a singular value decomposition; directions of tiny variance are inexact
+    values, of_rows = np.linalg.eigh(centred @ centred.T / n_rows)
+    kept = values > SMALLEST_VARIANCE * max(values[-1], 0.0)
+    values, of_rows = values[kept][::-1], of_rows[:, kept].T[::-1]
+    return values, of_rows @ centred / np.sqrt(values * n_rows)[:, None]

@@ -84,9 +84,16 @@ def closest(distances):
 
 
 def below_median(scores):
-    """Three deviations below the median of scores, by the median absolute deviation."""
-    median, spread = median_and_spread(scores)
-    return median - max(THRESHOLD_DEVIATIONS * spread, ROUNDING * abs(median))
+    """Three deviations below the median of scores, by the median deviation of those below it.
+
+    Scores have a longer tail on that side than on the other, so the two sides together would not
+    tell how long.
+    """
+    median = float(np.median(scores))
+    rounding = ROUNDING * abs(median)
+    below = median - scores[scores < median - rounding]
+    spread = MAD_TO_STD * float(np.median(below)) if len(below) else 0.0
+    return median - max(THRESHOLD_DEVIATIONS * spread, rounding)
 
 
 def core_of(distances, robust):

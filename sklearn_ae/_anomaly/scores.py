@@ -8,6 +8,11 @@ from sklearn_ae._anomaly.robust import ROUNDING, core_of, median_and_spread
 
 # Least spread of a feature's error, as a share of the feature's standard deviation.
 SMALLEST_SPREAD = 1e-6
+# Least spread of the logarithms of squared Mahalanobis distances, as a share of what it is where
+# rows are normally distributed.
+SMALLEST_SHARE = 0.1
+# Product of what is at right angles but for the rounding of float32, as a share of the squares.
+RIGHT_ANGLE = 1e-4
 
 
 class LogScale:
@@ -17,9 +22,11 @@ class LogScale:
     ----------
     values : ndarray of shape (n_samples,)
         Distances, not negative.
+    least_spread : float, default=0.0
+        Spread of the logarithms that is taken at least where there is any.
     """
 
-    def __init__(self, values):
+    def __init__(self, values, least_spread=0.0):
         positive = values[(values > 0) & np.isfinite(values)]
         self.least = 1e-6 * np.median(positive) if len(positive) else 1.0
         logarithms = self._log(values)
@@ -29,8 +36,7 @@ class LogScale:
             # half are equal, such as distances of zero: the others tell how far is far
             logarithms = apart
         self.center, self.spread = median_and_spread(logarithms)
-        if self.spread == 0:
-            self.spread = 1.0
+        self.spread = max(self.spread, least_spread) if self.spread > 0 else 1.0
 
     def _log(self, values):
         return np.log(np.clip(values, self.least, np.finfo(float).max))
@@ -58,36 +64,61 @@ class AnomalyScores:
         Nearest rows that the distance is taken to.
     seed : int
         Of what is drawn for large tables.
-    left_out : ndarray of shape (n_rows,), bool, or None, default=None
-        Rows that spreads and covariances are not learnt from, see `learn`.
 
     Attributes
     ----------
     core : ndarray of shape (n_rows,), bool
-        The rows that spreads and covariances are taken from, but for those left out.
+        The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, split, robust, n_neighbors, seed, left_out=None):
+    def __init__(self, split, robust, n_neighbors, seed):
         joined = _joined(split)
-        self.seed = seed
-        self.near, mean, greatest = Neighbors.among(joined, n_neighbors, seed)
+        # these are rows' distances to others: to them a row is left out in any case
+        self.near, self.near_mean, greatest = Neighbors.among(joined, n_neighbors, seed)
         # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
-        self.core = core_of(greatest, robust)
-        self.near_scale = LogScale(mean)
-        self.learn(split, left_out)
-
-    def learn(self, split, left_out=None):
-        """Learn spreads, covariances and their scale, with or without some of the training rows.
-
-        To the nearest rows of those that are left out nothing changes: no row is its own.
-        """
-        kept = np.full(len(self.core), True) if left_out is None else ~left_out
-        core = self.core & kept
+        self.core = core = core_of(greatest, robust)
+        self.near_scale = LogScale(self.near_mean)
         self.spread = _spread_of_errors(split.errors[core], split.outputs[core])
-        joined = _joined(split)
         tables = joined[core], split.codes[core]
-        self.covariance, self.code_covariance = shrunk_covariances(tables, self.seed)
-        self.scale = LogScale(self.covariance.squared_distances(joined[kept]))
+        self.covariance, self.code_covariance = shrunk_covariances(tables, seed)
+        # of normal rows that of the logarithm of a chi-squared variable: with levels in place of
+        # values it can be next to nothing
+        usual = np.sqrt(2.0 / split.outputs.shape[1])
+        self.scale = LogScale(self.covariance.squared_distances(joined), SMALLEST_SHARE * usual)
+
+    def left_out_scores(self, name, split):
+        """Scores of the rows learnt from, each as if it had been none of them.
+
+        The autoencoder stays as it is. The result has shape (n_rows,).
+        """
+        if name == "mahalanobis":
+            return self._left_out(self.covariance, _joined(split))
+        if name == "latent":
+            return self._left_out(self.code_covariance, split.codes)
+        if name == "neighbors":
+            return self.near_mean
+        if name == "standardized":
+            return self._left_out_standardized(split)
+        if name == "auto":
+            distances = self._left_out(self.covariance, _joined(split))
+            return self._together(distances, self.near_mean)
+        return getattr(self, name)(split)
+
+    def _left_out(self, covariance, rows):
+        """Squared distances of the rows, those of the core by what the rest of it alone gives."""
+        distances = covariance.squared_distances(rows)
+        distances[self.core] = covariance.left_out_distances(rows[self.core])
+        return distances
+
+    def _left_out_standardized(self, split):
+        """Standardised errors, those of the core by the spread of the rest of it."""
+        squares = split.errors**2
+        n_core = int(self.core.sum())
+        spread = np.broadcast_to(self.spread**2, squares.shape).copy()
+        if n_core > 1:
+            rest = (n_core * self.spread**2 - squares[self.core]) / (n_core - 1)
+            spread[self.core] = np.maximum(rest, SMALLEST_SPREAD * self.spread**2)
+        return (squares / spread).sum(axis=1)
 
     def reconstruction(self, split):
         """Squared error, the sum over features."""
@@ -111,12 +142,23 @@ class AnomalyScores:
 
     def auto(self, split):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""
-        scaled = (
-            self.scale(self.mahalanobis(split)),
-            self.near_scale(self.neighbors(split)),
-        )
+        return self._together(self.mahalanobis(split), self.neighbors(split))
+
+    def _together(self, squared_distances, near):
+        """The score "auto" from its two parts."""
+        scaled = self.scale(squared_distances), self.near_scale(near)
         # a row near the centre of a ring is not the more normal for that
         return np.logaddexp(0.0, scaled).mean(axis=0)
+
+
+def is_isometric(split):
+    """Whether errors and outputs of rows are at right angles, as those of PCA are.
+
+    Distances between rows, errors and outputs side by side, are then those of the rows themselves.
+    """
+    errors, outputs = np.diff(split.errors, axis=0), np.diff(split.outputs, axis=0)
+    products = np.abs((errors * outputs).sum(axis=1))
+    return bool((products <= RIGHT_ANGLE * ((errors**2 + outputs**2).sum(axis=1))).all())
 
 
 def _joined(split):

@@ -6,10 +6,23 @@ import numpy as np
 
 from sklearn_ae._anomaly.robust import ROUNDING
 
+# Share of the rows with the same values from which on these are no anomaly, and the rows that are
+# drawn to find such values.
+COMMON, ROWS_TO_LOOK_AT = 0.05, 4000
+
 
 def rounding(threshold, scores):
     """By how much scores of equal rows may differ."""
     return ROUNDING * np.maximum(np.abs(threshold), np.median(np.abs(scores)))
+
+
+def common_rows(rows, seed):
+    """Different rows of whose exact values a twentieth of all rows is or more."""
+    drawn = np.random.default_rng(seed).permutation(len(rows))[:ROWS_TO_LOOK_AT]
+    found, counts = np.unique(rows[drawn], axis=0, return_counts=True)
+    # half as many among those drawn is a chance that hardly any of them misses
+    likely = found[counts >= max(2, COMMON / 2 * len(drawn))]
+    return likely[[np.sum((rows == row).all(axis=1)) >= COMMON * len(rows) for row in likely]]
 
 
 def calibration_rank(rate, n_rows):

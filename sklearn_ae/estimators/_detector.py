@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._anomaly import (
@@ -20,8 +21,10 @@ from sklearn_ae._anomaly import (
     Standardizer,
     below_median,
     calibration_rank,
+    common_rows,
     core_of,
     down_weights,
+    is_isometric,
     rounding,
     within_fences,
 )
@@ -29,11 +32,12 @@ from sklearn_ae._anomaly.covariance import standardise
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._compute import inference_device, slices, warn_user
-from sklearn_ae._fitting.plan import VALIDATION_FRACTION
+from sklearn_ae._fitting.plan import FEWEST_ROWS_TO_SPLIT, VALIDATION_FRACTION
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, fits
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae.estimators._variational import VariationalAutoencoder
+from sklearn_ae.exceptions import ThresholdWarning
 from sklearn_ae.likelihoods import make_likelihood
 from sklearn_ae.losses import make_loss
 from sklearn_ae.objectives import make_link
@@ -46,12 +50,17 @@ from sklearn_ae.utils._typing import RandomState
 # Share of the variance that the default autoencoder's code has at the start, and its epochs: more
 # of them lower the errors but not the areas under the curve (benchmark detector_rules).
 CODE_VARIANCE, EPOCHS = 0.9, 10
-# Rows that the threshold "auto" is taken from: a share, or this many if that is more.
+# With fewer rows that autoencoder stays at its start: nothing would tell whether it gains.
+FEWEST_ROWS_TO_TRAIN = FEWEST_ROWS_TO_SPLIT
+# Rows that an autoencoder does not learn from, so that they tell how new ones score: a share, or
+# this many if that is more.
 THRESHOLD_FRACTION = 0.1
 THRESHOLD_ROWS = 50
 # With fewer rows, of which these were more than a fifth, each is left out once, in so many folds.
 FOLDS = 5
 FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
+# Fewer rows say little about a threshold.
+FEWEST_ROWS = 30
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
 CURVATURE_DRAWS = 1000
 AnomalyScore: TypeAlias = Literal[
@@ -65,9 +74,12 @@ AnomalyScore: TypeAlias = Literal[
 ]
 SCORES: tuple[str, ...] = get_args(AnomalyScore)
 # What a fit draws for, each from a stream of its own.
-PURPOSES = ("split", "rows to train", "estimator", "neighbors", "curvature")
+PURPOSES = ("split", "rows to train", "estimator", "neighbors", "curvature", "common rows")
 # Rows that tell whether the autoencoder leaves anything over.
 ROWS_TO_WARN = 100
+# Scores that stay what they are where errors and outputs are at right angles, as those of PCA,
+# whatever its number of components, and so whether or not it has learnt from a row.
+ISOMETRIC_SCORES = ("auto", "mahalanobis", "neighbors")
 # Sums of one term for each feature.
 ADDITIVE_SCORES = ("reconstruction", "standardized")
 
@@ -94,7 +106,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     estimator : Autoencoder, VariationalAutoencoder, FrozenEstimator or None, default=None
         What gives reconstructions and codes; a copy is fitted, dense or convolutional. None is
         ``Autoencoder(n_components=0.9, max_iter=10)``: as many components as hold nine tenths of
-        the variance. ``validation_fraction="auto"`` is 0.1 here, without folds.
+        the variance. With fewer than 1000 rows it has ``max_iter=0`` and is PCA, as too few would
+        tell whether a network is better. ``validation_fraction="auto"`` is 0.1 here, without folds.
         ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
         neighbours and threshold are learnt.
 
@@ -112,13 +125,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         - "auto": "mahalanobis" and "neighbors" together, as the formula says.
 
     contamination : "auto" or float, default="auto"
-        Share of outliers in the training data; `offset_` is that quantile of the training
-        rows' scores. "auto" puts it three deviations below the median of rows that the autoencoder
-        does not learn from, and spreads and covariance only afterwards,
-        ``median - 3 * 1.4826 * MAD``: a tenth of the rows, or 50 if that is more.
-        With fewer than 250 rows each is left out once, in at most five folds, which takes as many
-        more fits; of two rows it takes both. Scores equal to the median do not count in the MAD
-        where half of them are. Not used where rows of `fit` calibrate, see
+        What `offset_` is taken from. A float is the share of outliers in the training data:
+        `offset_` is that quantile of the training rows' scores. New rows score lower than those
+        that were learnt from, so more of them are flagged; where it is more than twice the share, a
+        warning tells. "auto" flags what lies more than three deviations below the median of scores
+        of rows that were left out, see Notes; the deviation is 1.4826 times the median distance
+        of the scores below the median to it. No row whose exact values a twentieth of the training
+        rows have is then flagged. Not used where rows of `fit` calibrate, see
         ``calibration_fraction``.
 
     robust : "auto" or bool, default="auto"
@@ -138,9 +151,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         goes by the distance to the last of them. Of more than 10000 training rows, that many are
         drawn to be neighbours, and as many times fewer of them are taken, down to five.
 
-    calibration_fraction : float, default=0.0
+    calibration_fraction : "folds" or float, default=0.0
         Share of the rows given to `fit` that is used for nothing but calibration, see
-        `calibrate`; 0 is none.
+        `calibrate`; 0 is none. "folds" calibrates by scores of all rows, each as if it had been
+        left out, and learns from all: the rate then holds about, not by proof.
 
     false_positive_rate : float, default=0.05
         Share of normal rows that `predict` flags at most, on average over calibrations, once
@@ -152,6 +166,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     precision : {"auto", "float32", "bfloat16"}, default="float32"
         Arithmetic of training, for the default estimator.
+
+    n_jobs : int or None, default=None
+        Folds that are fitted at a time, where there are some; -1 uses all processors.
 
     random_state : int, RandomState instance or None, default=None
         Controls what is held out and drawn, and the training of the estimator unless that has a
@@ -172,7 +189,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         Whether the fit is robust.
 
     calibration_scores_ : ndarray of shape (n_calibration,)
-        Scores of the calibration rows in rising order; only after calibration.
+        Scores of the calibration rows in rising order; only after calibration. Those of "folds" are
+        scores of all rows, as if left out.
 
     mean_, scale_ : ndarray of shape (n_features,)
         Centre and divisor of the features; zero and one without ``standardize``.
@@ -192,6 +210,19 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
+    The score of a row that was left out is that of a new row. Spreads, covariance and nearest rows
+    of the others follow in closed form from those of all rows (Sherman and Morrison; no row is its
+    own neighbour). For the autoencoder, of three ways the first that is possible is taken:
+
+    - Where it is PCA, or frozen, every row counts as left out: side by side, errors and outputs of
+      PCA are at the same distances as the rows themselves, whatever it has learnt from. This holds
+      for the scores "auto", "mahalanobis" and "neighbors".
+    - With 250 rows or more and ``contamination="auto"``, a tenth of the rows, or 50 if that is
+      more, is kept from the autoencoder.
+    - Otherwise each row is left out once, in five folds, which takes as many more fits. Where a
+      float ``contamination`` needs such scores for its warning alone, an autoencoder with epochs
+      and 250 rows or more is taken as it is.
+
     A robust fit goes by the distance d of a row to its k-th neighbour, which is far where it
     exceeds :math:`u = m + 3 \cdot 1.4826\, \mathrm{MAD}`, with the median m of the distances of
     all training rows and the median absolute deviation from it (where half of the distances are
@@ -242,12 +273,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         "robust": [StrOptions({"auto"}), "boolean"],
         "standardize": [StrOptions({"auto"}), "boolean"],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
+        "calibration_fraction": [StrOptions({"folds"}), Interval(Real, 0, 1, closed="left")],
         "false_positive_rate": [Interval(Real, 0, 1, closed="neither")],
-        **{
-            name: TRAINING_CONSTRAINTS[name]
-            for name in ("device", "precision", "random_state", "verbose")
-        },
+        **{name: TRAINING_CONSTRAINTS[name] for name in ("device", "precision")},
+        "n_jobs": [Integral, None],
+        **{name: TRAINING_CONSTRAINTS[name] for name in ("random_state", "verbose")},
     }
 
     def __init__(
@@ -259,10 +289,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         robust: bool | Literal["auto"] = "auto",
         standardize: bool | Literal["auto"] = "auto",
         n_neighbors: int = 20,
-        calibration_fraction: float = 0.0,
+        calibration_fraction: float | Literal["folds"] = 0.0,
         false_positive_rate: float = 0.05,
         device: str = "auto",
         precision: Literal["auto", "float32", "bfloat16"] = "float32",
+        n_jobs: int | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
     ) -> None:
@@ -276,6 +307,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self.false_positive_rate = false_positive_rate
         self.device = device
         self.precision = precision
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -309,11 +341,15 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         -----
         UserWarning
             If the score is that of errors, and the autoencoder leaves nothing over.
+        ThresholdWarning
+            If more than twice ``contamination`` of new rows would be flagged, or if there are
+            fewer than 30 rows, or all are equal.
         """
         estimator = self._new_estimator()
         self._score = self._checked_score(self.anomaly_score, estimator)
         seed, seeds = draw_seeds(self.random_state, PURPOSES)
         rows = self._rows(X, estimator, reset=True)
+        self._set_epochs(estimator, len(rows))
         if self.n_neighbors >= len(rows) and self.n_neighbors != 20:  # the default warns nobody
             warn_user(
                 f"n_neighbors ({self.n_neighbors}) is greater than or equal to the total number "
@@ -322,16 +358,18 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         train, held_out, calibration = self._split(len(rows), seeds["split"])
         self.robust_ = _chosen(self.robust, auto=True)
         self._train(estimator, rows[train], seeds)
-        scores_held_out = self._learn_scores(rows[~calibration], held_out[~calibration], seeds)
+        split = self._learn_scores(rows[~calibration], seeds)
         self.__dict__.pop("calibration_scores_", None)
         if calibration.any():
-            self._calibrate(rows[calibration])
-        elif isinstance(self.contamination, str):
-            self.offset_ = self._auto_offset(rows, scores_held_out, seed)
+            self._calibrate(self._score_rows(rows[calibration], self._score))
         else:
-            scores = self._score_rows(rows, self._score)
-            quantile = np.percentile(scores, 100 * self.contamination)
-            self.offset_ = float(quantile - rounding(quantile, scores))
+            if self._is_all_left_out(split):
+                held_out[:] = True
+            if held_out.any():
+                left_out = self._left_out_scores(rows, split, held_out)
+            else:
+                left_out = self._left_out_in_folds(rows, seed)
+            self._set_threshold(rows, left_out, seeds["common rows"])
         self._warn_of_rounding(rows[:ROWS_TO_WARN])
         return self
 
@@ -466,7 +504,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         self._validate_params()
         self._score = self._checked_score(self.anomaly_score, self.estimator_)
-        return self._calibrate(self._rows(X_cal, self.estimator_))
+        return self._calibrate(self._score_rows(self._rows(X_cal, self.estimator_), self._score))
 
     def p_values(self, X: ArrayLike) -> NDArray[Any]:
         """Share of normal rows that would score as low, by the calibration rows.
@@ -498,12 +536,59 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         below = np.searchsorted(self.calibration_scores_, equal, side="right")
         return (1 + below) / (len(self.calibration_scores_) + 1)
 
-    def _calibrate(self, rows):
-        rank = calibration_rank(self.false_positive_rate, len(rows))
-        self.calibration_scores_ = np.sort(self._score_rows(rows, self._score))
+    def _calibrate(self, scores):
+        """Put the threshold where scores of normal rows say."""
+        rank = calibration_rank(self.false_positive_rate, len(scores))
+        self.calibration_scores_ = np.sort(scores)
         threshold = self.calibration_scores_[rank - 1]
         self.offset_ = float(threshold - rounding(threshold, self.calibration_scores_))
         return self
+
+    def _set_threshold(self, rows, left_out, seed):
+        """Put the threshold where scores of rows that were left out say, or a share of all rows."""
+        self._warn_of_few(rows)
+        if self._calibrates_in_folds:
+            self._calibrate(left_out)
+        elif isinstance(self.contamination, str):
+            self.offset_ = below_median(left_out)
+            common = common_rows(rows, seed)
+            if len(common):
+                scores = self._score_rows(common, self._score)
+                lowest = scores.min()
+                self.offset_ = min(self.offset_, float(lowest - rounding(lowest, scores)))
+        else:
+            scores = self._score_rows(rows, self._score)
+            quantile = np.percentile(scores, 100 * self.contamination)
+            self.offset_ = float(quantile - rounding(quantile, scores))
+            self._warn_of_new_rows(left_out)
+
+    def _warn_of_few(self, rows):
+        """Warn where rows tell too little about a threshold."""
+        if (rows == rows[0]).all():
+            what = f"All {len(rows)} rows are equal"
+        elif len(rows) < FEWEST_ROWS:
+            what = f"{len(rows)} rows are few (fewer than {FEWEST_ROWS})"
+        else:
+            return
+        warn_user(
+            f"{what}: they say little about how far normal rows lie from each other, and so about "
+            "the threshold. Give more rows, or call calibrate with normal ones.",
+            ThresholdWarning,
+        )
+
+    def _warn_of_new_rows(self, left_out):
+        """Warn where far more rows would be flagged of those left out than of those learnt from."""
+        flagged = np.mean(left_out < self.offset_)
+        if flagged <= 2 * self.contamination:
+            return
+        warn_user(
+            f"contamination={self.contamination} flags that share of the rows given to fit, but "
+            f"about {flagged:.0%} of new rows of the same kind: rows that were learnt from "
+            "lie nearer. Use calibration_fraction='folds' with "
+            f"false_positive_rate={self.contamination} if that share of new rows is meant, or "
+            "contamination='auto'.",
+            ThresholdWarning,
+        )
 
     # ------------------------------------------------------------------ parts of fit
 
@@ -517,7 +602,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 precision=self.precision,
                 verbose=self.verbose,
             )
-        if not isinstance(self.estimator, FrozenEstimator):
+        if not self._is_frozen:
             return clone(self.estimator)
         fitted = self.estimator.estimator
         if not isinstance(fitted, (Autoencoder, VariationalAutoencoder)):
@@ -529,9 +614,18 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         # the user's may be fitted again
         return copy.deepcopy(fitted)
 
+    def _set_epochs(self, estimator, n_rows):
+        """Leave the default autoencoder at its start where few rows would tell if it gains."""
+        if self.estimator is None and n_rows < FEWEST_ROWS_TO_TRAIN:
+            estimator.max_iter = 0
+
+    @property
+    def _is_frozen(self):
+        return isinstance(self.estimator, FrozenEstimator)
+
     def _fit_estimator(self, estimator, rows, weight, seed):
         """The autoencoder fitted to scaled rows, or the frozen one."""
-        if isinstance(self.estimator, FrozenEstimator):
+        if self._is_frozen:
             if rows.shape[1] != estimator.n_features_in_:
                 raise ValueError(
                     f"X has {rows.shape[1]} features, but the frozen "
@@ -571,13 +665,16 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         return score
 
     def _split(self, n_rows, seed):
-        """Which rows the network learns from, give the threshold, and calibrate."""
+        """Which rows the network learns from, which are left out of that, and which calibrate."""
         order = np.random.default_rng(seed).permutation(n_rows)
-        n_calibration = round(self.calibration_fraction * n_rows)
-        n_held_out = 0
-        if self.calibration_fraction:
+        parts = np.zeros((3, n_rows), dtype=bool)
+        n_calibration = n_held_out = 0
+        if self._calibrates_in_folds:
+            calibration_rank(self.false_positive_rate, n_rows)
+        elif self.calibration_fraction:
+            n_calibration = round(self.calibration_fraction * n_rows)
             calibration_rank(self.false_positive_rate, n_calibration)
-        elif self.contamination == "auto" and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
+        elif isinstance(self.contamination, str) and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
             n_held_out = round(max(THRESHOLD_FRACTION * n_rows, THRESHOLD_ROWS))
         n_left = n_rows - n_calibration
         if n_left < 2:
@@ -585,7 +682,6 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 f"calibration_fraction={self.calibration_fraction} leaves {n_left} of {n_rows} "
                 "rows to learn from; at least 2 are needed."
             )
-        parts = np.zeros((3, n_rows), dtype=bool)
         parts[2, order[:n_calibration]] = True
         parts[1, order[n_calibration : n_calibration + n_held_out]] = True
         parts[0] = ~(parts[1] | parts[2])
@@ -595,7 +691,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         """Learn scale and autoencoder."""
         everything = kept = within_fences(rows) if self.robust_ else rows
         weight = None
-        if self.robust_ and not isinstance(self.estimator, FrozenEstimator):
+        if self.robust_ and not self._is_frozen:
             standardised = standardise(kept)
             seed = seeds["rows to train"]
             _, _, greatest = Neighbors.among(standardised, self.n_neighbors, seed)
@@ -616,8 +712,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         scaled = self._standardizer(kept)
         self.estimator_ = self._fit_estimator(estimator, scaled, weight, seeds["estimator"])
 
-    def _learn_scores(self, rows, held_out, seeds):
-        """Learn what errors and outputs of normal rows look like; scores of rows held out."""
+    def _learn_scores(self, rows, seeds):
+        """Learn what errors and outputs of normal rows look like; these of the rows."""
         scaled = self._standardizer(rows)
         device = inference_device(self.estimator_.device)
         split = self._split_errors(scaled, device)
@@ -626,21 +722,35 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             robust="auto" if isinstance(self.robust, str) else bool(self.robust),
             n_neighbors=self.n_neighbors,
             seed=seeds["neighbors"],
-            left_out=held_out,
         )
-        scores = np.empty(0)
-        if held_out.any():
-            if self._score == "likelihood":
-                scores = self._score_rows(rows[held_out], self._score)
-            else:
-                parts = type(split)(*(part[held_out] for part in split))
-                scores = -getattr(self._scores, self._score)(parts)
-            # scores of the rows given to `fit` are to be comparable with each other
-            self._scores.learn(split)
         self._curvature = self._learn_curvature(
             scaled[self._scores.core], seeds["curvature"], device
         )
-        return scores
+        return split
+
+    def _is_all_left_out(self, split):
+        """Whether scores of all rows tell how new ones score, with this autoencoder."""
+        n_rows = len(split.errors)
+        # only for a warning, many fits would take too long: what the autoencoder has learnt by
+        # heart is overlooked
+        is_long = n_rows >= FEWEST_ROWS_TO_HOLD_OUT and self.estimator_.max_iter != 0
+        only_warns = not isinstance(self.contamination, str) and not self._calibrates_in_folds
+        return (
+            (self._score in ISOMETRIC_SCORES and is_isometric(split))
+            or self._is_frozen
+            or n_rows <= 2  # none can be left out
+            or (only_warns and is_long)
+        )
+
+    @property
+    def _calibrates_in_folds(self):
+        return isinstance(self.calibration_fraction, str)
+
+    def _left_out_scores(self, rows, split, which):
+        """Scores of rows that the autoencoder has not learnt from, as if nothing else had."""
+        if self._score == "likelihood":
+            return self._score_rows(rows[which], self._score)
+        return -self._scores.left_out_scores(self._score, split)[which]
 
     def _warn_of_rounding(self, rows):
         """Warn where the score is that of errors and the autoencoder leaves nothing over."""
@@ -655,28 +765,43 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 "'auto', or fewer components."
             )
 
-    def _auto_offset(self, rows, scores, seed):
-        """Three deviations below the median of scores of rows that were left out."""
-        if not len(scores):
-            if len(rows) > 2:
-                scores = self._left_out_scores(rows, seed)
-            else:
-                scores = self._score_rows(rows, self._score)
-        return below_median(scores)
-
-    def _left_out_scores(self, rows, seed):
-        """Score of each row by a detector that has learnt from other rows."""
+    def _left_out_in_folds(self, rows, seed):
+        """Score of each row by a detector whose network has learnt from other rows."""
         folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=seed % 2**32)
-        parameters = {"contamination": 0.5, "verbose": 0, "random_state": seed % 2**31}
+        found = Parallel(n_jobs=self.n_jobs)(
+            delayed(type(self)._fit_fold)(self._without_fit(), rows, left_out, seed)
+            for _, left_out in folds.split(rows)
+        )
         scores = np.empty(len(rows))
+        for (_, left_out), of_fold in zip(folds.split(rows), found, strict=True):
+            scores[left_out] = of_fold
+        return scores
+
+    def _fit_fold(self, rows, left_out, seed):
+        """Scores of rows left out, by a network that has learnt from the others.
+
+        They are none of their own neighbours and not in the covariance that they are judged by.
+        That has learnt from the other rows of the fold, as many as new ones are judged by.
+        """
+        seeds = dict.fromkeys(PURPOSES, seed)
+        is_left_out = np.isin(np.arange(len(rows)), left_out)
+        estimator = self._new_estimator()
+        self._set_epochs(estimator, len(rows))
         with warnings.catch_warnings():
             # the fit of all rows has warned of whatever there is
             warnings.simplefilter("ignore", UserWarning)
-            for rest, left_out in folds.split(rows):
-                other = clone(self)
-                vars(other).update(parameters)  # a subclass may take fewer
-                scores[left_out] = other.fit(rows[rest]).score_samples(rows[left_out])
-        return scores
+            self._train(estimator, rows[~is_left_out], seeds)
+            split = self._learn_scores(rows, seeds)
+        return self._left_out_scores(rows, split, is_left_out)
+
+    def _without_fit(self):
+        """A detector with the same parameters that knows of its rows but has learnt nothing."""
+        other = clone(self)
+        other.verbose = 0
+        for name in ("_score", "robust_", "n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(other, name, getattr(self, name))
+        return other
 
     def _learn_curvature(self, rows, seed, device):
         """Second derivative of the squared distance over each feature, a mean over rows."""
