@@ -1,19 +1,19 @@
 """What the detector computes: scores, covariance, robust statistics, neighbours, threshold."""
 
 from sklearn_ae._anomaly.covariance import Standardizer
-from sklearn_ae._anomaly.robust import below_median, core_of, down_weights, within_fences
+from sklearn_ae._anomaly.robust import core_of, down_weights, low_limit, within_fences
 from sklearn_ae._anomaly.scores import AnomalyScores, is_isometric
 from sklearn_ae._anomaly.threshold import calibration_rank, common_rows, rounding
 
 __all__ = [
     "AnomalyScores",
     "Standardizer",
-    "below_median",
     "calibration_rank",
     "common_rows",
     "core_of",
     "down_weights",
     "is_isometric",
+    "low_limit",
     "rounding",
     "within_fences",
 ]

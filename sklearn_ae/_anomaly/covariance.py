@@ -10,6 +10,9 @@ from sklearn_ae.utils._parts import check_finite
 MOST_DIRECTIONS = 2000
 # Least variance of a direction, as a share of the mean variance.
 SMALLEST_VARIANCE = 1e-10
+# Share of the rows that differ from a value that the others have in common, below which their
+# variance is that of few rows.
+SPARSE = 0.2
 # Values are clipped this many standard deviations out, so that their squares stay finite, and at
 # this size at most.
 FARTHEST, LARGEST = 1e100, 1e150
@@ -31,7 +34,10 @@ class Standardizer:
     def __init__(self, rows, standardize, everything):
         n_features = rows.shape[1]
         self.mean, self.scale = np.zeros(n_features), np.ones(n_features)
+        self.sparse = None
         if standardize:
+            self.sparse = SparseFeatures(rows)
+            rows, everything = self.sparse(rows), self.sparse(everything)
             self.mean, scale = mean_and_scale(rows)
             # constant in these rows only: what leaves the constant is rare, not huge
             constant = np.ptp(rows, axis=0) == 0
@@ -41,11 +47,47 @@ class Standardizer:
 
     def __call__(self, rows):
         """Scaled rows."""
+        rows = rows if self.sparse is None else self.sparse(rows)
         return np.clip(self._centred(rows), -self.farthest, self.farthest)
 
     def _centred(self, rows):
         with np.errstate(over="ignore"):
             return (rows - self.mean) / self.scale
+
+
+class SparseFeatures:
+    """Square roots of what features with one common value differ from it by.
+
+    Amounts that are mostly zero and counts of rare events have a long tail beside a variance that
+    comes from few rows. The root keeps the order and the usual difference, the median of those
+    that are none of zero.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_features)
+        Rows that common values, those of more than four fifths of them, are taken from.
+    """
+
+    def __init__(self, rows):
+        # a value that most rows have is their median
+        common = np.median(rows, axis=0)
+        differs = rows != common
+        share = differs.mean(axis=0)
+        self.places = np.flatnonzero((share > 0) & (share < SPARSE))
+        self.common = common[self.places]
+        distances = np.abs(rows[:, self.places] - self.common)
+        distances[~differs[:, self.places]] = np.nan
+        self.usual = np.nanmedian(distances, axis=0) if len(self.places) else self.common
+
+    def __call__(self, rows):
+        """The rows with the roots in place of these features."""
+        if not len(self.places):
+            return rows
+        rows = rows.copy()
+        difference = rows[:, self.places] - self.common
+        root = np.sqrt(np.abs(difference)) * np.sqrt(self.usual)
+        rows[:, self.places] = self.common + np.sign(difference) * root
+        return rows
 
 
 def mean_and_scale(rows):
@@ -56,7 +98,10 @@ def mean_and_scale(rows):
     size[size == 0] = 1.0
     # tiny and huge numbers have squares that are none
     unit = rows / size
-    constant = (np.ptp(unit, axis=0) == 0) | (unit.std(axis=0) * size == 0)
+    spread = unit.std(axis=0)
+    # what sums and differences leave of a constant is rounding, as for StandardScaler
+    rounding = len(rows) * np.finfo(float).eps * np.abs(unit.mean(axis=0))
+    constant = (np.ptp(unit, axis=0) == 0) | (spread * size == 0) | (spread <= rounding)
     mean = np.where(constant, rows[0], unit.mean(axis=0) * size)
     return mean, np.where(constant, 1.0, unit.std(axis=0) * size)
 
@@ -185,11 +230,6 @@ def _fourth_powers(centred, lengths, quadratic, sums, n_rows):
         + 4 * shift * sum_of_products
         + n_others * shift**2
     )
-
-
-def shrunk_covariances(tables, seed):
-    """The `ShrunkCovariance` of each table."""
-    return [ShrunkCovariance(rows, seed) for rows in tables]
 
 
 def _shrinkage(n_rows, n_columns, mean, squares, fourth):

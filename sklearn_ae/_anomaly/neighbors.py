@@ -5,6 +5,8 @@ import torch
 from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree, NearestNeighbors
 
+from sklearn_ae._anomaly.groups import groups_of
+
 # Rows that the others are compared with to find their neighbours.
 MOST_NEIGHBORS = 10_000
 # Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
@@ -49,9 +51,21 @@ class Neighbors:
 
     @classmethod
     def among(cls, rows, n_neighbors, seed):
-        """The `Neighbors` of rows, and the `distances` of these rows themselves."""
+        """The `Neighbors` of rows, and what is `nearest` to these rows themselves."""
         neighbors = cls(rows, n_neighbors, seed)
-        return neighbors, *neighbors.distances(rows)
+        return neighbors, *neighbors.nearest(rows)
+
+    def groups(self, smallest_share, seed):
+        """Group of each of the rows, and which are strays: `groups_of`."""
+
+        def nearest(rows, n_found):
+            return self._nearest(rows, n_found)[1]
+
+        return groups_of(self.rows, nearest, smallest_share, seed)
+
+    def only(self, kept, n_neighbors):
+        """The `Neighbors` of those of the rows that are kept, without another draw."""
+        return type(self)(self.rows[kept] + self.center, n_neighbors, seed=None)
 
     def _axes_of_tree(self):
         """Principal axes, which a tree splits along; None where it is no help."""
@@ -69,11 +83,11 @@ class Neighbors:
         else:
             self.index = cKDTree(self.rows @ self.axes)
 
-    def _nearest(self, rows):
-        """Distances and places of the nearest rows, one more than the neighbours asked for."""
+    def _nearest(self, rows, n_found):
+        """Distances and places of the nearest rows to rows less the centre."""
         if self.axes is None:
-            return self.index.kneighbors(rows, self.n_found)
-        ranks = np.arange(1, self.n_found + 1)
+            return self.index.kneighbors(rows, n_found)
+        ranks = np.arange(1, n_found + 1)
         return self.index.query(rows @ self.axes, ranks, workers=torch.get_num_threads())
 
     def __getstate__(self):
@@ -89,8 +103,12 @@ class Neighbors:
 
         The result has shape (n_samples,).
         """
+        return self.nearest(rows)[:2]
+
+    def nearest(self, rows):
+        """The `distances` of rows, and the place of the nearest row, their own where it is one."""
         rows = rows - self.center
-        found, places = self._nearest(rows)
+        found, places = self._nearest(rows, self.n_found)
         lengths = np.sqrt((rows**2).sum(axis=1))[:, None]
         # small ones are differences of large products: known to rounding only, which depends on
         # how many rows are asked for
@@ -106,4 +124,5 @@ class Neighbors:
         nearest, others = found[:, : self.n_neighbors], found[:, 1:]
         at_own_place = found[:, 0] == 0
         mean = np.where(at_own_place, others.mean(axis=1), nearest.mean(axis=1))
-        return mean, np.where(at_own_place, others[:, -1], nearest[:, -1])
+        greatest = np.where(at_own_place, others[:, -1], nearest[:, -1])
+        return mean, greatest, places[:, 0]

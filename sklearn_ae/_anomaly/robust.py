@@ -1,6 +1,7 @@
 """Medians and spreads, fences, and which rows lie far from their neighbours."""
 
 import numpy as np
+from scipy.stats import norm
 
 # Share of the rows that are closest to their neighbours: what most rows are like.
 CORE_FRACTION = 0.75
@@ -9,8 +10,9 @@ CORE_FRACTION = 0.75
 FAR_APART, SMALLEST_WEIGHT = 3.0, 0.05
 # Fences lie FENCE times as far from the median of a feature as its FENCE_PERCENT-th percentile.
 FENCE_PERCENT, FENCE = 5, 5.0
-# Deviations below the median where the threshold "auto" lies.
-THRESHOLD_DEVIATIONS = 3.0
+# Deviations below the median where the threshold "auto" lies, and the share of rows below it at
+# least.
+THRESHOLD_DEVIATIONS, LOWEST = 3.0, 0.015
 # Median absolute deviation to standard deviation of a normal distribution.
 MAD_TO_STD = 1.4826
 # Relative difference of numbers that are equal but for the order of a sum.
@@ -83,17 +85,19 @@ def closest(distances):
     return distances <= last * (1 + ROUNDING)
 
 
-def below_median(scores):
-    """Three deviations below the median of scores, by the median deviation of those below it.
+def low_limit(scores):
+    """Three deviations below the median of scores, or their lowest 1.5 % where that is higher.
 
-    Scores have a longer tail on that side than on the other, so the two sides together would not
-    tell how long.
+    The deviation is taken from the scores below the median, as they have a longer tail on that
+    side: their median distance to it over that of as large a share of a normal distribution.
     """
     median = float(np.median(scores))
     rounding = ROUNDING * abs(median)
     below = median - scores[scores < median - rounding]
-    spread = MAD_TO_STD * float(np.median(below)) if len(below) else 0.0
-    return median - max(THRESHOLD_DEVIATIONS * spread, rounding)
+    spread = float(np.median(below)) / norm.isf(len(below) / len(scores) / 2) if len(below) else 0.0
+    n_lowest = int(LOWEST * (len(scores) + 1))
+    lowest = np.partition(scores, n_lowest)[n_lowest] if n_lowest else -np.inf
+    return max(median - max(THRESHOLD_DEVIATIONS * spread, rounding), float(lowest) - rounding)
 
 
 def core_of(distances, robust):

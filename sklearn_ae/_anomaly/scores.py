@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ae._anomaly.covariance import shrunk_covariances
+from sklearn_ae._anomaly.covariance import ShrunkCovariance
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING, core_of, median_and_spread
 
@@ -11,6 +11,9 @@ SMALLEST_SPREAD = 1e-6
 # Least spread of the logarithms of squared Mahalanobis distances, as a share of what it is where
 # rows are normally distributed.
 SMALLEST_SHARE = 0.1
+# Share of the rows from which on those that lie apart are a group of their own, by ``robust``;
+# strays have less.
+SMALLEST_GROUP = {"auto": 0.07, False: 0.07, True: 0.25}
 # Product of what is at right angles but for the rounding of float32, as a share of the squares.
 RIGHT_ANGLE = 1e-4
 
@@ -73,18 +76,35 @@ class AnomalyScores:
 
     def __init__(self, split, robust, n_neighbors, seed):
         joined = _joined(split)
+        near, mean, greatest, place = Neighbors.among(joined, n_neighbors, seed)
+        group, stray = near.groups(SMALLEST_GROUP[robust], seed)
+        is_stray = stray[place]
+        if robust and stray.any():
+            near, group = near.only(~stray, near.n_neighbors), group[~stray]
+            mean, greatest, place = near.nearest(joined)
         # these are rows' distances to others: to them a row is left out in any case
-        self.near, self.near_mean, greatest = Neighbors.among(joined, n_neighbors, seed)
+        self.near, self.near_mean = near, mean
+        self.group_of_place, self.group = group, group[place]
+        self.groups = range(group.max() + 1)
         # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
-        self.core = core = core_of(greatest, robust)
-        self.near_scale = LogScale(self.near_mean)
+        self.core = np.full(len(joined), True)
+        for of_group in self._rows_by_group(self.group):
+            self.core[of_group] = core_of(greatest[of_group], robust)
+        if robust:
+            self.core &= ~is_stray
+        core = self.core
         self.spread = _spread_of_errors(split.errors[core], split.outputs[core])
-        tables = joined[core], split.codes[core]
-        self.covariance, self.code_covariance = shrunk_covariances(tables, seed)
+        self.code_covariance = ShrunkCovariance(split.codes[core], seed)
         # of normal rows that of the logarithm of a chi-squared variable: with levels in place of
         # values it can be next to nothing
-        usual = np.sqrt(2.0 / split.outputs.shape[1])
-        self.scale = LogScale(self.covariance.squared_distances(joined), SMALLEST_SHARE * usual)
+        least = SMALLEST_SHARE * np.sqrt(2.0 / split.outputs.shape[1])
+        self.covariances, self.scales, self.near_scales = [], [], []
+        for of_group in self._rows_by_group(self.group):
+            covariance = ShrunkCovariance(joined[of_group & core], seed)
+            distances = covariance.squared_distances(joined[of_group])
+            self.covariances.append(covariance)
+            self.scales.append(LogScale(distances, least))
+            self.near_scales.append(LogScale(mean[of_group]))
 
     def left_out_scores(self, name, split):
         """Scores of the rows learnt from, each as if it had been none of them.
@@ -92,22 +112,26 @@ class AnomalyScores:
         The autoencoder stays as it is. The result has shape (n_rows,).
         """
         if name == "mahalanobis":
-            return self._left_out(self.covariance, _joined(split))
+            return self._left_out_distances(split)
         if name == "latent":
-            return self._left_out(self.code_covariance, split.codes)
+            distances = self.latent(split)
+            distances[self.core] = self.code_covariance.left_out_distances(split.codes[self.core])
+            return distances
         if name == "neighbors":
             return self.near_mean
         if name == "standardized":
             return self._left_out_standardized(split)
         if name == "auto":
-            distances = self._left_out(self.covariance, _joined(split))
-            return self._together(distances, self.near_mean)
+            return self._together(self._left_out_distances(split), self.near_mean, self.group)
         return getattr(self, name)(split)
 
-    def _left_out(self, covariance, rows):
+    def _left_out_distances(self, split):
         """Squared distances of the rows, those of the core by what the rest of it alone gives."""
-        distances = covariance.squared_distances(rows)
-        distances[self.core] = covariance.left_out_distances(rows[self.core])
+        joined = _joined(split)
+        distances = self._squared_distances(joined, self.group)
+        for number, of_group in enumerate(self._rows_by_group(self.group)):
+            core = of_group & self.core
+            distances[core] = self.covariances[number].left_out_distances(joined[core])
         return distances
 
     def _left_out_standardized(self, split):
@@ -129,8 +153,8 @@ class AnomalyScores:
         return ((split.errors / self.spread) ** 2).sum(axis=1)
 
     def mahalanobis(self, split):
-        """Squared Mahalanobis distance of error and output together."""
-        return self.covariance.squared_distances(_joined(split))
+        """Squared Mahalanobis distance of error and output together, by the group of each row."""
+        return self._squared_distances(_joined(split), self.group_of(split))
 
     def latent(self, split):
         """Squared Mahalanobis distance of the code."""
@@ -142,11 +166,54 @@ class AnomalyScores:
 
     def auto(self, split):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""
-        return self._together(self.mahalanobis(split), self.neighbors(split))
+        joined = _joined(split)
+        mean, _, place = self.near.nearest(joined)
+        group = self.group_of_place[place]
+        return self._together(self._squared_distances(joined, group), mean, group)
 
-    def _together(self, squared_distances, near):
+    def gradient(self, errors, outputs):
+        """Half the gradient of "mahalanobis" over errors and outputs of rows."""
+        joined = np.hstack([errors, outputs])
+        found = np.empty_like(joined)
+        for number, of_group in enumerate(self._rows_by_group(self._group_of(joined))):
+            covariance = self.covariances[number]
+            found[of_group] = covariance.scaled(joined[of_group] - covariance.center, -1)
+        return np.hsplit(found, 2)
+
+    def cores(self):
+        """Covariance of each group and the rows that it is taken from."""
+        of_groups = self._rows_by_group(self.group)
+        return [
+            (covariance, of_group & self.core)
+            for covariance, of_group in zip(self.covariances, of_groups, strict=True)
+        ]
+
+    def group_of(self, split):
+        """Group of each row, that of the nearest row learnt from, from 0 on."""
+        return self._group_of(_joined(split))
+
+    def _group_of(self, joined):
+        if len(self.groups) == 1:
+            return np.zeros(len(joined), dtype=int)
+        return self.group_of_place[self.near.nearest(joined)[2]]
+
+    def _rows_by_group(self, group):
+        """Which rows are of each group."""
+        return [group == number for number in self.groups]
+
+    def _squared_distances(self, joined, group):
+        """Squared distance of each row by the covariance of its group."""
+        distances = np.empty(len(joined))
+        for number, of_group in enumerate(self._rows_by_group(group)):
+            distances[of_group] = self.covariances[number].squared_distances(joined[of_group])
+        return distances
+
+    def _together(self, squared_distances, near, group):
         """The score "auto" from its two parts."""
-        scaled = self.scale(squared_distances), self.near_scale(near)
+        scaled = np.empty((2, len(group)))
+        for number, of_group in enumerate(self._rows_by_group(group)):
+            scaled[0, of_group] = self.scales[number](squared_distances[of_group])
+            scaled[1, of_group] = self.near_scales[number](near[of_group])
         # a row near the centre of a ring is not the more normal for that
         return np.logaddexp(0.0, scaled).mean(axis=0)
 

@@ -19,12 +19,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ae._anomaly import (
     AnomalyScores,
     Standardizer,
-    below_median,
     calibration_rank,
     common_rows,
     core_of,
     down_weights,
     is_isometric,
+    low_limit,
     rounding,
     within_fences,
 )
@@ -460,18 +460,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         score = self._checked_score(anomaly_score, self.estimator_)
         rows = self._standardizer(self._rows(X, self.estimator_))
+        split = self._split_errors(rows)
         if score in ADDITIVE_SCORES:
-            errors = self._split_errors(rows).errors
+            errors = split.errors
             spread = self._scores.spread if score == "standardized" else 1.0
             return container_like(X, (errors / spread) ** 2)
-        covariance = self._scores.covariance
-
-        def weigh(errors, outputs):
-            joined = np.hstack([errors, outputs]) - covariance.center
-            return np.hsplit(covariance.scaled(joined, -1), 2)
-
-        gradient = self._vector_jacobian(rows, weigh)
-        return container_like(X, gradient**2 / self._curvature)
+        gradient = self._vector_jacobian(rows, self._scores.gradient)
+        return container_like(X, gradient**2 / self._curvature[self._scores.group_of(split)])
 
     # ------------------------------------------------------------------ calibration
 
@@ -550,7 +545,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         if self._calibrates_in_folds:
             self._calibrate(left_out)
         elif isinstance(self.contamination, str):
-            self.offset_ = below_median(left_out)
+            self.offset_ = low_limit(left_out)
             common = common_rows(rows, seed)
             if len(common):
                 scores = self._score_rows(common, self._score)
@@ -694,7 +689,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         if self.robust_ and not self._is_frozen:
             standardised = standardise(kept)
             seed = seeds["rows to train"]
-            _, _, greatest = Neighbors.among(standardised, self.n_neighbors, seed)
+            _, _, greatest, _ = Neighbors.among(standardised, self.n_neighbors, seed)
             if isinstance(self.robust, str):
                 weight = down_weights(greatest)
             else:
@@ -723,8 +718,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             n_neighbors=self.n_neighbors,
             seed=seeds["neighbors"],
         )
-        self._curvature = self._learn_curvature(
-            scaled[self._scores.core], seeds["curvature"], device
+        self._curvature = np.array(
+            [
+                self._learn_curvature(scaled[of_group], covariance, seeds["curvature"], device)
+                for covariance, of_group in self._scores.cores()
+            ]
         )
         return split
 
@@ -803,11 +801,10 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                 setattr(other, name, getattr(self, name))
         return other
 
-    def _learn_curvature(self, rows, seed, device):
+    def _learn_curvature(self, rows, covariance, seed, device):
         """Second derivative of the squared distance over each feature, a mean over rows."""
         rng = np.random.default_rng(seed)
         rows = rows[rng.integers(len(rows), size=CURVATURE_DRAWS)]
-        covariance = self._scores.covariance
 
         def weigh(errors, outputs):
             signs = rng.choice([-1.0, 1.0], size=(len(errors), 2 * errors.shape[1]))

@@ -1,0 +1,93 @@
+"""Groups of rows that lie apart from each other."""
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.neighbors import NearestNeighbors
+
+# Neighbours of a row that it is joined to where it is one of theirs; with as many different rows or
+# fewer there are no groups.
+N_JOINED, FEWEST_ROWS = 20, 30
+# Share of the rows that groups hold together at least, where there are several, and where one.
+COVERED, COVERED_BY_ONE = 0.85, 0.5
+# Relative difference of sums of equal rows.
+ROUNDING = 1e-9
+
+
+def groups_of(rows, nearest, smallest_share, seed):
+    """Group of each row, and which rows are strays: many alike, but too few for a group.
+
+    Rows are joined where each is among the nearest of the other, so that what is joined lies apart
+    from all else. What has more rows than the neighbours that it was joined by is a group if it has
+    a certain share of all, else strays. Rows that are left over go with the nearest. Where groups
+    would hold too little of all there is one, as of rows with few values.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, n_columns)
+        The rows.
+    nearest : callable
+        ``nearest(rows, n)``: places of the n nearest of these rows to each of some.
+    smallest_share : float
+        Share of the rows from which on there is a group; where as many or more would be strays,
+        there are none.
+    seed : int
+        Of what equal rows are found by.
+
+    Returns
+    -------
+    group : ndarray of shape (n_rows,), int
+        From 0 on.
+    stray : ndarray of shape (n_rows,), bool
+        The strays, which have the group of the nearest row that is none.
+    """
+    first, of_row, counts = _different(rows, seed)
+    one = np.zeros(len(rows), dtype=int), np.zeros(len(rows), dtype=bool)
+    if len(first) < FEWEST_ROWS:
+        return one
+    different = rows if len(first) == len(rows) else rows[first]
+    if len(first) < len(rows):
+        index = NearestNeighbors(algorithm="brute").fit(different)
+        places = index.kneighbors(different, N_JOINED + 1, return_distance=False)
+    else:
+        places = nearest(different, N_JOINED + 1)
+    component = _joined(places)
+    sizes = np.bincount(component)
+    shares = np.bincount(component, weights=counts) / len(rows)
+    is_closed = sizes > N_JOINED
+    is_group = is_closed & (shares >= smallest_share)
+    is_small = is_closed & ~is_group
+    covered = shares[is_group].sum()
+    if covered < (COVERED if is_group.sum() > 1 else COVERED_BY_ONE):
+        return one
+    if shares[is_small].sum() >= smallest_share:
+        is_small[:] = False
+    stray = is_small[component]
+    number = np.where(is_group, np.cumsum(is_group) - 1, -1)[component]
+    missing = number < 0
+    if missing.any():
+        index = NearestNeighbors(n_neighbors=1).fit(different[~missing])
+        place = index.kneighbors(different[missing], return_distance=False)[:, 0]
+        number[missing] = number[~missing][place]
+    return number[of_row], stray[of_row]
+
+
+def _different(rows, seed):
+    """The first of each set of equal rows, the set of each row, and the sizes of the sets."""
+    products = rows @ np.random.default_rng(seed).normal(size=rows.shape[1])
+    order = np.argsort(products, kind="stable")
+    size = np.abs(products).max(initial=0.0)
+    is_new = np.r_[True, np.diff(products[order]) > ROUNDING * size]
+    if is_new.all():
+        return np.arange(len(rows)), np.arange(len(rows)), np.ones(len(rows))
+    of_row = np.empty(len(rows), dtype=int)
+    of_row[order] = np.cumsum(is_new) - 1
+    return order[is_new], of_row, np.bincount(of_row)
+
+
+def _joined(places):
+    """Number of the component of each row, where rows are joined that are near for each other."""
+    n_rows, n_nearest = places.shape
+    of_row = np.repeat(np.arange(n_rows), n_nearest)
+    near = csr_array((np.ones(places.size), (of_row, places.ravel())), shape=(n_rows, n_rows))
+    return connected_components(near.multiply(near.T), directed=False)[1]
