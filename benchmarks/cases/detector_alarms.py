@@ -130,6 +130,8 @@ def run(cell, options):
         outliers = outliers_of(draw(N_OUTLIERS), draw(N_OUTLIERS), rng)
         scaler = StandardScaler().fit(X)
         scaled = [scaler.transform(rows) for rows in (X, new, outliers)]
+        for name, figures in in_folds(seed, X, new, outliers, options).items():
+            found.setdefault(name, []).append(figures)
         for name, make in detectors(n_rows, n_columns, options):
             rows = (X, new, outliers) if name.startswith(OURS) else scaled
             found.setdefault(name, []).append(judged(make(seed), *rows))
@@ -151,12 +153,30 @@ def detectors(n_rows, n_columns, options):
         )
 
     yield AUTO, ours()
-    for rate, name in FOLDS.items():
-        if rate * (n_rows + 1) >= 1:
-            yield name, ours(calibration_fraction="folds", false_positive_rate=rate)
     for name, make in PEERS.items():
         if "Elliptic" not in name or n_rows > 2 * n_columns:
             yield name, make
+
+
+def in_folds(seed, X, new, outliers, options):
+    """Shares flagged at each rate, of one fit: by p-values, which say what `predict` would."""
+    detector = AutoencoderDetector(
+        calibration_fraction="folds",
+        false_positive_rate=RATES[-1],
+        device=options.device,
+        random_state=seed,
+    )
+    fit_s = judged(detector, X, new, outliers)["fit_s"]
+    values = [detector.p_values(rows) for rows in (new, outliers)]
+    return {
+        name: {"fit_s": fit_s}
+        | {
+            what: float(np.mean(of_rows <= rate))
+            for what, of_rows in zip(("alarms", "hits"), values, strict=True)
+        }
+        for rate, name in FOLDS.items()
+        if rate * (len(X) + 1) >= 1
+    }
 
 
 def judged(detector, X, new, outliers):
