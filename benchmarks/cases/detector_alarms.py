@@ -270,6 +270,7 @@ def figures(lines):
         named[f"span_{rate:g}"] = (
             f"{100 * rate * judged_cells.min():.1f} to {100 * rate * judged_cells.max():.1f} %"
         )
+    named["tables"] = f"{len(shares)}"
     is_light = shares.index.get_level_values("kind").isin(LIGHT)
     named["auto_light"] = f"{100 * shares.loc[is_light, AUTO].mean():.1f} %"
     named["auto"] = f"{100 * shares[AUTO].mean():.1f} %"

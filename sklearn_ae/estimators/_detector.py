@@ -98,6 +98,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     with :math:`d_1 = (v - \mu)^\top \Sigma^{-1} (v - \mu)` for centre and shrunk covariance [1]_
     of the :math:`v` of training rows (which ones: see ``robust``), :math:`d_2` the mean distance to
     the k nearest of all [2]_, and :math:`m_i, s_i` median and spread of :math:`\log d_i` over all.
+    Where rows fall into groups that lie apart, :math:`\mu, \Sigma, m_i, s_i` are those of the
+    group of the nearest training row.
     The first finds what breaks the relations between features, the second what lies in a gap; what
     is far by one of them is not made up for by the other.
 
@@ -129,10 +131,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         `offset_` is that quantile of the training rows' scores. New rows score lower than those
         that were learnt from, so more of them are flagged; where it is more than twice the share, a
         warning tells. "auto" flags what lies more than three deviations below the median of scores
-        of rows that were left out, see Notes; the deviation is 1.4826 times the median distance
-        of the scores below the median to it. No row whose exact values a twentieth of the training
-        rows have is then flagged. Not used where rows of `fit` calibrate, see
-        ``calibration_fraction``.
+        of rows that were left out, or than the lowest 1.5 % of these, see Notes; the deviation is
+        the median distance of the scores below the median to it, over what it is for as large a
+        share of a normal distribution (0.6745 where half are below). No row whose exact values a
+        twentieth of the training rows have is then flagged. Not used where rows of `fit` calibrate,
+        see ``calibration_fraction``.
 
     robust : "auto" or bool, default="auto"
         Whether the training data may hold outliers. "auto": the autoencoder is trained on all
@@ -144,7 +147,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     standardize : "auto" or bool, default="auto"
         Whether features are centred and divided by their standard deviation first. "auto" does
-        so where ``estimator`` is None; one that is given gets the rows as they are.
+        so where ``estimator`` is None; one that is given gets the rows as they are. Of a feature in
+        which more than four fifths of the rows have one value, the signed root of the difference
+        from it, times the root of the median difference that is not zero, is taken before that.
 
     n_neighbors : int, default=20
         Nearest rows that the scores "neighbors" and "auto" take the mean distance to; a robust fit
@@ -193,7 +198,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         scores of all rows, as if left out.
 
     mean_, scale_ : ndarray of shape (n_features,)
-        Centre and divisor of the features; zero and one without ``standardize``.
+        Centre and divisor of the features; zero and one without ``standardize``. A feature that is
+        constant up to rounding has the divisor one.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -228,10 +234,15 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     all training rows and the median absolute deviation from it (where half of the distances are
     equal, as in tables of categories, that of the others). In training, a row has the weight
     :math:`\max(0.05, \min(1, (u / d)^2))`, by standardised features within fences. Spreads and
-    covariance come from the rows whose distance is at most u, by error and output. So what stays
-    normal is what has neighbours about as near as most rows have: a small group of its own, such as
-    a rare category, if it has a few times as many rows as ``n_neighbors`` and is as dense as the
-    others. Of a much sparser group much is flagged, however large.
+    covariance come from the rows whose distance is at most u, by error and output, with m and MAD
+    of the row's group.
+
+    Groups are found by error and output. Different rows are joined where each is among the 20
+    nearest of the other. What is joined, and has 7 % of the rows or more (a quarter with
+    ``robust=True``), is a group; with several of them, where they hold 85 % of the rows together,
+    else there is one. What has fewer, but more than 20 different rows, are strays, if all of these
+    are less than 7 % (or a quarter): unless ``robust=False``, spreads and covariance do not come
+    from them, and no row has them as neighbours.
 
     The fences hold features in training only. They lie five times as far from a feature's median as
     its 5th and 95th percentile, and there is none where that percentile is the median, as for rare
