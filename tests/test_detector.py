@@ -366,10 +366,13 @@ def test_folds_are_the_same_side_by_side_and_one_by_one():
     X, _ = few_of_many((150, 20), 0)
     one, other = (
         AutoencoderDetector(
-            Autoencoder(5, **SMALL), calibration_fraction="folds", random_state=0, n_jobs=n_jobs
+            Autoencoder(5, **SMALL), anomaly_score="reconstruction",
+            calibration_fraction="folds", random_state=0, n_jobs=n_jobs,
         ).fit(X)
         for n_jobs in (None, 2)
-    )
+    )  # fmt: skip
+    rows = one.score_samples(X)
+    assert not np.isin(one.calibration_scores_, rows).any()  # by other networks
     assert_allclose(one.calibration_scores_, other.calibration_scores_, rtol=1e-6)
 
 
@@ -411,6 +414,42 @@ def test_rows_that_say_little_warn_once(rows, message, parameters):
     with pytest.warns(ThresholdWarning, match=message) as found:
         AutoencoderDetector(random_state=0, **parameters).fit(rows)
     assert len(found) == 1 and found[0].filename == __file__
+
+
+@pytest.mark.parametrize("share", [0.04, 0.055])
+def test_a_sentinel_that_many_rows_have_hides_nothing(share):
+    """Where it was not to be flagged, nothing was that lay nearer."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 4))
+    X[: int(1000 * share)] = 999.0
+    detector = AutoencoderDetector(random_state=0).fit(X)
+    assert np.mean(detector.predict(rng.normal(size=(200, 4)) + 6) == -1) > 0.95
+    assert np.mean(detector.predict(rng.normal(size=(200, 4))) == -1) < 0.1
+    assert (detector.predict(X[:1])[0] == 1) == (share >= 0.05)
+
+
+@pytest.mark.parametrize("score", ["auto", "mahalanobis", "neighbors"])
+def test_folds_hold_their_rate_on_whole_numbers(score):
+    """A new row has one twin more than a training row that was left out."""
+    rates = []
+    for seed, (n_rows, n_features, n_levels) in enumerate([(500, 3, 5), (1000, 4, 4), (500, 5, 8)]):
+        rng = np.random.default_rng(seed)
+        X, new = (rng.integers(n_levels, size=(n, n_features)) for n in (n_rows, 4000))
+        detector = AutoencoderDetector(
+            calibration_fraction="folds", anomaly_score=score, random_state=0
+        ).fit(X)
+        rates.append(np.mean(detector.predict(new) == -1))
+    assert 0.025 < np.mean(rates) < 0.075
+
+
+def test_one_row_far_out_leaves_groups_as_they_are():
+    rng = np.random.default_rng(0)
+    X, _ = modes(10, 0.5, 1000, rng)
+    X[0] = [1e8, 0, 0, 0, 0]
+    detector = AutoencoderDetector(random_state=0).fit(X)
+    directions = rng.normal(size=(100, 5))
+    beside = 0.2 * 8 * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    assert np.mean(detector.predict(beside) == -1) > 0.9
 
 
 def modes(ratio, share, n_rows, rng):
@@ -518,6 +557,10 @@ def test_what_many_rows_have_in_common_is_normal(score, robust):
         values, place, counts = np.unique(X, axis=0, return_inverse=True, return_counts=True)
         flagged = detector.predict(values) == -1
         assert not flagged[counts >= 0.05 * len(X)].any()
+        assert detector.score_samples(values)[counts >= 0.05 * len(X)].min() >= detector.offset_
+        if score in ("auto", "mahalanobis", "neighbors"):
+            far = values[:1] + 12 * X.std(axis=0)
+            assert detector.predict(far)[0] == -1
         if score != "reconstruction":  # which is rounding where nothing is left over
             assert_array_equal(detector.predict(X) == -1, flagged[place.ravel()])
 

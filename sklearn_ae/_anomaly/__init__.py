@@ -3,7 +3,7 @@
 from sklearn_ae._anomaly.covariance import Standardizer
 from sklearn_ae._anomaly.robust import core_of, down_weights, low_limit, within_fences
 from sklearn_ae._anomaly.scores import AnomalyScores, is_isometric
-from sklearn_ae._anomaly.threshold import calibration_rank, common_rows, rounding
+from sklearn_ae._anomaly.threshold import calibration_rank, common_rows, equals_any, rounding
 
 __all__ = [
     "AnomalyScores",
@@ -12,6 +12,7 @@ __all__ = [
     "common_rows",
     "core_of",
     "down_weights",
+    "equals_any",
     "is_isometric",
     "low_limit",
     "rounding",

@@ -75,7 +75,7 @@ class SparseFeatures:
         share = differs.mean(axis=0)
         self.places = np.flatnonzero((share > 0) & (share < SPARSE))
         self.common = common[self.places]
-        distances = np.abs(rows[:, self.places] - self.common)
+        distances = np.abs(self._quarters(rows))
         distances[~differs[:, self.places]] = np.nan
         self.usual = np.nanmedian(distances, axis=0) if len(self.places) else self.common
 
@@ -84,10 +84,14 @@ class SparseFeatures:
         if not len(self.places):
             return rows
         rows = rows.copy()
-        difference = rows[:, self.places] - self.common
+        difference = self._quarters(rows)
         root = np.sqrt(np.abs(difference)) * np.sqrt(self.usual)
-        rows[:, self.places] = self.common + np.sign(difference) * root
+        rows[:, self.places] = self.common + 4 * np.sign(difference) * root
         return rows
+
+    def _quarters(self, rows):
+        """A quarter of the differences from the common values: those of numbers may be none."""
+        return rows[:, self.places] / 4 - self.common / 4
 
 
 def mean_and_scale(rows):

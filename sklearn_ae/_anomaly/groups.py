@@ -11,10 +11,10 @@ N_JOINED, FEWEST_ROWS = 20, 30
 # Share of the rows that groups hold together at least, where there are several, and where one.
 COVERED, COVERED_BY_ONE = 0.85, 0.5
 # Relative difference of sums of equal rows.
-ROUNDING = 1e-9
+ROUNDING = 1e-12
 
 
-def groups_of(rows, nearest, smallest_share, seed):
+def groups_of(rows, smallest_share, seed):
     """Group of each row, and which rows are strays: many alike, but too few for a group.
 
     Rows are joined where each is among the nearest of the other, so that what is joined lies apart
@@ -26,8 +26,6 @@ def groups_of(rows, nearest, smallest_share, seed):
     ----------
     rows : ndarray of shape (n_rows, n_columns)
         The rows.
-    nearest : callable
-        ``nearest(rows, n)``: places of the n nearest of these rows to each of some.
     smallest_share : float
         Share of the rows from which on there is a group; where as many or more would be strays,
         there are none.
@@ -41,17 +39,13 @@ def groups_of(rows, nearest, smallest_share, seed):
     stray : ndarray of shape (n_rows,), bool
         The strays, which have the group of the nearest row that is none.
     """
-    first, of_row, counts = _different(rows, seed)
+    first, of_row, counts = distinct_rows(rows, seed)
     one = np.zeros(len(rows), dtype=int), np.zeros(len(rows), dtype=bool)
     if len(first) < FEWEST_ROWS:
         return one
-    different = rows if len(first) == len(rows) else rows[first]
-    if len(first) < len(rows):
-        index = NearestNeighbors(algorithm="brute").fit(different)
-        places = index.kneighbors(different, N_JOINED + 1, return_distance=False)
-    else:
-        places = nearest(different, N_JOINED + 1)
-    component = _joined(places)
+    different = rows[first]
+    index = NearestNeighbors(n_neighbors=N_JOINED + 1).fit(different)
+    component = _joined(index.kneighbors(different, return_distance=False))
     sizes = np.bincount(component)
     shares = np.bincount(component, weights=counts) / len(rows)
     is_closed = sizes > N_JOINED
@@ -72,14 +66,15 @@ def groups_of(rows, nearest, smallest_share, seed):
     return number[of_row], stray[of_row]
 
 
-def _different(rows, seed):
+def distinct_rows(rows, seed):
     """The first of each set of equal rows, the set of each row, and the sizes of the sets."""
+    rows = rows - np.median(rows, axis=0)
     products = rows @ np.random.default_rng(seed).normal(size=rows.shape[1])
     order = np.argsort(products, kind="stable")
-    size = np.abs(products).max(initial=0.0)
-    is_new = np.r_[True, np.diff(products[order]) > ROUNDING * size]
-    if is_new.all():
-        return np.arange(len(rows)), np.arange(len(rows)), np.ones(len(rows))
+    # of each row's own size: one that is far out must not make equals of all others
+    size = np.sqrt((rows[order] ** 2).sum(axis=1))
+    least = ROUNDING * np.minimum(size[1:], size[:-1])
+    is_new = np.r_[True, np.diff(products[order]) > least]
     of_row = np.empty(len(rows), dtype=int)
     of_row[order] = np.cumsum(is_new) - 1
     return order[is_new], of_row, np.bincount(of_row)

@@ -5,10 +5,8 @@ import torch
 from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree, NearestNeighbors
 
-from sklearn_ae._anomaly.groups import groups_of
-
 # Rows that the others are compared with to find their neighbours.
-MOST_NEIGHBORS = 10_000
+MOST_NEIGHBORS = 3000
 # Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
 FEWEST_NEIGHBORS = 5
 # A tree finds neighbours sooner than a comparison with all rows if it has to look at less than this
@@ -26,46 +24,36 @@ class Neighbors:
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_columns)
-        The rows, two at least; of more than 10000, that many are drawn.
+        The rows, two at least; of more than 3000, that many are drawn.
     n_neighbors : int
         How many of them, all where there are fewer; where rows are drawn, as many times fewer as
         there are rows for each of these, down to five.
     seed : int
         Of the draw.
+
+    Attributes
+    ----------
+    drawn : ndarray of shape (n_drawn,)
+        Places of the rows that are compared with.
     """
 
     def __init__(self, rows, n_neighbors, seed):
+        self.drawn = np.arange(len(rows))
         if len(rows) > MOST_NEIGHBORS:
             # among fewer rows the k-th nearest is farther away, so k shrinks in proportion
             share = round(n_neighbors * MOST_NEIGHBORS / len(rows))
             n_neighbors = max(share, min(n_neighbors, FEWEST_NEIGHBORS))
-            rows = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]]
+            self.drawn = np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]
+            rows = rows[self.drawn]
         self.n_neighbors = n_neighbors
         # differences of numbers far from zero are little else than rounding
         self.center = np.median(rows, axis=0)
         self.rows = rows = rows - self.center
-        # one more, as a row that is among the rows is no neighbour of its own
-        self.n_found = min(n_neighbors + 1, len(rows))
+        # two more, as a row that is among the rows is no neighbour of its own, nor would be another
+        # one at its place were it left out
+        self.n_found = min(n_neighbors + 2, len(rows))
         self.axes = self._axes_of_tree() if rows.shape[1] <= TREE_COLUMNS else None
         self._build_index()
-
-    @classmethod
-    def among(cls, rows, n_neighbors, seed):
-        """The `Neighbors` of rows, and what is `nearest` to these rows themselves."""
-        neighbors = cls(rows, n_neighbors, seed)
-        return neighbors, *neighbors.nearest(rows)
-
-    def groups(self, smallest_share, seed):
-        """Group of each of the rows, and which are strays: `groups_of`."""
-
-        def nearest(rows, n_found):
-            return self._nearest(rows, n_found)[1]
-
-        return groups_of(self.rows, nearest, smallest_share, seed)
-
-    def only(self, kept, n_neighbors):
-        """The `Neighbors` of those of the rows that are kept, without another draw."""
-        return type(self)(self.rows[kept] + self.center, n_neighbors, seed=None)
 
     def _axes_of_tree(self):
         """Principal axes, which a tree splits along; None where it is no help."""
@@ -83,11 +71,11 @@ class Neighbors:
         else:
             self.index = cKDTree(self.rows @ self.axes)
 
-    def _nearest(self, rows, n_found):
-        """Distances and places of the nearest rows to rows less the centre."""
+    def _nearest(self, rows):
+        """Distances and places of the nearest rows, one more than the neighbours asked for."""
         if self.axes is None:
-            return self.index.kneighbors(rows, n_found)
-        ranks = np.arange(1, n_found + 1)
+            return self.index.kneighbors(rows, self.n_found)
+        ranks = np.arange(1, self.n_found + 1)
         return self.index.query(rows @ self.axes, ranks, workers=torch.get_num_threads())
 
     def __getstate__(self):
@@ -106,9 +94,13 @@ class Neighbors:
         return self.nearest(rows)[:2]
 
     def nearest(self, rows):
-        """The `distances` of rows, and the place of the nearest row, their own where it is one."""
+        """The `distances` of rows, the place of the nearest, and a mean distance.
+
+        The place is a row's own where it is one. The mean distance is what the first would be of a
+        row that is among the rows were it not.
+        """
         rows = rows - self.center
-        found, places = self._nearest(rows, self.n_found)
+        found, places = self._nearest(rows)
         lengths = np.sqrt((rows**2).sum(axis=1))[:, None]
         # small ones are differences of large products: known to rounding only, which depends on
         # how many rows are asked for
@@ -121,8 +113,12 @@ class Neighbors:
             found[place, rank] = np.sqrt((difference**2).sum(axis=1))
         found[found <= 1e-7 * lengths] = 0.0
         found.sort(axis=1)
-        nearest, others = found[:, : self.n_neighbors], found[:, 1:]
-        at_own_place = found[:, 0] == 0
-        mean = np.where(at_own_place, others.mean(axis=1), nearest.mean(axis=1))
-        greatest = np.where(at_own_place, others[:, -1], nearest[:, -1])
-        return mean, greatest, places[:, 0]
+        n_others = min(self.n_neighbors, len(self.rows) - 1)
+        n_zero = (found[:, :2] == 0).sum(axis=1)
+        nearest, others = found[:, : self.n_neighbors], found[:, 1 : 1 + n_others]
+        mean = np.where(n_zero > 0, others.mean(axis=1), nearest.mean(axis=1))
+        greatest = np.where(n_zero > 0, others[:, -1], nearest[:, -1])
+        # there is always a next one but where all rows were asked for
+        next_ones = found[:, 2:] if self.n_found > 2 else others
+        without_itself = np.where(n_zero > 1, next_ones.mean(axis=1), mean)
+        return mean, greatest, places[:, 0], without_itself

@@ -1,8 +1,10 @@
 """How far a row lies from the others, by its error, its output and its code."""
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from sklearn_ae._anomaly.covariance import ShrunkCovariance
+from sklearn_ae._anomaly.groups import groups_of
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING, core_of, median_and_spread
 
@@ -14,6 +16,8 @@ SMALLEST_SHARE = 0.1
 # Share of the rows from which on those that lie apart are a group of their own, by ``robust``;
 # strays have less.
 SMALLEST_GROUP = {"auto": 0.07, False: 0.07, True: 0.25}
+# Rows among which groups are looked for.
+MOST_JOINED = 10_000
 # Product of what is at right angles but for the rounding of float32, as a share of the squares.
 RIGHT_ANGLE = 1e-4
 
@@ -76,15 +80,15 @@ class AnomalyScores:
 
     def __init__(self, split, robust, n_neighbors, seed):
         joined = _joined(split)
-        near, mean, greatest, place = Neighbors.among(joined, n_neighbors, seed)
-        group, stray = near.groups(SMALLEST_GROUP[robust], seed)
-        is_stray = stray[place]
-        if robust and stray.any():
-            near, group = near.only(~stray, near.n_neighbors), group[~stray]
-            mean, greatest, place = near.nearest(joined)
-        # these are rows' distances to others: to them a row is left out in any case
-        self.near, self.near_mean = near, mean
-        self.group_of_place, self.group = group, group[place]
+        group, is_stray = _groups(joined, SMALLEST_GROUP[robust], seed)
+        others = np.flatnonzero(~is_stray) if robust else np.arange(len(joined))
+        self.near = Neighbors(joined[others], n_neighbors, seed)
+        mean, greatest, place, without_itself = self.near.nearest(joined)
+        self.near_left_out = mean.copy()
+        drawn = others[self.near.drawn]
+        self.near_left_out[drawn] = without_itself[drawn]
+        self.group_of_place = group[drawn]
+        self.group = self.group_of_place[place]
         self.groups = range(group.max() + 1)
         # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
         self.core = np.full(len(joined), True)
@@ -118,11 +122,11 @@ class AnomalyScores:
             distances[self.core] = self.code_covariance.left_out_distances(split.codes[self.core])
             return distances
         if name == "neighbors":
-            return self.near_mean
+            return self.near_left_out
         if name == "standardized":
             return self._left_out_standardized(split)
         if name == "auto":
-            return self._together(self._left_out_distances(split), self.near_mean, self.group)
+            return self._together(self._left_out_distances(split), self.near_left_out, self.group)
         return getattr(self, name)(split)
 
     def _left_out_distances(self, split):
@@ -167,7 +171,7 @@ class AnomalyScores:
     def auto(self, split):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""
         joined = _joined(split)
-        mean, _, place = self.near.nearest(joined)
+        mean, _, place, _ = self.near.nearest(joined)
         group = self.group_of_place[place]
         return self._together(self._squared_distances(joined, group), mean, group)
 
@@ -216,6 +220,19 @@ class AnomalyScores:
             scaled[1, of_group] = self.near_scales[number](near[of_group])
         # a row near the centre of a ring is not the more normal for that
         return np.logaddexp(0.0, scaled).mean(axis=0)
+
+
+def _groups(rows, smallest_share, seed):
+    """Group of each row and which are strays; where there are many rows, by those drawn."""
+    if len(rows) <= MOST_JOINED:
+        return groups_of(rows, smallest_share, seed)
+    drawn = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_JOINED]]
+    group, is_stray = groups_of(drawn, smallest_share, seed)
+    if group.max() == 0 and not is_stray.any():
+        return np.zeros(len(rows), dtype=int), np.zeros(len(rows), dtype=bool)
+    index = NearestNeighbors(n_neighbors=1).fit(drawn)
+    nearest = index.kneighbors(rows, return_distance=False)[:, 0]
+    return group[nearest], is_stray[nearest]
 
 
 def is_isometric(split):

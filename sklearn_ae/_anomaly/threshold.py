@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from sklearn_ae._anomaly.groups import distinct_rows
 from sklearn_ae._anomaly.robust import ROUNDING
 
 # Share of the rows with the same values from which on these are no anomaly, and the rows that are
@@ -16,13 +17,21 @@ def rounding(threshold, scores):
     return ROUNDING * np.maximum(np.abs(threshold), np.median(np.abs(scores)))
 
 
-def common_rows(rows, seed):
+def common_rows(rows, scaled, seed):
     """Different rows of whose exact values a twentieth of all rows is or more."""
     drawn = np.random.default_rng(seed).permutation(len(rows))[:ROWS_TO_LOOK_AT]
-    found, counts = np.unique(rows[drawn], axis=0, return_counts=True)
+    first, _, counts = distinct_rows(scaled[drawn], seed)
     # half as many among those drawn is a chance that hardly any of them misses
-    likely = found[counts >= max(2, COMMON / 2 * len(drawn))]
+    likely = rows[drawn[first[counts >= max(2, COMMON / 2 * len(drawn))]]]
     return likely[[np.sum((rows == row).all(axis=1)) >= COMMON * len(rows) for row in likely]]
+
+
+def equals_any(rows, others):
+    """Which of the rows have the exact values of one of the others."""
+    found = np.full(len(rows), False)
+    for other in others:
+        found |= (rows == other).all(axis=1)
+    return found
 
 
 def calibration_rank(rate, n_rows):

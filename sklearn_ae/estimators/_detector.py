@@ -23,6 +23,7 @@ from sklearn_ae._anomaly import (
     common_rows,
     core_of,
     down_weights,
+    equals_any,
     is_isometric,
     low_limit,
     rounding,
@@ -111,7 +112,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         the variance. With fewer than 1000 rows it has ``max_iter=0`` and is PCA, as too few would
         tell whether a network is better. ``validation_fraction="auto"`` is 0.1 here, without folds.
         ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
-        neighbours and threshold are learnt.
+        neighbours and threshold are learnt: from rows that it was not fitted to, else thresholds
+        are those of rows that it knows, and more of the new ones are flagged.
 
     anomaly_score : str, default="auto"
         Anomaly score, of which `score_samples` returns the negative:
@@ -134,8 +136,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         of rows that were left out, or than the lowest 1.5 % of these, see Notes; the deviation is
         the median distance of the scores below the median to it, over what it is for as large a
         share of a normal distribution (0.6745 where half are below). No row whose exact values a
-        twentieth of the training rows have is then flagged. Not used where rows of `fit` calibrate,
-        see ``calibration_fraction``.
+        twentieth of the training rows have is then flagged: it scores `offset_` at least. Not used
+        where rows of `fit` calibrate, see ``calibration_fraction``.
 
     robust : "auto" or bool, default="auto"
         Whether the training data may hold outliers. "auto": the autoencoder is trained on all
@@ -153,7 +155,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     n_neighbors : int, default=20
         Nearest rows that the scores "neighbors" and "auto" take the mean distance to; a robust fit
-        goes by the distance to the last of them. Of more than 10000 training rows, that many are
+        goes by the distance to the last of them. Of more than 3000 training rows, that many are
         drawn to be neighbours, and as many times fewer of them are taken, down to five.
 
     calibration_fraction : "folds" or float, default=0.0
@@ -371,6 +373,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self._train(estimator, rows[train], seeds)
         split = self._learn_scores(rows[~calibration], seeds)
         self.__dict__.pop("calibration_scores_", None)
+        self._common = rows[:0]
         if calibration.any():
             self._calibrate(self._score_rows(rows[calibration], self._score))
         else:
@@ -409,8 +412,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             If the estimator does not have that score.
         """
         check_is_fitted(self)
-        score = self._checked_score(anomaly_score, self.estimator_)
-        return self._score_rows(self._rows(X, self.estimator_), score)
+        name = self._checked_score(anomaly_score, self.estimator_)
+        rows = self._rows(X, self.estimator_)
+        scores = self._score_rows(rows, name)
+        if name == self._score and len(self._common):
+            is_common = equals_any(rows, self._common)
+            scores[is_common] = np.maximum(scores[is_common], self.offset_)
+        return scores
 
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Score of each row less the threshold; negative for outliers.
@@ -544,6 +552,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _calibrate(self, scores):
         """Put the threshold where scores of normal rows say."""
+        self._common = np.empty((0, self.n_features_in_))
         rank = calibration_rank(self.false_positive_rate, len(scores))
         self.calibration_scores_ = np.sort(scores)
         threshold = self.calibration_scores_[rank - 1]
@@ -557,11 +566,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             self._calibrate(left_out)
         elif isinstance(self.contamination, str):
             self.offset_ = low_limit(left_out)
-            common = common_rows(rows, seed)
-            if len(common):
-                scores = self._score_rows(common, self._score)
-                lowest = scores.min()
-                self.offset_ = min(self.offset_, float(lowest - rounding(lowest, scores)))
+            self._common = common_rows(rows, self._standardizer(rows), seed)
         else:
             scores = self._score_rows(rows, self._score)
             quantile = np.percentile(scores, 100 * self.contamination)
@@ -587,12 +592,16 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         flagged = np.mean(left_out < self.offset_)
         if flagged <= 2 * self.contamination:
             return
+        instead = "contamination='auto'"
+        if len(left_out) + 1 >= 1 / self.contamination:
+            instead += (
+                f", or calibration_fraction='folds' with false_positive_rate={self.contamination} "
+                "if that share of new rows is meant"
+            )
         warn_user(
             f"contamination={self.contamination} flags that share of the rows given to fit, but "
             f"about {flagged:.0%} of new rows of the same kind: rows that were learnt from "
-            "lie nearer. Use calibration_fraction='folds' with "
-            f"false_positive_rate={self.contamination} if that share of new rows is meant, or "
-            "contamination='auto'.",
+            f"lie nearer. Use {instead}.",
             ThresholdWarning,
         )
 
@@ -700,7 +709,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         if self.robust_ and not self._is_frozen:
             standardised = standardise(kept)
             seed = seeds["rows to train"]
-            _, _, greatest, _ = Neighbors.among(standardised, self.n_neighbors, seed)
+            greatest = Neighbors(standardised, self.n_neighbors, seed).distances(standardised)[1]
             if isinstance(self.robust, str):
                 weight = down_weights(greatest)
             else:

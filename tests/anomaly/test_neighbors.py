@@ -82,3 +82,12 @@ def test_distances_in_tight_groups_are_exact_alone_and_in_a_batch():
     )
     mean, greatest = tight.distances(tight.rows + tight.center)
     assert (mean <= greatest * (1 + 1e-12)).all()
+
+
+def test_distance_of_a_row_that_is_left_out_is_that_by_the_others():
+    rng = np.random.default_rng(0)
+    for rows in (rng.integers(4, size=(300, 3)).astype(float), rng.normal(size=(100, 3))):
+        found = Neighbors(rows, 7, 0).nearest(rows)[3]
+        for place in range(0, len(rows), 7):
+            others = Neighbors(np.delete(rows, place, axis=0), 7, 0)
+            assert_allclose(found[place], others.distances(rows[[place]])[0][0], atol=1e-12)
