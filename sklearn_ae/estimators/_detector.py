@@ -37,8 +37,8 @@ from sklearn_ae._fitting.plan import FEWEST_ROWS_TO_SPLIT, VALIDATION_FRACTION
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, fits
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
+from sklearn_ae.estimators._thresholds import warn_of_few, warn_of_new_rows
 from sklearn_ae.estimators._variational import VariationalAutoencoder
-from sklearn_ae.exceptions import ThresholdWarning
 from sklearn_ae.likelihoods import make_likelihood
 from sklearn_ae.losses import make_loss
 from sklearn_ae.objectives import make_link
@@ -60,8 +60,6 @@ THRESHOLD_ROWS = 50
 # With fewer rows, of which these were more than a fifth, each is left out once, in so many folds.
 FOLDS = 5
 FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
-# Fewer rows say little about a threshold.
-FEWEST_ROWS = 30
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
 CURVATURE_DRAWS = 1000
 AnomalyScore: TypeAlias = Literal[
@@ -552,8 +550,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _calibrate(self, scores):
         """Put the threshold where scores of normal rows say."""
-        self._common = np.empty((0, self.n_features_in_))
         rank = calibration_rank(self.false_positive_rate, len(scores))
+        self._common = np.empty((0, self.n_features_in_))
         self.calibration_scores_ = np.sort(scores)
         threshold = self.calibration_scores_[rank - 1]
         self.offset_ = float(threshold - rounding(threshold, self.calibration_scores_))
@@ -561,7 +559,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _set_threshold(self, rows, left_out, seed):
         """Put the threshold where scores of rows that were left out say, or a share of all rows."""
-        self._warn_of_few(rows)
+        warn_of_few(rows)
         if self._calibrates_in_folds:
             self._calibrate(left_out)
         elif isinstance(self.contamination, str):
@@ -571,39 +569,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             scores = self._score_rows(rows, self._score)
             quantile = np.percentile(scores, 100 * self.contamination)
             self.offset_ = float(quantile - rounding(quantile, scores))
-            self._warn_of_new_rows(left_out)
-
-    def _warn_of_few(self, rows):
-        """Warn where rows tell too little about a threshold."""
-        if (rows == rows[0]).all():
-            what = f"All {len(rows)} rows are equal"
-        elif len(rows) < FEWEST_ROWS:
-            what = f"{len(rows)} rows are few (fewer than {FEWEST_ROWS})"
-        else:
-            return
-        warn_user(
-            f"{what}: they say little about how far normal rows lie from each other, and so about "
-            "the threshold. Give more rows, or call calibrate with normal ones.",
-            ThresholdWarning,
-        )
-
-    def _warn_of_new_rows(self, left_out):
-        """Warn where far more rows would be flagged of those left out than of those learnt from."""
-        flagged = np.mean(left_out < self.offset_)
-        if flagged <= 2 * self.contamination:
-            return
-        instead = "contamination='auto'"
-        if len(left_out) + 1 >= 1 / self.contamination:
-            instead += (
-                f", or calibration_fraction='folds' with false_positive_rate={self.contamination} "
-                "if that share of new rows is meant"
-            )
-        warn_user(
-            f"contamination={self.contamination} flags that share of the rows given to fit, but "
-            f"about {flagged:.0%} of new rows of the same kind: rows that were learnt from "
-            f"lie nearer. Use {instead}.",
-            ThresholdWarning,
-        )
+            warn_of_new_rows(self.contamination, np.mean(left_out < self.offset_), len(left_out))
 
     # ------------------------------------------------------------------ parts of fit
 
