@@ -442,6 +442,19 @@ def test_folds_hold_their_rate_on_whole_numbers(score):
     assert 0.025 < np.mean(rates) < 0.075
 
 
+@pytest.mark.parametrize("share", [0.08, 0.15, 0.25])
+def test_what_is_spread_around_a_group_is_no_group(share):
+    """Outliers spread evenly are nearer to each other than to what they surround."""
+    rng = np.random.default_rng(0)
+    n_outliers = round(1000 * share)
+    X = np.vstack(
+        [0.5 * rng.normal(size=(1000 - n_outliers, 2)), rng.uniform(-6, 6, (n_outliers, 2))]
+    )
+    detector = AutoencoderDetector(contamination=share, random_state=0).fit(X)
+    labels = np.arange(1000) >= 1000 - n_outliers
+    assert roc_auc_score(labels, -detector.score_samples(X)) > 0.95
+
+
 def test_one_row_far_out_leaves_groups_as_they_are():
     rng = np.random.default_rng(0)
     X, _ = modes(10, 0.5, 1000, rng)

@@ -10,6 +10,8 @@ from sklearn.neighbors import NearestNeighbors
 N_JOINED, FEWEST_ROWS = 20, 30
 # Share of the rows that groups hold together at least, where there are several, and where one.
 COVERED, COVERED_BY_ONE = 0.85, 0.5
+# Standard deviations that the centres of groups are apart: what surrounds a group is none.
+APART = 3.0
 # Relative difference of sums of equal rows.
 ROUNDING = 1e-12
 
@@ -19,8 +21,10 @@ def groups_of(rows, smallest_share, seed):
 
     Rows are joined where each is among the nearest of the other, so that what is joined lies apart
     from all else. What has more rows than the neighbours that it was joined by is a group if it has
-    a certain share of all, else strays. Rows that are left over go with the nearest. Where groups
-    would hold too little of all there is one, as of rows with few values.
+    a certain share of all, else strays. Groups whose centres are less than three standard
+    deviations apart, such as a group and what surrounds it, are one. Rows that are left over go
+    with the nearest. Where groups would hold too little of all there is one, as of rows with few
+    values.
 
     Parameters
     ----------
@@ -57,13 +61,35 @@ def groups_of(rows, smallest_share, seed):
     if shares[is_small].sum() >= smallest_share:
         is_small[:] = False
     stray = is_small[component]
-    number = np.where(is_group, np.cumsum(is_group) - 1, -1)[component]
+    number = _numbers(different, component, is_group, shares)[component]
     missing = number < 0
     if missing.any():
         index = NearestNeighbors(n_neighbors=1).fit(different[~missing])
         place = index.kneighbors(different[missing], return_distance=False)[:, 0]
         number[missing] = number[~missing][place]
     return number[of_row], stray[of_row]
+
+
+def _numbers(rows, component, is_group, shares):
+    """Number of the group of each component, -1 for none; those that are not apart have one."""
+    numbers, kept = np.full(len(shares), -1), []
+    for one in sorted(np.flatnonzero(is_group), key=lambda one: -shares[one]):
+        of_one = rows[component == one]
+        apart = [_separation(of_one, rows[component == other]) for other in kept]
+        if min(apart, default=np.inf) < APART:
+            numbers[one] = numbers[kept[int(np.argmin(apart))]]
+        else:
+            numbers[one] = len(kept)
+            kept.append(one)
+    return numbers
+
+
+def _separation(some, others):
+    """Distance of two centres over the larger standard deviation along the way between them."""
+    way = some.mean(axis=0) - others.mean(axis=0)
+    spread = max((some @ way).std(), (others @ way).std())
+    # both times the length of the way
+    return np.inf if spread == 0 else float(way @ way / spread)
 
 
 def distinct_rows(rows, seed):

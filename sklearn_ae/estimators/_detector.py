@@ -239,8 +239,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     Groups are found by error and output. Different rows are joined where each is among the 20
     nearest of the other. What is joined, and has 7 % of the rows or more (a quarter with
-    ``robust=True``), is a group; with several of them, where they hold 85 % of the rows together,
-    else there is one. What has fewer, but more than 20 different rows, are strays, if all of these
+    ``robust=True``), is a group; those whose centres are less than three standard deviations apart
+    are one, such as a group and what surrounds it. There are several where they hold 85 % of the
+    rows together, else there is one. What has fewer, but more than 20 different rows, are strays, if all of these
     are less than 7 % (or a quarter): unless ``robust=False``, spreads and covariance do not come
     from them, and no row has them as neighbours.
 
