@@ -241,9 +241,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     nearest of the other. What is joined, and has 7 % of the rows or more (a quarter with
     ``robust=True``), is a group; those whose centres are less than three standard deviations apart
     are one, such as a group and what surrounds it. There are several where they hold 85 % of the
-    rows together, else there is one. What has fewer, but more than 20 different rows, are strays, if all of these
-    are less than 7 % (or a quarter): unless ``robust=False``, spreads and covariance do not come
-    from them, and no row has them as neighbours.
+    rows together, else there is one. What has fewer, but more than 20 different rows, are strays,
+    if all of these are less than 7 % (or a quarter): unless ``robust=False``, spreads and
+    covariance do not come from them, and no row has them as neighbours.
 
     The fences hold features in training only. They lie five times as far from a feature's median as
     its 5th and 95th percentile, and there is none where that percentile is the median, as for rare
