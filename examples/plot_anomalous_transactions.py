@@ -100,9 +100,9 @@ for name, found in scores.items():
 # The threshold
 # -------------
 #
-# `contamination="auto"` puts it three deviations below the median. Where scores have a heavy tail,
-# as here, that is far too many rows to check; a share that is known, or can be afforded, is the
-# better choice: `contamination=0.05`.
+# `contamination="auto"` puts it three deviations below the median of rows left out. Where scores
+# have a heavy tail, as here, that is a tenth of the rows, far too many to check; a share that is
+# known, or can be afforded, is the better choice: `contamination=0.05`.
 
 figure, ax = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
 groups = np.where(odd, "odd", "usual")
