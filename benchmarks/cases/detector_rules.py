@@ -137,7 +137,7 @@ def by_the_last(detector, train, test):
         scaled = detector._standardizer(rows)
         split = detector.estimator_._fitted.split_errors(scaled, torch.device("cpu"))
         joined = np.hstack(split[:2])
-        return scores.covariance.squared_distances(joined), scores.near.distances(joined)[1]
+        return scores.mahalanobis(split), scores.near.distances(joined)[1]
 
     scales = [LogScale(of_train) for of_train in distances(train)]
     scaled = [scale(of_test) for scale, of_test in zip(scales, distances(test), strict=True)]

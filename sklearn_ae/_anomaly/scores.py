@@ -89,7 +89,7 @@ class AnomalyScores:
         self.near_left_out[drawn] = without_itself[drawn]
         self.group_of_place = group[drawn]
         self.group = self.group_of_place[place]
-        self.groups = range(group.max() + 1)
+        self.n_groups = int(group.max()) + 1
         # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
         self.core = np.full(len(joined), True)
         for of_group in self._rows_by_group(self.group):
@@ -197,13 +197,13 @@ class AnomalyScores:
         return self._group_of(_joined(split))
 
     def _group_of(self, joined):
-        if len(self.groups) == 1:
+        if self.n_groups == 1:
             return np.zeros(len(joined), dtype=int)
         return self.group_of_place[self.near.nearest(joined)[2]]
 
     def _rows_by_group(self, group):
         """Which rows are of each group."""
-        return [group == number for number in self.groups]
+        return [group == number for number in range(self.n_groups)]
 
     def _squared_distances(self, joined, group):
         """Squared distance of each row by the covariance of its group."""

@@ -478,12 +478,13 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         score = self._checked_score(anomaly_score, self.estimator_)
         rows = self._standardizer(self._rows(X, self.estimator_))
-        split = self._split_errors(rows)
+        device = inference_device(self.estimator_.device)
+        split = self._split_errors(rows, device)
         if score in ADDITIVE_SCORES:
             errors = split.errors
             spread = self._scores.spread if score == "standardized" else 1.0
             return container_like(X, (errors / spread) ** 2)
-        gradient = self._vector_jacobian(rows, self._scores.gradient)
+        gradient = self._vector_jacobian(rows, self._scores.gradient, device)
         return container_like(X, gradient**2 / self._curvature[self._scores.group_of(split)])
 
     # ------------------------------------------------------------------ calibration
