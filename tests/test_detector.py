@@ -398,7 +398,8 @@ def test_share_that_holds_for_new_rows_warns_nobody():
     X, _ = few_of_many((600, 8), 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        AutoencoderDetector(contamination=0.05, random_state=0).fit(X)
+        detector = AutoencoderDetector(contamination=0.05, random_state=0).fit(X)
+    assert np.mean(detector.predict(X) == -1) == 0.05
 
 
 @pytest.mark.parametrize(

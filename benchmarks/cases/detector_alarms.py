@@ -14,7 +14,7 @@ times as far from the column's median.
 `AutoencoderDetector` has its defaults: contamination="auto", and calibration_fraction="folds" at
 false positive rates of .02, .05 and .1. The others have their own "auto", where there is one, and
 contamination=.05: a quantile of the scores of training rows, which is PyOD's threshold too (two
-draws).  `EllipticEnvelope` is fitted where there are more than two rows for each column.
+draws). `EllipticEnvelope` is fitted where there are more than two rows for each column.
 """
 
 import time

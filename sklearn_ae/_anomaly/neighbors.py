@@ -72,7 +72,7 @@ class Neighbors:
             self.index = cKDTree(self.rows @ self.axes)
 
     def _nearest(self, rows):
-        """Distances and places of the nearest rows, one more than the neighbours asked for."""
+        """Distances and places of the nearest rows, two more than the neighbours asked for."""
         if self.axes is None:
             return self.index.kneighbors(rows, self.n_found)
         ranks = np.arange(1, self.n_found + 1)

@@ -51,8 +51,6 @@ from sklearn_ae.utils._typing import RandomState
 # Share of the variance that the default autoencoder's code has at the start, and its epochs: more
 # of them lower the errors but not the areas under the curve (benchmark detector_rules).
 CODE_VARIANCE, EPOCHS = 0.9, 10
-# With fewer rows that autoencoder stays at its start: nothing would tell whether it gains.
-FEWEST_ROWS_TO_TRAIN = FEWEST_ROWS_TO_SPLIT
 # Rows that an autoencoder does not learn from, so that they tell how new ones score: a share, or
 # this many if that is more.
 THRESHOLD_FRACTION = 0.1
@@ -599,7 +597,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _set_epochs(self, estimator, n_rows):
         """Leave the default autoencoder at its start where few rows would tell if it gains."""
-        if self.estimator is None and n_rows < FEWEST_ROWS_TO_TRAIN:
+        if self.estimator is None and n_rows < FEWEST_ROWS_TO_SPLIT:
             estimator.max_iter = 0
 
     @property
@@ -769,7 +767,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         They are none of their own neighbours and not in the covariance that they are judged by.
         That has learnt from the other rows of the fold, as many as new ones are judged by.
         """
-        seeds = dict.fromkeys(PURPOSES, seed)
+        _, seeds = draw_seeds(seed % 2**31, PURPOSES)
         is_left_out = np.isin(np.arange(len(rows)), left_out)
         estimator = self._new_estimator()
         self._set_epochs(estimator, len(rows))
