@@ -20,8 +20,15 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import Autoencoder, AutoencoderDetector, VariationalAutoencoder
 from sklearn_ae._anomaly import covariance as covariances
-from sklearn_ae._anomaly.covariance import ShrunkCovariance
-from sklearn_ae._anomaly.robust import down_weights, median_and_spread, within_fences
+from sklearn_ae._anomaly import weights
+from sklearn_ae._anomaly.covariance import ShrunkCovariance, Standardizer
+from sklearn_ae._anomaly.robust import (
+    core_of,
+    down_weights,
+    low_limit,
+    median_and_spread,
+    within_fences,
+)
 from sklearn_ae._anomaly.scores import LogScale
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.estimators._detector import PURPOSES, SCORES
@@ -761,10 +768,10 @@ def test_robust_auto_trains_on_all_rows_and_true_on_three_quarters(X, by_sort):
     usual = median + 3 * 1.4826 * np.median(np.abs(apart - median))
     weight = np.clip((usual / apart) ** 2, 0.05, 1)
     assert (weight == 1).sum() > 150 and (weight[-9:] < 0.5).all()
-    for robust, trained, weights in (
+    for robust, trained, given in (
         (False, rows, None), ("auto", within_fences(rows), weight)
     ):  # fmt: skip
-        whole = Autoencoder(4, max_iter=0, random_state=0).fit(trained, sample_weight=weights)
+        whole = Autoencoder(4, max_iter=0, random_state=0).fit(trained, sample_weight=given)
         assert_allclose(codes[robust], whole.transform(X), atol=1e-9)
     assert np.abs(fitted[True].estimator_.mean_ / X.mean(axis=0) - 1).max() < 0.1
     lowest = {robust: one.score_samples(rows, "mahalanobis")[-9:] for robust, one in fitted.items()}
@@ -1359,3 +1366,156 @@ def test_few_rows_warn_once():
     messages = [str(one.message) for one in found if one.category is ThresholdWarning]
     assert len(found) == 2 and len(messages) == 1
     assert messages[0].startswith("All 48 rows are equal")
+
+
+# Weights of rows, and callbacks
+
+
+@pytest.fixture
+def repeated(X):
+    """Rows, whole weights, and the rows that they stand for."""
+    weight = np.random.default_rng(3).integers(1, 5, len(X)).astype(float)
+    return X, weight, np.repeat(X, weight.astype(int), axis=0)
+
+
+def test_quantiles_of_weighted_values_are_those_of_repeated_ones(repeated):
+    X, weight, given = repeated
+    for share in (0.0, 0.013, 0.25, 0.5, 0.77, 1.0):
+        for method in ("linear", "lower", "higher"):
+            assert_allclose(
+                weights.quantile(X, share, weight, method),
+                np.quantile(given, share, axis=0, method=method),
+                rtol=1e-12,
+            )
+    for place in (0, 7, len(given) - 1):
+        assert_array_equal(weights.value_at(X, place, weight), weights.value_at(given, place))
+
+
+def test_relative_weights_stand_for_as_many_rows_as_there_are(repeated):
+    X, weight, _ = repeated
+    assert_allclose(weights.repeats(weight / weight.sum()).sum(), len(X))
+    assert weights.repeats(weight) is not weight
+    assert_array_equal(weights.repeats(weight), weight)
+
+
+def test_statistics_of_weighted_rows_are_those_of_repeated_ones(repeated):
+    X, weight, given = repeated
+    rare = np.quantile(X, 0.9, axis=0) * np.r_[np.ones(3), np.zeros(X.shape[1] - 3)]
+    X, given = (np.where(rows < rare, 0.0, rows) for rows in (X, given))
+    values, repeats = X[:, 0] ** 2, given[:, 0] ** 2
+    assert_allclose(median_and_spread(values, weight), median_and_spread(repeats), rtol=1e-12)
+    assert_allclose(low_limit(values, weight), low_limit(repeats), rtol=1e-12)
+    one, other = LogScale(values, weight=weight), LogScale(repeats)
+    assert_allclose((one.center, one.spread), (other.center, other.spread), rtol=1e-12)
+    times = weight.astype(int)
+    fences = within_fences(X, weight), within_fences(given)
+    assert_allclose(np.repeat(fences[0], times, axis=0), fences[1], rtol=1e-12)
+    kept = core_of(values, True, weight), core_of(repeats, True)
+    assert_array_equal(np.repeat(kept[0], times), kept[1])
+    scaled = (Standardizer(*args)(X) for args in ((X, True, X, weight), (given, True, given)))
+    assert_allclose(*scaled, rtol=1e-9, atol=1e-9)
+
+
+def test_covariance_of_weighted_rows_is_that_of_repeated_ones(repeated):
+    X, weight, given = repeated
+    one, other = ShrunkCovariance(X, 0, weight), ShrunkCovariance(given, 0)
+    assert_allclose(one.squared_distances(X), other.squared_distances(X), rtol=1e-8)
+    left_out = one.left_out_distances(X, weight)
+    for place in (0, 5, 11):
+        rest = np.arange(len(X)) != place
+        refit = ShrunkCovariance(X[rest], 0, weight[rest])
+        assert_allclose(left_out[place], refit.squared_distances(X[[place]])[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("score", ["reconstruction", "standardized", "mahalanobis", "latent"])
+def test_weights_are_repetitions_but_for_neighbours(score, repeated):
+    X, weight, given = repeated
+    parameters = {"anomaly_score": score, "robust": False, "random_state": 0}
+    one = linear(**parameters, contamination=0.1).fit(X, sample_weight=weight)
+    other = linear(**parameters, contamination=0.1).fit(given)
+    assert_allclose(one.score_samples(X), other.score_samples(X), rtol=1e-4)
+    assert_allclose(one.offset_, other.offset_, rtol=1e-4)
+    flagged = one.predict(X) == -1
+    assert abs(weight[flagged].sum() / weight.sum() - 0.1) < 0.02
+    assert_allclose(one.score_features(X), other.score_features(X), rtol=0.3)
+    unweighted = linear(**parameters, contamination=0.1).fit(X)
+    assert not np.allclose(one.score_samples(X), unweighted.score_samples(X), rtol=1e-2)
+
+
+def test_calibration_by_weighted_rows_is_that_by_repeated_ones(X):
+    weight = np.random.default_rng(0).integers(1, 5, len(X)).astype(float)
+    detector = linear(calibration_fraction=0.5, false_positive_rate=0.2, random_state=0)
+    detector.fit(X, sample_weight=weight)
+    chosen = detector._split(len(X), _seed(0))[2]
+    p_values, given = detector.p_values(X), np.repeat(X[chosen], weight[chosen].astype(int), axis=0)
+    detector.calibrate(given)
+    assert_allclose(p_values, detector.p_values(X), rtol=1e-12)
+
+
+def test_weights_say_what_is_common():
+    """A row that is rarely given but weighs much is normal, where without weight it is none."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(400, 4)), np.full((4, 4), 9.0)]
+    weight = np.r_[np.ones(400), np.full(4, 40.0)]
+    assert (AutoencoderDetector(random_state=0).fit(X).predict(X[-4:]) == -1).all()
+    detector = AutoencoderDetector(random_state=0).fit(X, sample_weight=weight)
+    assert (detector.predict(X[-4:]) == 1).all()
+
+
+@pytest.mark.parametrize("score", ["auto", "standardized", "latent"])
+@pytest.mark.parametrize("calibration_fraction", [0.0, "folds"])
+def test_one_row_of_next_to_all_weight_gives_finite_scores(score, calibration_fraction, X):
+    weight = np.r_[1e20, np.ones(len(X) - 1)]
+    detector = AutoencoderDetector(
+        linear().estimator,
+        anomaly_score=score,
+        calibration_fraction=calibration_fraction,
+        random_state=0,
+    )
+    detector.fit(X, sample_weight=weight)
+    assert np.isfinite(detector.score_samples(X)).all()
+    assert np.isfinite(detector.offset_)
+
+
+class Tasks:
+    """Remembers the tasks that it is told of."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.begun, self.ended, self.epochs = [], [], 0
+
+    def setup(self, estimator, context):
+        self.begun.append("setup")
+
+    def on_fit_task_begin(self, estimator, context, *, X=None):
+        self.begun.append((type(estimator).__name__, context.task_name))
+        assert len(X)
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.ended.append((type(estimator).__name__, context.task_name))
+        if self.ended[-1] == ("AutoencoderDetector", "fit"):
+            self.scores = fitted_estimator.score_samples(self.X)
+
+    def teardown(self, estimator, context):
+        self.ended.append("teardown")
+
+
+def test_callbacks_of_scikit_learn_see_the_parts_of_a_fit(X):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 brought callbacks")
+    tasks = Tasks()
+    tasks.X = X
+    inner = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=3, early_stopping=False)
+    detector = AutoencoderDetector(inner, random_state=0).set_callbacks(tasks)
+    detector.fit(X, sample_weight=np.ones(len(X)))
+    own, other = "AutoencoderDetector", "Autoencoder"
+    assert tasks.begun[:2] == ["setup", (own, "fit")]
+    assert tasks.begun.count((other, "epoch")) == 3
+    assert tasks.begun[-1] == (own, "set-threshold")
+    assert tasks.ended[-3:] == [(own, "set-threshold"), (own, "fit"), "teardown"]
+    assert_array_equal(tasks.scores, detector.score_samples(X))
+    assert not hasattr(detector.estimator_, "_skl_callbacks")
+    frozen = AutoencoderDetector(FrozenEstimator(detector.estimator_)).set_callbacks(Tasks())
+    frozen._skl_callbacks[0].X = X
+    frozen.fit(X)
+    assert (other, "epoch") not in frozen._skl_callbacks[0].begun

@@ -27,7 +27,7 @@ from benchmarks.detectors import SKLEARN, timed
 from benchmarks.harness import lines_with
 from sklearn_ae import Autoencoder, AutoencoderDetector, datasets
 from sklearn_ae._anomaly.scores import LogScale
-from sklearn_ae.estimators._detector import EPOCHS
+from sklearn_ae.estimators._inner import EPOCHS
 
 LIMIT_S = 3600
 # name -> the column with the classes

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
+from sklearn_ae._anomaly.weights import median, of_part, repeats, share_of
 from sklearn_ae._compute import slices
 from sklearn_ae.utils._parts import check_finite
 
@@ -29,20 +30,22 @@ class Standardizer:
         Whether features are centred and divided by their standard deviation.
     everything : ndarray of shape (n_rows, n_features)
         More rows, which give the scale of features that are constant in ``rows``.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of ``rows``.
     """
 
-    def __init__(self, rows, standardize, everything):
+    def __init__(self, rows, standardize, everything, weight=None):
         n_features = rows.shape[1]
         self.mean, self.scale = np.zeros(n_features), np.ones(n_features)
         self.sparse = None
         if standardize:
-            self.sparse = SparseFeatures(rows)
+            self.sparse = SparseFeatures(rows, weight)
             rows, everything = self.sparse(rows), self.sparse(everything)
-            self.mean, scale = mean_and_scale(rows)
+            self.mean, scale = mean_and_scale(rows, weight)
             # constant in these rows only: what leaves the constant is rare, not huge
             constant = np.ptp(rows, axis=0) == 0
             self.scale = np.where(constant, mean_and_scale(everything)[1], scale)
-        spread = mean_and_scale(self._centred(rows))[1].max()
+        spread = mean_and_scale(self._centred(rows), weight)[1].max()
         self.farthest = FARTHEST * min(spread, LARGEST / FARTHEST)
 
     def __call__(self, rows):
@@ -66,18 +69,24 @@ class SparseFeatures:
     ----------
     rows : ndarray of shape (n_rows, n_features)
         Rows that common values, those of more than four fifths of them, are taken from.
+    weight : ndarray of shape (n_rows,) or None
+        Their weights.
     """
 
-    def __init__(self, rows):
+    def __init__(self, rows, weight=None):
         # a value that most rows have is their median
-        common = np.median(rows, axis=0)
+        common = median(rows, weight)
         differs = rows != common
-        share = differs.mean(axis=0)
+        share = share_of(differs, weight)
         self.places = np.flatnonzero((share > 0) & (share < SPARSE))
         self.common = common[self.places]
         distances = np.abs(self._quarters(rows))
-        distances[~differs[:, self.places]] = np.nan
-        self.usual = np.nanmedian(distances, axis=0) if len(self.places) else self.common
+        self.usual = np.array(
+            [
+                median(of_feature[which], of_part(weight, which))
+                for of_feature, which in zip(distances.T, differs.T[self.places], strict=True)
+            ]
+        )
 
     def __call__(self, rows):
         """The rows with the roots in place of these features."""
@@ -94,7 +103,7 @@ class SparseFeatures:
         return rows[:, self.places] / 4 - self.common / 4
 
 
-def mean_and_scale(rows):
+def mean_and_scale(rows, weight=None):
     """Mean and standard deviation of each feature; 1 where it is constant."""
     size = np.abs(rows).max(axis=0)
     if not np.isfinite(size).all():
@@ -102,17 +111,17 @@ def mean_and_scale(rows):
     size[size == 0] = 1.0
     # tiny and huge numbers have squares that are none
     unit = rows / size
-    spread = unit.std(axis=0)
+    mean = np.average(unit, axis=0, weights=weight)
+    spread = np.sqrt(np.average((unit - mean) ** 2, axis=0, weights=weight))
     # what sums and differences leave of a constant is rounding, as for StandardScaler
-    rounding = len(rows) * np.finfo(float).eps * np.abs(unit.mean(axis=0))
+    rounding = len(rows) * np.finfo(float).eps * np.abs(mean)
     constant = (np.ptp(unit, axis=0) == 0) | (spread * size == 0) | (spread <= rounding)
-    mean = np.where(constant, rows[0], unit.mean(axis=0) * size)
-    return mean, np.where(constant, 1.0, unit.std(axis=0) * size)
+    return np.where(constant, rows[0], mean * size), np.where(constant, 1.0, spread * size)
 
 
-def standardise(rows):
+def standardise(rows, weight=None):
     """Rows less their mean, over their standard deviation."""
-    mean, scale = mean_and_scale(rows)
+    mean, scale = mean_and_scale(rows, weight)
     return (rows - mean) / scale
 
 
@@ -130,6 +139,8 @@ class ShrunkCovariance:
         The rows.
     seed : int
         Of the randomised decomposition that very wide tables take.
+    weight : ndarray of shape (n_samples,) or None
+        Positive weights; the table stands for as many rows as they add up to.
 
     References
     ----------
@@ -138,22 +149,25 @@ class ShrunkCovariance:
        :doi:`10.1016/S0047-259X(03)00096-4`.
     """
 
-    def __init__(self, rows, seed):
-        n_rows, n_columns = rows.shape
-        self.center = rows.mean(axis=0)
+    def __init__(self, rows, seed, weight=None):
+        n_columns = rows.shape[1]
+        weight = np.ones(len(rows)) if weight is None else repeats(weight)
+        total = weight.sum()
+        self.center = np.average(rows, axis=0, weights=weight)
         centred = rows - self.center
-        values, self.directions = _principal_directions(centred, seed)
-        variance = float(np.mean(centred**2))
+        lengths = (centred**2).sum(axis=1)
+        variance = float(weight @ lengths) / (total * n_columns)
         # squares of tiny or huge variances leave the range of numbers
         self.unit = variance if variance > 0 else 1.0
+        values, self.directions = _principal_directions(centred, weight / total, seed)
         self.values = values / self.unit
         self.n_left = n_columns - len(values)
         rest = n_columns * variance / self.unit - self.values.sum()
         self.left = max(rest, 0.0) / self.n_left if self.n_left else 0.0
         mean = (self.values.sum() + self.n_left * self.left) / n_columns
         squares = np.sum(self.values**2) + self.n_left * self.left**2
-        lengths = (centred**2).sum(axis=1) / self.unit
-        shrinkage = _shrinkage(n_rows, n_columns, mean, squares, np.mean(lengths**2))
+        fourth = weight @ (lengths / self.unit) ** 2 / total
+        shrinkage = _shrinkage(total, n_columns, mean, squares, fourth)
         self.variances = self.unit * _shrunk(self.values, shrinkage, mean)
         self.other_variance = float(self.unit * _shrunk(self.left, shrinkage, mean))
 
@@ -176,63 +190,63 @@ class ShrunkCovariance:
             beside = 0.0
         return (along**2 / self.variances).sum(axis=1) + beside / self.other_variance
 
-    def left_out_distances(self, rows):
+    def left_out_distances(self, rows, weight=None):
         """Squared distance of each of the rows learnt from, by what the others alone would give.
 
-        Leaving a row out changes the sample covariance by a product of the row with itself, so
-        that one decomposition does for all (Sherman and Morrison). The result has shape
-        (n_samples,).
+        Leaving a row out, as often as its weight says, changes the sample covariance by a product
+        of the row with itself, so that one decomposition does for all (Sherman and Morrison). The
+        result has shape (n_samples,).
         """
-        n_rows, n_columns = rows.shape
+        weight = np.ones(len(rows)) if weight is None else repeats(weight)
         centred = (rows - self.center) / np.sqrt(self.unit)
         lengths = (centred**2).sum(axis=1)
-        sums = lengths @ centred, lengths.sum(), (lengths**2).sum()
+        sums = weight.sum(), (weight * lengths) @ centred, weight @ lengths, weight @ lengths**2
         return np.concatenate(
             [
-                self._left_out(centred[part], lengths[part], sums, n_rows)
-                for part in slices(n_rows, n_columns)
+                self._left_out(centred[part], lengths[part], weight[part], sums)
+                for part in slices(len(rows), rows.shape[1])
             ]
         )
 
-    def _left_out(self, centred, lengths, sums, n_rows):
+    def _left_out(self, centred, lengths, weight, sums):
         """The same for some rows, centred and of one unit; sums are those of all rows."""
-        n_columns, n_others = centred.shape[1], n_rows - 1
+        n_columns = centred.shape[1]
+        # one row may have next to all the weight
+        others = np.maximum(sums[0] - weight, SMALLEST_VARIANCE * sums[0])
         along = (centred @ self.directions.T) ** 2
         beside = np.maximum(lengths - along.sum(axis=1), 0.0) if self.n_left else 0.0 * lengths
         quadratic = along @ self.values + beside * self.left  # x' S x
-        # S of the others is grown * S - taken * x x', about a mean that lies x / n_others away
-        grown, taken = n_rows / n_others, n_rows / n_others**2
+        # S of the others is grown * S - taken * x x', about a mean that lies w x / others away
+        grown, taken = sums[0] / others, sums[0] * weight / others**2
         total = self.values.sum() + self.n_left * self.left
         squares = np.sum(self.values**2) + self.n_left * self.left**2
         mean = np.maximum(grown * total - taken * lengths, 0.0) / n_columns
         squares = grown**2 * squares - 2 * grown * taken * quadratic + (taken * lengths) ** 2
-        fourth = _fourth_powers(centred, lengths, quadratic, sums, n_rows) / n_others
-        shrinkage = _shrinkage(n_others, n_columns, mean, squares, fourth)[:, None]
-        mean = mean[:, None]
+        fourth = _fourth_powers(centred, lengths, weight, quadratic, others, sums) / others
+        shrinkage = _shrinkage(others, n_columns, mean, squares, fourth)
         left = grown * self.left - taken * beside / max(self.n_left, 1)
-        variances = _shrunk(grown * self.values, shrinkage, mean)
+        variances = _shrunk(grown[:, None] * self.values, shrinkage[:, None], mean[:, None])
         distances = (along / variances).sum(axis=1)
-        distances /= np.maximum(1 - (1 - shrinkage[:, 0]) * taken * distances, SMALLEST_VARIANCE)
-        other = _shrunk(left, shrinkage[:, 0], mean[:, 0])
-        distances += beside / other
+        distances /= np.maximum(1 - (1 - shrinkage) * taken * distances, SMALLEST_VARIANCE)
+        distances += beside / _shrunk(left, shrinkage, mean)
         return grown**2 * distances
 
 
-def _fourth_powers(centred, lengths, quadratic, sums, n_rows):
+def _fourth_powers(centred, lengths, weight, quadratic, others, sums):
     """Sum of the fourth powers of the other rows' lengths about their own mean, for each row."""
-    weighted, all_lengths, all_fourth = sums
-    n_others = n_rows - 1
-    # about a point u = x / n_others away: |x_j + u|^2 = l_j + 2 x_j u + |u|^2
-    shift = lengths / n_others**2
-    products = (centred @ weighted - lengths**2) / n_others
-    squares = (n_rows * quadratic - lengths**2) / n_others**2
-    sum_of_products = -lengths / n_others
+    total, weighted, all_lengths, all_fourth = sums
+    # about a point u = part * x away: |x_j + u|^2 = l_j + 2 x_j u + |u|^2
+    part = weight / others
+    shift = part**2 * lengths
+    products = part * (centred @ weighted - weight * lengths**2)
+    squares = part**2 * (total * quadratic - weight * lengths**2)
+    sum_of_products = -part * weight * lengths
     return (
-        (all_fourth - lengths**2)
+        (all_fourth - weight * lengths**2)
         + 4 * (products + squares)
-        + 2 * shift * (all_lengths - lengths)
+        + 2 * shift * (all_lengths - weight * lengths)
         + 4 * shift * sum_of_products
-        + n_others * shift**2
+        + others * shift**2
     )
 
 
@@ -254,17 +268,17 @@ def _shrunk(variances, shrinkage, mean):
     return np.maximum((1 - shrinkage) * variances + shrinkage * mean, least)
 
 
-def _principal_directions(centred, seed):
-    """Variances in falling order and unit directions, 2000 at most."""
-    n_rows, n_columns = centred.shape
-    if min(n_rows, n_columns) > MOST_DIRECTIONS:
-        _, values, directions = randomized_svd(centred, MOST_DIRECTIONS, random_state=seed % 2**32)
-        return values**2 / n_rows, directions
-    if n_columns <= n_rows:
-        values, vectors = np.linalg.eigh(centred.T @ centred / n_rows)
+def _principal_directions(centred, shares, seed):
+    """Variances in falling order and unit directions, 2000 at most; shares of rows add up to 1."""
+    rows = centred * np.sqrt(shares)[:, None]
+    if min(rows.shape) > MOST_DIRECTIONS:
+        _, values, directions = randomized_svd(rows, MOST_DIRECTIONS, random_state=seed % 2**32)
+        return values**2, directions
+    if rows.shape[1] <= len(rows):
+        values, vectors = np.linalg.eigh(rows.T @ rows)
         return np.maximum(values[::-1], 0.0), vectors.T[::-1]
     # far faster than a singular value decomposition; directions of tiny variance are inexact
-    values, of_rows = np.linalg.eigh(centred @ centred.T / n_rows)
+    values, of_rows = np.linalg.eigh(rows @ rows.T)
     kept = values > SMALLEST_VARIANCE * max(values[-1], 0.0)
     values, of_rows = values[kept][::-1], of_rows[:, kept].T[::-1]
-    return values, of_rows @ centred / np.sqrt(values * n_rows)[:, None]
+    return values, of_rows @ rows / np.sqrt(values)[:, None]

@@ -16,7 +16,7 @@ APART = 3.0
 ROUNDING = 1e-12
 
 
-def groups_of(rows, smallest_share, seed):
+def groups_of(rows, smallest_share, seed, weight=None):
     """Group of each row, and which rows are strays: many alike, but too few for a group.
 
     Rows are joined where each is among the nearest of the other, so that what is joined lies apart
@@ -35,6 +35,8 @@ def groups_of(rows, smallest_share, seed):
         there are none.
     seed : int
         Of what equal rows are found by.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the rows, for the shares.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def groups_of(rows, smallest_share, seed):
     stray : ndarray of shape (n_rows,), bool
         The strays, which have the group of the nearest row that is none.
     """
-    first, of_row, counts = distinct_rows(rows, seed)
+    first, of_row = distinct_rows(rows, seed)
     one = np.zeros(len(rows), dtype=int), np.zeros(len(rows), dtype=bool)
     if len(first) < FEWEST_ROWS:
         return one
@@ -51,7 +53,8 @@ def groups_of(rows, smallest_share, seed):
     index = NearestNeighbors(n_neighbors=N_JOINED + 1).fit(different)
     component = _joined(index.kneighbors(different, return_distance=False))
     sizes = np.bincount(component)
-    shares = np.bincount(component, weights=counts) / len(rows)
+    shares = np.bincount(component[of_row], weights=weight)
+    shares = shares / shares.sum()
     is_closed = sizes > N_JOINED
     is_group = is_closed & (shares >= smallest_share)
     is_small = is_closed & ~is_group
@@ -93,7 +96,7 @@ def _separation(some, others):
 
 
 def distinct_rows(rows, seed):
-    """The first of each set of equal rows, the set of each row, and the sizes of the sets."""
+    """The first of each set of equal rows, and the set of each row."""
     rows = rows - np.median(rows, axis=0)
     products = rows @ np.random.default_rng(seed).normal(size=rows.shape[1])
     order = np.argsort(products, kind="stable")
@@ -103,7 +106,7 @@ def distinct_rows(rows, seed):
     is_new = np.r_[True, np.diff(products[order]) > least]
     of_row = np.empty(len(rows), dtype=int)
     of_row[order] = np.cumsum(is_new) - 1
-    return order[is_new], of_row, np.bincount(of_row)
+    return order[is_new], of_row
 
 
 def _joined(places):

@@ -3,13 +3,15 @@
 import numpy as np
 from scipy.stats import norm
 
+from sklearn_ae._anomaly.weights import median, of_part, quantile, share_of, total_of, value_at
+
 # Share of the rows that are closest to their neighbours: what most rows are like.
 CORE_FRACTION = 0.75
 # Deviations above the median from which a row lies far from its neighbours, and the least weight
 # that such a row has in training.
 FAR_APART, SMALLEST_WEIGHT = 3.0, 0.05
-# Fences lie FENCE times as far from the median of a feature as its FENCE_PERCENT-th percentile.
-FENCE_PERCENT, FENCE = 5, 5.0
+# Fences lie FENCE times as far from the median of a feature as the quantile of FENCE_SHARE.
+FENCE_SHARE, FENCE = 0.05, 5.0
 # Deviations below the median where the threshold "auto" lies, and the share of rows below it at
 # least.
 THRESHOLD_DEVIATIONS, LOWEST = 3.0, 0.015
@@ -19,22 +21,23 @@ MAD_TO_STD = 1.4826
 ROUNDING = 1e-9
 
 
-def median_and_spread(values):
+def median_and_spread(values, weight=None):
     """Median, and the standard deviation by the median absolute deviation from it.
 
     Where half of the values or more are equal, as in a table with few different rows, it is the
     median of the deviations of the others.
     """
-    median = float(np.median(values))
-    deviations = np.abs(values - median)
-    spread = MAD_TO_STD * float(np.median(deviations))
-    apart = deviations[deviations > ROUNDING * abs(median)]
-    if spread <= ROUNDING * abs(median):
-        spread = MAD_TO_STD * float(np.median(apart)) if len(apart) else 0.0
-    return median, spread
+    center = float(median(values, weight))
+    deviations = np.abs(values - center)
+    spread = MAD_TO_STD * float(median(deviations, weight))
+    apart = deviations > ROUNDING * abs(center)
+    if spread <= ROUNDING * abs(center):
+        others = deviations[apart], of_part(weight, apart)
+        spread = MAD_TO_STD * float(median(*others)) if apart.any() else 0.0
+    return center, spread
 
 
-def within_fences(rows):
+def within_fences(rows, weight=None):
     """Rows with what lies far out in one feature moved to a fence.
 
     The fences lie five times as far from the median as the 5th and the 95th percentile do. There
@@ -43,21 +46,21 @@ def within_fences(rows):
     The result has shape (n_samples, n_features).
     """
     # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
-    lower = np.percentile(rows, FENCE_PERCENT, axis=0, method="higher")
-    upper = np.percentile(rows, 100 - FENCE_PERCENT, axis=0, method="lower")
-    median = np.median(rows, axis=0)
-    least = np.where(lower < median, median - FENCE * (median - lower), -np.inf)
-    most = np.where(upper > median, median + FENCE * (upper - median), np.inf)
+    lower = quantile(rows, FENCE_SHARE, weight, method="higher")
+    upper = quantile(rows, 1 - FENCE_SHARE, weight, method="lower")
+    center = median(rows, weight)
+    least = np.where(lower < center, center - FENCE * (center - lower), -np.inf)
+    most = np.where(upper > center, center + FENCE * (upper - center), np.inf)
     return np.clip(rows, least, most)
 
 
-def usual_distance(distances):
+def usual_distance(distances, weight=None):
     """Distance to the k-th neighbour from which a row lies far: 3 deviations above the median."""
-    median, spread = median_and_spread(distances)
-    return median + max(FAR_APART * spread, ROUNDING * median)
+    center, spread = median_and_spread(distances, weight)
+    return center + max(FAR_APART * spread, ROUNDING * center)
 
 
-def down_weights(distances):
+def down_weights(distances, weight=None):
     """Weight of each row in training, one but for rows far from their neighbours.
 
     Beyond the usual distance it falls with the square of the distance: a loss that grows with it
@@ -65,42 +68,45 @@ def down_weights(distances):
 
     The result has shape (n_samples,).
     """
-    limit = usual_distance(distances)
+    limit = usual_distance(distances, weight)
     if distances.max() <= limit:
         return None
     return np.maximum((limit / np.maximum(distances, limit)) ** 2, SMALLEST_WEIGHT)
 
 
-def usual(distances):
+def usual(distances, weight=None):
     """Which rows are not far from their neighbours, of shape (n_samples,)."""
-    return distances <= usual_distance(distances)
+    return distances <= usual_distance(distances, weight)
 
 
-def closest(distances):
+def closest(distances, weight=None):
     """Which three quarters of the rows have the smallest distances, more where there are ties.
 
     The result has shape (n_samples,).
     """
-    last = np.quantile(distances, CORE_FRACTION, method="higher")
+    last = quantile(distances, CORE_FRACTION, weight, method="higher")
     return distances <= last * (1 + ROUNDING)
 
 
-def low_limit(scores):
+def low_limit(scores, weight=None):
     """Three deviations below the median of scores, or their lowest 1.5 % where that is higher.
 
     The deviation is taken from the scores below the median, as they have a longer tail on that
     side: their median distance to it over that of as large a share of a normal distribution.
     """
-    median = float(np.median(scores))
-    rounding = ROUNDING * abs(median)
-    below = median - scores[scores < median - rounding]
-    spread = float(np.median(below)) / norm.isf(len(below) / len(scores) / 2) if len(below) else 0.0
-    n_lowest = int(LOWEST * (len(scores) + 1))
-    lowest = np.partition(scores, n_lowest)[n_lowest] if n_lowest else -np.inf
-    return max(median - max(THRESHOLD_DEVIATIONS * spread, rounding), float(lowest) - rounding)
+    center = float(median(scores, weight))
+    rounding = ROUNDING * abs(center)
+    below = scores < center - rounding
+    spread = 0.0
+    if below.any():
+        usual_distance_below = median(center - scores[below], of_part(weight, below))
+        spread = float(usual_distance_below) / norm.isf(share_of(below, weight) / 2)
+    n_lowest = int(LOWEST * (total_of(weight, len(scores)) + 1))
+    lowest = value_at(scores, n_lowest, weight) if n_lowest else -np.inf
+    return max(center - max(THRESHOLD_DEVIATIONS * spread, rounding), float(lowest) - rounding)
 
 
-def core_of(distances, robust):
+def core_of(distances, robust, weight=None):
     """Which rows spreads and covariances are taken from, by their distance to the k-th neighbour.
 
     ``robust`` is False for all rows, "auto" for those that are not far from their neighbours, and
@@ -108,4 +114,4 @@ def core_of(distances, robust):
     """
     if not robust:
         return np.full(len(distances), True)
-    return usual(distances) if isinstance(robust, str) else closest(distances)
+    return (usual if isinstance(robust, str) else closest)(distances, weight)

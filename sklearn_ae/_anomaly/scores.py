@@ -7,6 +7,7 @@ from sklearn_ae._anomaly.covariance import ShrunkCovariance
 from sklearn_ae._anomaly.groups import groups_of
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING, core_of, median_and_spread
+from sklearn_ae._anomaly.weights import median, of_part, share_of
 
 # Least spread of a feature's error, as a share of the feature's standard deviation.
 SMALLEST_SPREAD = 1e-6
@@ -31,18 +32,20 @@ class LogScale:
         Distances, not negative.
     least_spread : float, default=0.0
         Spread of the logarithms that is taken at least where there is any.
+    weight : ndarray of shape (n_samples,) or None
+        Weights of the values.
     """
 
-    def __init__(self, values, least_spread=0.0):
-        positive = values[(values > 0) & np.isfinite(values)]
-        self.least = 1e-6 * np.median(positive) if len(positive) else 1.0
+    def __init__(self, values, least_spread=0.0, weight=None):
+        positive = (values > 0) & np.isfinite(values)
+        usual = median(values[positive], of_part(weight, positive)) if positive.any() else 1e6
+        self.least = 1e-6 * usual
         logarithms = self._log(values)
-        median = np.median(logarithms)
-        apart = logarithms[np.abs(logarithms - median) > ROUNDING]
-        if len(apart) and 2 * len(apart) <= len(logarithms):
+        apart = np.abs(logarithms - median(logarithms, weight)) > ROUNDING
+        if apart.any() and 2 * share_of(apart, weight) <= 1:
             # half are equal, such as distances of zero: the others tell how far is far
-            logarithms = apart
-        self.center, self.spread = median_and_spread(logarithms)
+            logarithms, weight = logarithms[apart], of_part(weight, apart)
+        self.center, self.spread = median_and_spread(logarithms, weight)
         self.spread = max(self.spread, least_spread) if self.spread > 0 else 1.0
 
     def _log(self, values):
@@ -71,6 +74,8 @@ class AnomalyScores:
         Nearest rows that the distance is taken to.
     seed : int
         Of what is drawn for large tables.
+    weight : ndarray of shape (n_rows,) or None
+        Weights of the rows; neighbours are taken without.
 
     Attributes
     ----------
@@ -78,9 +83,9 @@ class AnomalyScores:
         The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, split, robust, n_neighbors, seed):
+    def __init__(self, split, robust, n_neighbors, seed, weight=None):
         joined = _joined(split)
-        group, is_stray = _groups(joined, SMALLEST_GROUP[robust], seed)
+        group, is_stray = _groups(joined, SMALLEST_GROUP[robust], seed, weight)
         others = np.flatnonzero(~is_stray) if robust else np.arange(len(joined))
         self.near = Neighbors(joined[others], n_neighbors, seed)
         mean, greatest, place, without_itself = self.near.nearest(joined)
@@ -93,59 +98,66 @@ class AnomalyScores:
         # the greatest: rows of a group with fewer than the neighbours asked for are far from theirs
         self.core = np.full(len(joined), True)
         for of_group in self._rows_by_group(self.group):
-            self.core[of_group] = core_of(greatest[of_group], robust)
+            self.core[of_group] = core_of(greatest[of_group], robust, of_part(weight, of_group))
         if robust:
             self.core &= ~is_stray
-        core = self.core
-        self.spread = _spread_of_errors(split.errors[core], split.outputs[core])
-        self.code_covariance = ShrunkCovariance(split.codes[core], seed)
+        core, of_core = self.core, of_part(weight, self.core)
+        self.spread = _spread_of_errors(split.errors[core], split.outputs[core], of_core)
+        self.code_covariance = ShrunkCovariance(split.codes[core], seed, of_core)
         # of normal rows that of the logarithm of a chi-squared variable: with levels in place of
         # values it can be next to nothing
         least = SMALLEST_SHARE * np.sqrt(2.0 / split.outputs.shape[1])
         self.covariances, self.scales, self.near_scales = [], [], []
         for of_group in self._rows_by_group(self.group):
-            covariance = ShrunkCovariance(joined[of_group & core], seed)
+            kept, weights = of_group & core, of_part(weight, of_group)
+            covariance = ShrunkCovariance(joined[kept], seed, of_part(weight, kept))
             distances = covariance.squared_distances(joined[of_group])
             self.covariances.append(covariance)
-            self.scales.append(LogScale(distances, least))
-            self.near_scales.append(LogScale(mean[of_group]))
+            self.scales.append(LogScale(distances, least, weights))
+            self.near_scales.append(LogScale(mean[of_group], weight=weights))
 
-    def left_out_scores(self, name, split):
+    def left_out_scores(self, name, split, weight=None):
         """Scores of the rows learnt from, each as if it had been none of them.
 
         The autoencoder stays as it is. The result has shape (n_rows,).
         """
         if name == "mahalanobis":
-            return self._left_out_distances(split)
+            return self._left_out_distances(split, weight)
         if name == "latent":
-            distances = self.latent(split)
-            distances[self.core] = self.code_covariance.left_out_distances(split.codes[self.core])
+            core, distances = self.core, self.latent(split)
+            distances[core] = self.code_covariance.left_out_distances(
+                split.codes[core], of_part(weight, core)
+            )
             return distances
         if name == "neighbors":
             return self.near_left_out
         if name == "standardized":
-            return self._left_out_standardized(split)
+            return self._left_out_standardized(split, weight)
         if name == "auto":
-            return self._together(self._left_out_distances(split), self.near_left_out, self.group)
+            distances = self._left_out_distances(split, weight)
+            return self._together(distances, self.near_left_out, self.group)
         return getattr(self, name)(split)
 
-    def _left_out_distances(self, split):
+    def _left_out_distances(self, split, weight):
         """Squared distances of the rows, those of the core by what the rest of it alone gives."""
         joined = _joined(split)
         distances = self._squared_distances(joined, self.group)
         for number, of_group in enumerate(self._rows_by_group(self.group)):
             core = of_group & self.core
-            distances[core] = self.covariances[number].left_out_distances(joined[core])
+            distances[core] = self.covariances[number].left_out_distances(
+                joined[core], of_part(weight, core)
+            )
         return distances
 
-    def _left_out_standardized(self, split):
+    def _left_out_standardized(self, split, weight):
         """Standardised errors, those of the core by the spread of the rest of it."""
-        squares = split.errors**2
-        n_core = int(self.core.sum())
+        squares, core = split.errors**2, self.core
         spread = np.broadcast_to(self.spread**2, squares.shape).copy()
-        if n_core > 1:
-            rest = (n_core * self.spread**2 - squares[self.core]) / (n_core - 1)
-            spread[self.core] = np.maximum(rest, SMALLEST_SPREAD * self.spread**2)
+        share = np.ones(int(core.sum())) if weight is None else weight[core]
+        share = (share / share.sum())[:, None]
+        if len(share) > 1:
+            rest = (self.spread**2 - share * squares[core]) / np.maximum(1 - share, RIGHT_ANGLE)
+            spread[core] = np.maximum(rest, SMALLEST_SPREAD * self.spread**2)
         return (squares / spread).sum(axis=1)
 
     def reconstruction(self, split):
@@ -222,12 +234,13 @@ class AnomalyScores:
         return np.logaddexp(0.0, scaled).mean(axis=0)
 
 
-def _groups(rows, smallest_share, seed):
+def _groups(rows, smallest_share, seed, weight):
     """Group of each row and which are strays; where there are many rows, by those drawn."""
     if len(rows) <= MOST_JOINED:
-        return groups_of(rows, smallest_share, seed)
-    drawn = rows[np.random.default_rng(seed).permutation(len(rows))[:MOST_JOINED]]
-    group, is_stray = groups_of(drawn, smallest_share, seed)
+        return groups_of(rows, smallest_share, seed, weight)
+    places = np.random.default_rng(seed).permutation(len(rows))[:MOST_JOINED]
+    drawn = rows[places]
+    group, is_stray = groups_of(drawn, smallest_share, seed, of_part(weight, places))
     if group.max() == 0 and not is_stray.any():
         return np.zeros(len(rows), dtype=int), np.zeros(len(rows), dtype=bool)
     index = NearestNeighbors(n_neighbors=1).fit(drawn)
@@ -250,7 +263,7 @@ def _joined(split):
     return np.hstack([split.errors, split.outputs])
 
 
-def _spread_of_errors(errors, outputs):
+def _spread_of_errors(errors, outputs, weight):
     """Root mean square of each feature's error, which is not taken to be less than rounding."""
     # no errors where outputs are scored alone
     feature_spread = (errors + outputs[:, : errors.shape[1]]).std(axis=0)
@@ -258,4 +271,4 @@ def _spread_of_errors(errors, outputs):
     typical = np.median(feature_spread[varying]) if varying.any() else 1.0
     # some features are never reconstructed wrongly, such as one that is constant
     least = SMALLEST_SPREAD * np.where(varying, feature_spread, typical)
-    return np.maximum(np.sqrt(np.mean(errors**2, axis=0)), least)
+    return np.maximum(np.sqrt(np.average(errors**2, axis=0, weights=weight)), least)

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_ae._anomaly.groups import distinct_rows
 from sklearn_ae._anomaly.robust import ROUNDING
+from sklearn_ae._anomaly.weights import of_part, share_of
 
 # Share of the rows with the same values from which on these are no anomaly, and the rows that are
 # drawn to find such values.
@@ -17,13 +18,15 @@ def rounding(threshold, scores):
     return ROUNDING * np.maximum(np.abs(threshold), np.median(np.abs(scores)))
 
 
-def common_rows(rows, scaled, seed):
+def common_rows(rows, scaled, seed, weight=None):
     """Different rows of whose exact values a twentieth of all rows is or more."""
     drawn = np.random.default_rng(seed).permutation(len(rows))[:ROWS_TO_LOOK_AT]
-    first, _, counts = distinct_rows(scaled[drawn], seed)
+    first, of_row = distinct_rows(scaled[drawn], seed)
+    shares = np.bincount(of_row, weights=of_part(weight, drawn))
     # half as many among those drawn is a chance that hardly any of them misses
-    likely = rows[drawn[first[counts >= max(2, COMMON / 2 * len(drawn))]]]
-    return likely[[np.sum((rows == row).all(axis=1)) >= COMMON * len(rows) for row in likely]]
+    is_likely = (shares >= COMMON / 2 * shares.sum()) & (np.bincount(of_row) > 1)
+    likely = rows[drawn[first[is_likely]]]
+    return likely[[share_of((rows == row).all(axis=1), weight) >= COMMON for row in likely]]
 
 
 def equals_any(rows, others):

@@ -233,7 +233,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             raise ValueError("partial_fit does not support early_stopping=True")
         previous = getattr(self, "_fitted", None) if one_epoch or self.warm_start else None
         given = self._checked_rows(X, sample_weight, check_target, groups, reset=previous is None)
-        rows = _of_positive_weight(given)
+        rows = of_positive_weight(given)
         self._check_number(rows, one_epoch, previous)
         seed = draw_seed(self.random_state) if previous is None else previous.blueprint.seed
         blueprint = copy.deepcopy(self._blueprint(rows, seed))
@@ -458,7 +458,7 @@ def check_groups(groups, X):
     return numbers.astype(np.int64)
 
 
-def _of_positive_weight(rows):
+def of_positive_weight(rows):
     """The rows without those of weight zero."""
     if rows.weight is None:
         return rows

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
@@ -26,16 +26,22 @@ from sklearn_ae._anomaly import (
     equals_any,
     is_isometric,
     low_limit,
+    quantile,
+    repeats,
     rounding,
+    share_of,
+    value_at,
     within_fences,
 )
 from sklearn_ae._anomaly.covariance import standardise
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._compute import inference_device, slices, warn_user
-from sklearn_ae._fitting.plan import FEWEST_ROWS_TO_SPLIT, VALIDATION_FRACTION
+from sklearn_ae._fitting.plan import VALIDATION_FRACTION
+from sklearn_ae._fitting.rows import Rows
 from sklearn_ae.estimators._autoencoder import Autoencoder
-from sklearn_ae.estimators._base import PackageMixin, fits
+from sklearn_ae.estimators._base import PackageMixin, check_weights, fits, of_positive_weight
+from sklearn_ae.estimators._inner import check_columns, is_frozen, new_estimator
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae.estimators._thresholds import warn_of_few, warn_of_new_rows
 from sklearn_ae.estimators._variational import VariationalAutoencoder
@@ -45,12 +51,16 @@ from sklearn_ae.objectives import make_link
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import check_parameters, in_one_line
 from sklearn_ae.utils._seeds import draw_seeds
-from sklearn_ae.utils._sklearn import Interval, StrOptions, container_like, fit_context
+from sklearn_ae.utils._sklearn import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    container_like,
+    fit_context,
+    with_callbacks,
+)
 from sklearn_ae.utils._typing import RandomState
 
-# Share of the variance that the default autoencoder's code has at the start, and its epochs: more
-# of them lower the errors but not the areas under the curve (benchmark detector_rules).
-CODE_VARIANCE, EPOCHS = 0.9, 10
 # Rows that an autoencoder does not learn from, so that they tell how new ones score: a share, or
 # this many if that is more.
 THRESHOLD_FRACTION = 0.1
@@ -81,7 +91,7 @@ ISOMETRIC_SCORES = ("auto", "mahalanobis", "neighbors")
 ADDITIVE_SCORES = ("reconstruction", "standardized")
 
 
-class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
+class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, BaseEstimator):
     r"""Outlier detector built from an autoencoder.
 
     A row is anomalous where the autoencoder leaves much of it over, or where its output lies apart
@@ -322,8 +332,9 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         self.verbose = verbose
 
     @fits
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the autoencoder and learn what its errors and outputs look like.
 
         Parameters
@@ -334,6 +345,11 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
         y : None
             Ignored.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows. They enter autoencoder, scales, covariance and thresholds, as if
+            rows were given as often as they say; rows of weight zero are dropped. Neighbours are
+            taken without: a row is one neighbour whatever its weight.
 
         Returns
         -------
@@ -355,33 +371,47 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             If more than twice ``contamination`` of new rows would be flagged, or if there are
             fewer than 30 rows, or all are equal.
         """
-        estimator = self._new_estimator()
-        self._score = self._checked_score(self.anomaly_score, estimator)
+        context = self._init_callback_context(max_subtasks=2)
+        self._score = self._checked_score(self.anomaly_score, new_estimator(self))
         seed, seeds = draw_seeds(self.random_state, PURPOSES)
-        rows = self._rows(X, estimator, reset=True)
-        self._set_epochs(estimator, len(rows))
-        if self.n_neighbors >= len(rows) and self.n_neighbors != 20:  # the default warns nobody
+        given = self._given(X, sample_weight)
+        told = {"X": given.x, "y": y, "metadata": {"sample_weight": given.weight}}
+        context.call_on_fit_task_begin(estimator=self, **told)
+        rows = of_positive_weight(given)
+        n_rows = len(rows.x)
+        if n_rows < 2:
+            raise ValueError(
+                f"Found array with {n_rows} sample(s) of positive weight (shape={given.x.shape}) "
+                "while a minimum of 2 is required."
+            )
+        if self.n_neighbors >= n_rows and self.n_neighbors != 20:  # the default warns nobody
             warn_user(
                 f"n_neighbors ({self.n_neighbors}) is greater than or equal to the total number "
-                f"of samples ({len(rows)}). n_neighbors will be set to (n_samples - 1)."
+                f"of samples ({n_rows}). n_neighbors will be set to (n_samples - 1)."
             )
-        train, held_out, calibration = self._split(len(rows), seeds["split"])
+        train, held_out, calibration = self._split(n_rows, seeds["split"])
         self.robust_ = _chosen(self.robust, auto=True)
-        self._train(estimator, rows[train], seeds)
-        split = self._learn_scores(rows[~calibration], seeds)
-        self.__dict__.pop("calibration_scores_", None)
-        self._common = rows[:0]
-        if calibration.any():
-            self._calibrate(self._score_rows(rows[calibration], self._score))
-        else:
-            if self._is_all_left_out(split):
-                held_out[:] = True
-            if held_out.any():
-                left_out = self._left_out_scores(rows, split, held_out)
+        estimator = new_estimator(self, n_rows)
+        with self._task(context, "fit-autoencoder", told, estimator):
+            self._train(estimator, rows.select(train), seeds)
+        with self._task(context, "set-threshold", told):
+            split = self._learn_scores(rows.select(~calibration), seeds)
+            self.__dict__.pop("calibration_scores_", None)
+            self._common = rows.x[:0]
+            if calibration.any():
+                chosen = rows.select(calibration)
+                self._calibrate(self._score_rows(chosen.x, self._score), chosen.weight)
             else:
-                left_out = self._left_out_in_folds(rows, seed)
-            self._set_threshold(rows, left_out, seeds["common rows"])
-        self._warn_of_rounding(rows[:ROWS_TO_WARN])
+                if self._is_all_left_out(split):
+                    held_out[:] = True
+                if held_out.any():
+                    left_out = self._left_out_scores(rows, split, held_out)
+                else:
+                    held_out[:] = True
+                    left_out = self._left_out_in_folds(rows, seed)
+                self._set_threshold(rows, left_out, held_out, seeds["common rows"])
+            self._warn_of_rounding(rows.x[:ROWS_TO_WARN])
+        context.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})
         return self
 
     def score_samples(
@@ -546,84 +576,53 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         # rows that are equal have equal scores but for rounding
         equal = scores + rounding(scores, self.calibration_scores_)
         below = np.searchsorted(self.calibration_scores_, equal, side="right")
-        return (1 + below) / (len(self.calibration_scores_) + 1)
+        counts = np.r_[0.0, self._calibration_counts]
+        return (1 + counts[below]) / (counts[-1] + 1)
 
-    def _calibrate(self, scores):
+    def _calibrate(self, scores, weight=None):
         """Put the threshold where scores of normal rows say."""
-        rank = calibration_rank(self.false_positive_rate, len(scores))
+        times = np.ones(len(scores)) if weight is None else repeats(weight)
+        order = np.argsort(scores, kind="stable")
+        rank = calibration_rank(self.false_positive_rate, times.sum())
+        threshold = value_at(scores, rank - 1, times)
         self._common = np.empty((0, self.n_features_in_))
-        self.calibration_scores_ = np.sort(scores)
-        threshold = self.calibration_scores_[rank - 1]
-        self.offset_ = float(threshold - rounding(threshold, self.calibration_scores_))
+        self.calibration_scores_ = scores[order]
+        self._calibration_counts = np.cumsum(times[order])
+        self.offset_ = float(threshold - rounding(threshold, scores))
         return self
 
-    def _set_threshold(self, rows, left_out, seed):
+    def _set_threshold(self, rows, left_out, which, seed):
         """Put the threshold where scores of rows that were left out say, or a share of all rows."""
-        warn_of_few(rows)
+        warn_of_few(rows.x)
+        weight = rows.select(which).weight
         if self._calibrates_in_folds:
-            self._calibrate(left_out)
+            self._calibrate(left_out, weight)
         elif isinstance(self.contamination, str):
-            self.offset_ = low_limit(left_out)
-            self._common = common_rows(rows, self._standardizer(rows), seed)
+            self.offset_ = low_limit(left_out, weight)
+            self._common = common_rows(rows.x, self._standardizer(rows.x), seed, rows.weight)
         else:
-            scores = self._score_rows(rows, self._score)
-            quantile = np.percentile(scores, 100 * self.contamination)
-            self.offset_ = float(quantile - rounding(quantile, scores))
-            warn_of_new_rows(self.contamination, np.mean(left_out < self.offset_), len(left_out))
+            scores = self._score_rows(rows.x, self._score)
+            threshold = quantile(scores, self.contamination, rows.weight)
+            self.offset_ = float(threshold - rounding(threshold, scores))
+            flagged = share_of(left_out < self.offset_, weight)
+            warn_of_new_rows(self.contamination, flagged, len(left_out))
 
     # ------------------------------------------------------------------ parts of fit
 
-    def _new_estimator(self):
-        """The estimator that will be fitted, or the fitted one of a frozen estimator."""
-        if self.estimator is None:
-            return Autoencoder(
-                CODE_VARIANCE,
-                max_iter=EPOCHS,
-                device=self.device,
-                precision=self.precision,
-                verbose=self.verbose,
-            )
-        if not self._is_frozen:
-            return clone(self.estimator)
-        fitted = self.estimator.estimator
-        if not isinstance(fitted, (Autoencoder, VariationalAutoencoder)):
-            raise TypeError(
-                "AutoencoderDetector needs an Autoencoder or a VariationalAutoencoder in the "
-                f"FrozenEstimator; got {in_one_line(fitted)}."
-            )
-        check_is_fitted(fitted)
-        # the user's may be fitted again
-        return copy.deepcopy(fitted)
-
-    def _set_epochs(self, estimator, n_rows):
-        """Leave the default autoencoder at its start where few rows would tell if it gains."""
-        if self.estimator is None and n_rows < FEWEST_ROWS_TO_SPLIT:
-            estimator.max_iter = 0
-
-    @property
-    def _is_frozen(self):
-        return isinstance(self.estimator, FrozenEstimator)
+    @contextmanager
+    def _task(self, context, name, told, estimator=None):
+        """A part of the fit that callbacks are told of, by an estimator of its own if there is."""
+        task = context.subcontext(task_name=name)
+        has_own = hasattr(estimator, "set_callbacks") and not is_frozen(self.estimator)
+        with task.propagate_callback_context(estimator) if has_own else nullcontext():
+            task.call_on_fit_task_begin(estimator=self, **told)
+            yield
+            task.call_on_fit_task_end(estimator=self, **told)
 
     def _fit_estimator(self, estimator, rows, weight, seed):
         """The autoencoder fitted to scaled rows, or the frozen one."""
-        if self._is_frozen:
-            if rows.shape[1] != estimator.n_features_in_:
-                raise ValueError(
-                    f"X has {rows.shape[1]} features, but the frozen "
-                    f"{type(estimator).__name__} is expecting {estimator.n_features_in_} "
-                    "features as input."
-                )
-            names = getattr(estimator, "feature_names_in_", None)
-            given = getattr(self, "feature_names_in_", names)
-            if names is not None and not np.array_equal(given, names):
-                name, other = next(
-                    pair for pair in zip(given, names, strict=True) if pair[0] != pair[1]
-                )
-                raise ValueError(
-                    f"X has the columns of the frozen {type(estimator).__name__} in another order "
-                    f"or with other names: the first that differ are {name!r} of X and {other!r} "
-                    "that it was fitted with."
-                )
+        if is_frozen(self.estimator):
+            check_columns(estimator, rows.shape[1], getattr(self, "feature_names_in_", None))
             return estimator
         if estimator.random_state is None:
             estimator.random_state = seed % 2**31
@@ -670,16 +669,19 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _train(self, estimator, rows, seeds):
         """Learn scale and autoencoder."""
-        everything = kept = within_fences(rows) if self.robust_ else rows
-        weight = None
-        if self.robust_ and not self._is_frozen:
-            standardised = standardise(kept)
+        x, weight = rows.x, rows.weight
+        everything = kept = within_fences(x, weight) if self.robust_ else x
+        if self.robust_ and not is_frozen(self.estimator):
+            standardised = standardise(kept, weight)
             seed = seeds["rows to train"]
             greatest = Neighbors(standardised, self.n_neighbors, seed).distances(standardised)[1]
             if isinstance(self.robust, str):
-                weight = down_weights(greatest)
+                trust = down_weights(greatest, weight)
             else:
-                kept = within_fences(rows[core_of(greatest, robust=True)])
+                core = rows.select(core_of(greatest, robust=True, weight=weight))
+                kept, weight, trust = within_fences(core.x, core.weight), core.weight, None
+        else:
+            trust = None
         standardize = _chosen(self.standardize, auto=self.estimator is None)
         if standardize and self.estimator is not None:
             check_parameters(estimator)
@@ -688,14 +690,17 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
                     "standardize=True takes features out of [0, 1], which the loss or likelihood "
                     f"of {in_one_line(estimator)} needs; use standardize=False."
                 )
-        self._standardizer = Standardizer(kept, standardize, everything)
+        self._standardizer = Standardizer(kept, standardize, everything, weight)
         self.mean_, self.scale_ = self._standardizer.mean, self._standardizer.scale
         scaled = self._standardizer(kept)
+        # a row counts as often as it is given, and as far as it is trusted
+        if trust is not None:
+            weight = trust if weight is None else weight * trust
         self.estimator_ = self._fit_estimator(estimator, scaled, weight, seeds["estimator"])
 
     def _learn_scores(self, rows, seeds):
         """Learn what errors and outputs of normal rows look like; these of the rows."""
-        scaled = self._standardizer(rows)
+        scaled = self._standardizer(rows.x)
         device = inference_device(self.estimator_.device)
         split = self._split_errors(scaled, device)
         self._scores = AnomalyScores(
@@ -703,10 +708,16 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
             robust="auto" if isinstance(self.robust, str) else bool(self.robust),
             n_neighbors=self.n_neighbors,
             seed=seeds["neighbors"],
+            weight=rows.weight,
         )
         self._curvature = np.array(
             [
-                self._learn_curvature(scaled[of_group], covariance, seeds["curvature"], device)
+                self._learn_curvature(
+                    Rows(scaled, weight=rows.weight).select(of_group),
+                    covariance,
+                    seeds["curvature"],
+                    device,
+                )
                 for covariance, of_group in self._scores.cores()
             ]
         )
@@ -721,7 +732,7 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         only_warns = not isinstance(self.contamination, str) and not self._calibrates_in_folds
         return (
             (self._score in ISOMETRIC_SCORES and is_isometric(split))
-            or self._is_frozen
+            or is_frozen(self.estimator)
             or n_rows <= 2  # none can be left out
             or (only_warns and is_long)
         )
@@ -733,8 +744,8 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _left_out_scores(self, rows, split, which):
         """Scores of rows that the autoencoder has not learnt from, as if nothing else had."""
         if self._score == "likelihood":
-            return self._score_rows(rows[which], self._score)
-        return -self._scores.left_out_scores(self._score, split)[which]
+            return self._score_rows(rows.x[which], self._score)
+        return -self._scores.left_out_scores(self._score, split, rows.weight)[which]
 
     def _warn_of_rounding(self, rows):
         """Warn where the score is that of errors and the autoencoder leaves nothing over."""
@@ -751,13 +762,14 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
 
     def _left_out_in_folds(self, rows, seed):
         """Score of each row by a detector whose network has learnt from other rows."""
-        folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=seed % 2**32)
+        n_rows = len(rows.x)
+        folds = KFold(min(FOLDS, n_rows), shuffle=True, random_state=seed % 2**32)
         found = Parallel(n_jobs=self.n_jobs)(
             delayed(type(self)._fit_fold)(self._without_fit(), rows, left_out, seed)
-            for _, left_out in folds.split(rows)
+            for _, left_out in folds.split(rows.x)
         )
-        scores = np.empty(len(rows))
-        for (_, left_out), of_fold in zip(folds.split(rows), found, strict=True):
+        scores = np.empty(n_rows)
+        for (_, left_out), of_fold in zip(folds.split(rows.x), found, strict=True):
             scores[left_out] = of_fold
         return scores
 
@@ -768,13 +780,12 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
         That has learnt from the other rows of the fold, as many as new ones are judged by.
         """
         _, seeds = draw_seeds(seed % 2**31, PURPOSES)
-        is_left_out = np.isin(np.arange(len(rows)), left_out)
-        estimator = self._new_estimator()
-        self._set_epochs(estimator, len(rows))
+        n_rows = len(rows.x)
+        is_left_out = np.isin(np.arange(n_rows), left_out)
         with warnings.catch_warnings():
             # the fit of all rows has warned of whatever there is
             warnings.simplefilter("ignore", UserWarning)
-            self._train(estimator, rows[~is_left_out], seeds)
+            self._train(new_estimator(self, n_rows), rows.select(~is_left_out), seeds)
             split = self._learn_scores(rows, seeds)
         return self._left_out_scores(rows, split, is_left_out)
 
@@ -790,18 +801,26 @@ class AutoencoderDetector(PackageMixin, OutlierMixin, BaseEstimator):
     def _learn_curvature(self, rows, covariance, seed, device):
         """Second derivative of the squared distance over each feature, a mean over rows."""
         rng = np.random.default_rng(seed)
-        rows = rows[rng.integers(len(rows), size=CURVATURE_DRAWS)]
+        weight = np.ones(len(rows.x)) if rows.weight is None else rows.weight
+        drawn = rows.x[rng.choice(len(weight), size=CURVATURE_DRAWS, p=weight / weight.sum())]
 
         def weigh(errors, outputs):
             signs = rng.choice([-1.0, 1.0], size=(len(errors), 2 * errors.shape[1]))
             return np.hsplit(covariance.scaled(signs, -0.5), 2)
 
         # E (J' S^(-1/2) r)_j^2 over random signs r is (J' S^(-1) J)_jj
-        squares = self._vector_jacobian(rows, weigh, device) ** 2
+        squares = self._vector_jacobian(drawn, weigh, device) ** 2
         curvature = squares.mean(axis=0)
         return np.maximum(curvature, 1e-12 * curvature.max(initial=0.0) + 1e-300)
 
     # ------------------------------------------------------------------ rows
+
+    def _given(self, X, sample_weight):
+        """What `fit` is given, validated."""
+        rows = Rows(self._rows(X, new_estimator(self), reset=True))
+        if sample_weight is not None:
+            rows.weight = check_weights(sample_weight, rows.x)
+        return rows
 
     def _rows(self, X, estimator, reset=False):
         """Validated rows, float64: a row's score must not depend on the rows beside it."""

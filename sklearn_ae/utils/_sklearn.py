@@ -1,5 +1,7 @@
 """scikit-learn's private or version-dependent pieces, behind one file."""
 
+from contextlib import nullcontext
+
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -21,8 +23,27 @@ try:
 except ImportError:  # scikit-learn < 1.9
     SUPPORTS_CALLBACKS = False
 
+    class NoContext:
+        """Stands in for the context of callbacks, of which there are none."""
+
+        def subcontext(self, **parameters):
+            """The same for a part of the fit."""
+            return self
+
+        def propagate_callback_context(self, estimator):
+            """Hand nothing on."""
+            return nullcontext()
+
+        def call_on_fit_task_begin(self, **told):
+            """Tell nobody."""
+
+        call_on_fit_task_end = call_on_fit_task_begin
+
     class CallbackSupportMixin:
         """Stands in for scikit-learn's mixin where it is not there."""
+
+        def _init_callback_context(self, **parameters):
+            return NoContext()
 
     def with_callbacks(method):
         """Leave the method as it is: this scikit-learn has no callbacks."""

@@ -1,0 +1,65 @@
+"""Statistics of weighted rows, as if each were given as often as its weight says."""
+
+import numpy as np
+
+
+def repeats(weight):
+    """Weights that add up to the number of rows at least: lower ones are taken as relative."""
+    return weight * max(1.0, len(weight) / weight.sum())
+
+
+def of_part(weight, part):
+    """Weights of some rows; None where all rows count alike."""
+    return None if weight is None else weight[part]
+
+
+def share_of(which, weight=None):
+    """Share of the rows that are meant, of shape (...) for which of shape (n_rows, ...)."""
+    return np.average(which, axis=0, weights=weight)
+
+
+def total_of(weight, n_rows):
+    """How many rows a table stands for."""
+    return float(n_rows if weight is None else repeats(weight).sum())
+
+
+def quantile(values, share, weight=None, method="linear"):
+    """Quantile of values over the first axis, that of repeated values where they are weighted.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, ...)
+        One value or several for each row.
+    share : float
+        Share of the rows below.
+    weight : ndarray of shape (n_rows,) or None
+        Positive weights.
+    method : {"linear", "lower", "higher"}
+        What is taken between two values, as in `numpy.quantile`.
+    """
+    if weight is None:
+        return np.quantile(values, share, axis=0, method=method)
+    place = share * (total_of(weight, len(values)) - 1)
+    lower, upper = (value_at(values, near, weight) for near in (np.floor(place), np.ceil(place)))
+    if method == "linear":
+        return lower + (place - np.floor(place)) * (upper - lower)
+    return lower if method == "lower" else upper
+
+
+def value_at(values, place, weight=None):
+    """Value at a place, from 0 on, of the sorted values, those of rows repeated by their weights.
+
+    The result has the shape of ``values`` without the first axis.
+    """
+    if weight is None:
+        return np.partition(values, int(place), axis=0)[int(place)]
+    order = np.argsort(values, axis=0, kind="stable")
+    # a little more, as sums of weights are inexact
+    before = np.cumsum(repeats(weight)[order], axis=0) <= place * (1 + 1e-12)
+    index = np.minimum(before.sum(axis=0, keepdims=True), len(values) - 1)
+    return np.take_along_axis(values, np.take_along_axis(order, index, axis=0), axis=0)[0]
+
+
+def median(values, weight=None):
+    """Median over the first axis, of shape (...) for values of shape (n_rows, ...)."""
+    return np.median(values, axis=0) if weight is None else quantile(values, 0.5, weight)
