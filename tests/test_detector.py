@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 from sklearn.base import clone
 from sklearn.covariance import LedoitWolf, ledoit_wolf
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -31,7 +33,8 @@ from sklearn_ae._anomaly.robust import (
 )
 from sklearn_ae._anomaly.scores import LogScale
 from sklearn_ae.architectures import Convolutional
-from sklearn_ae.estimators._detector import PURPOSES, SCORES
+from sklearn_ae.estimators._detector import PURPOSES
+from sklearn_ae.estimators._inner import SCORES
 from sklearn_ae.exceptions import ThresholdWarning
 from sklearn_ae.utils._seeds import draw_seeds
 from tests.checks import raises_one_line
@@ -1519,3 +1522,57 @@ def test_callbacks_of_scikit_learn_see_the_parts_of_a_fit(X):
     frozen._skl_callbacks[0].X = X
     frozen.fit(X)
     assert (other, "epoch") not in frozen._skl_callbacks[0].begun
+
+
+# PCA as the autoencoder
+
+
+def test_default_autoencoder_is_pca_of_all_rows(contaminated):
+    rows, _ = contaminated
+    detector = AutoencoderDetector(random_state=0, robust=False).fit(rows)
+    scaled = detector._standardizer(rows)
+    pca = PCA(0.9, svd_solver="full").fit(scaled)
+    assert detector.estimator_.n_iter_ == 0
+    expected = pca.inverse_transform(pca.transform(scaled))
+    split = detector.estimator_._fitted.split_errors(scaled, torch.device("cpu"), limited=False)
+    assert_allclose(split.outputs, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1])
+def test_scores_of_pca_are_those_of_the_rows_where_most_are_equal(rate):
+    """Equal rows, and outputs held near the range of the data, hide no right angles."""
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((400, 8)) < rate, rng.exponential(size=(400, 8)), 0.0)
+    detector = AutoencoderDetector(random_state=0, robust=False).fit(X)
+    assert detector._scores.is_isometric
+    scaled = detector._standardizer(X)
+    rows = np.hstack([scaled, np.zeros_like(scaled)])
+    center, covariance = scaled.mean(axis=0), ledoit_wolf(rows)[0][:8, :8]
+    expected = np.einsum("ij,jk,ik->i", scaled - center, np.linalg.inv(covariance), scaled - center)
+    assert_allclose(-detector.score_samples(X, "mahalanobis"), expected, rtol=1e-6)
+
+
+def test_networks_that_have_learnt_are_not_taken_for_linear():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 6, 400)
+    X = np.c_[np.cos(angle), np.sin(angle), angle] + 0.01 * rng.normal(size=(400, 3))
+    network = Autoencoder(1, hidden_layer_sizes=(32,), max_iter=60, random_state=0)
+    detector = AutoencoderDetector(network, random_state=0).fit(X)
+    assert not detector.estimator_.start_kept_
+    assert not detector._scores.is_isometric
+
+
+def test_equal_rows_have_one_score_in_whatever_fold_they_are():
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((200, 6)) < 0.03, rng.exponential(size=(200, 6)), 0.0)
+    detector = AutoencoderDetector(
+        Autoencoder(3, max_iter=2),
+        anomaly_score="standardized",
+        calibration_fraction="folds",
+        standardize=True,
+        random_state=0,
+    ).fit(X)
+    is_zero = (X == 0).all(axis=1)
+    _, counts = np.unique(detector.calibration_scores_, return_counts=True)
+    assert counts.max() >= is_zero.sum() > 100
+    assert (detector.predict(X[is_zero]) == 1).all()

@@ -27,7 +27,6 @@ from benchmarks.detectors import SKLEARN, timed
 from benchmarks.harness import lines_with
 from sklearn_ae import Autoencoder, AutoencoderDetector, datasets
 from sklearn_ae._anomaly.scores import LogScale
-from sklearn_ae.estimators._inner import EPOCHS
 
 LIMIT_S = 3600
 # name -> the column with the classes
@@ -46,7 +45,7 @@ CHANGES = {
     "n_neighbors=60": {"n_neighbors": 60},
     "robust=False": {"robust": False},
     "robust=True": {"robust": True},
-    "max_iter=0, that is PCA": {"max_iter": 0},
+    "max_iter=10": {"max_iter": 10},
     "max_iter=200": {"max_iter": 200},
 }
 OTHER_SCORES = ("mahalanobis", "neighbors", "reconstruction")
@@ -106,7 +105,7 @@ def split(X, y, protocol, seed):
 def areas(train, test, anomalous, seed, options):
     """Area under the ROC curve of each rule."""
 
-    def fitted(max_iter=EPOCHS, **parameters):
+    def fitted(max_iter=0, **parameters):
         estimator = Autoencoder(0.9, max_iter=options.epochs(max_iter), device=options.device)
         detector = AutoencoderDetector(
             estimator, standardize=True, random_state=seed, device=options.device, **parameters
@@ -136,8 +135,7 @@ def by_the_last(detector, train, test):
     def distances(rows):
         scaled = detector._standardizer(rows)
         split = detector.estimator_._fitted.split_errors(scaled, torch.device("cpu"))
-        joined = np.hstack(split[:2])
-        return scores.mahalanobis(split), scores.near.distances(joined)[1]
+        return scores.mahalanobis(split), scores.near.distances(scores.side_by_side(split))[1]
 
     scales = [LogScale(of_train) for of_train in distances(train)]
     scaled = [scale(of_test) for scale, of_test in zip(scales, distances(test), strict=True)]

@@ -4,7 +4,7 @@ from sklearn_ae._anomaly.covariance import Standardizer
 from sklearn_ae._anomaly.robust import core_of, down_weights, low_limit, within_fences
 from sklearn_ae._anomaly.scores import AnomalyScores, is_isometric
 from sklearn_ae._anomaly.threshold import calibration_rank, common_rows, equals_any, rounding
-from sklearn_ae._anomaly.weights import quantile, repeats, share_of, value_at
+from sklearn_ae._anomaly.weights import mean_of, quantile, repeats, value_at
 
 __all__ = [
     "AnomalyScores",
@@ -16,10 +16,10 @@ __all__ = [
     "equals_any",
     "is_isometric",
     "low_limit",
+    "mean_of",
     "quantile",
     "repeats",
     "rounding",
-    "share_of",
     "value_at",
     "within_fences",
 ]

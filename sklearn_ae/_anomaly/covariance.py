@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from sklearn_ae._anomaly.weights import median, of_part, repeats, share_of
+from sklearn_ae._anomaly.weights import mean_of, median, of_part, repeats
 from sklearn_ae._compute import slices
 from sklearn_ae.utils._parts import check_finite
 
@@ -77,7 +77,7 @@ class SparseFeatures:
         # a value that most rows have is their median
         common = median(rows, weight)
         differs = rows != common
-        share = share_of(differs, weight)
+        share = mean_of(differs, weight)
         self.places = np.flatnonzero((share > 0) & (share < SPARSE))
         self.common = common[self.places]
         distances = np.abs(self._quarters(rows))
@@ -111,8 +111,8 @@ def mean_and_scale(rows, weight=None):
     size[size == 0] = 1.0
     # tiny and huge numbers have squares that are none
     unit = rows / size
-    mean = np.average(unit, axis=0, weights=weight)
-    spread = np.sqrt(np.average((unit - mean) ** 2, axis=0, weights=weight))
+    mean = mean_of(unit, weight)
+    spread = np.sqrt(mean_of((unit - mean) ** 2, weight))
     # what sums and differences leave of a constant is rounding, as for StandardScaler
     rounding = len(rows) * np.finfo(float).eps * np.abs(mean)
     constant = (np.ptp(unit, axis=0) == 0) | (spread * size == 0) | (spread <= rounding)
@@ -141,6 +141,9 @@ class ShrunkCovariance:
         Of the randomised decomposition that very wide tables take.
     weight : ndarray of shape (n_samples,) or None
         Positive weights; the table stands for as many rows as they add up to.
+    n_columns : int or None
+        Columns of the table that the rows are coordinates in, where these are more; the others
+        have no variance.
 
     References
     ----------
@@ -149,8 +152,8 @@ class ShrunkCovariance:
        :doi:`10.1016/S0047-259X(03)00096-4`.
     """
 
-    def __init__(self, rows, seed, weight=None):
-        n_columns = rows.shape[1]
+    def __init__(self, rows, seed, weight=None, n_columns=None):
+        self.n_columns = n_columns = n_columns or rows.shape[1]
         weight = np.ones(len(rows)) if weight is None else repeats(weight)
         total = weight.sum()
         self.center = np.average(rows, axis=0, weights=weight)
@@ -177,18 +180,26 @@ class ShrunkCovariance:
         other = self.other_variance**power
         return other * vectors + (along * (self.variances**power - other)) @ self.directions
 
+    def inverse_diagonal(self):
+        """Diagonal of the inverse, of shape (n_columns of the rows,)."""
+        gains = 1.0 / self.variances - 1.0 / self.other_variance
+        return np.maximum(1.0 / self.other_variance + gains @ self.directions**2, 0.0)
+
     def squared_distances(self, rows):
         """Squared Mahalanobis distance of rows from the centre.
 
         The result has shape (n_samples,).
         """
         centred = rows - self.center
-        along = centred @ self.directions.T
-        # what lies along no direction kept; none does where all are kept
-        beside = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0.0)
-        if len(self.variances) == rows.shape[1]:
-            beside = 0.0
-        return (along**2 / self.variances).sum(axis=1) + beside / self.other_variance
+        along = (centred @ self.directions.T) ** 2
+        beside = self._beside(centred, along)
+        return along @ (1.0 / self.variances) + beside / self.other_variance
+
+    def _beside(self, centred, along):
+        """Squared length of rows along no direction that was kept, by squares along these."""
+        if len(self.directions) == centred.shape[1]:
+            return np.zeros(len(centred))
+        return np.maximum((centred**2).sum(axis=1) - along.sum(axis=1), 0.0)
 
     def left_out_distances(self, rows, weight=None):
         """Squared distance of each of the rows learnt from, by what the others alone would give.
@@ -210,11 +221,11 @@ class ShrunkCovariance:
 
     def _left_out(self, centred, lengths, weight, sums):
         """The same for some rows, centred and of one unit; sums are those of all rows."""
-        n_columns = centred.shape[1]
+        n_columns = self.n_columns
         # one row may have next to all the weight
         others = np.maximum(sums[0] - weight, SMALLEST_VARIANCE * sums[0])
         along = (centred @ self.directions.T) ** 2
-        beside = np.maximum(lengths - along.sum(axis=1), 0.0) if self.n_left else 0.0 * lengths
+        beside = self._beside(centred, along)
         quadratic = along @ self.values + beside * self.left  # x' S x
         # S of the others is grown * S - taken * x x', about a mean that lies w x / others away
         grown, taken = sums[0] / others, sums[0] * weight / others**2

@@ -6,7 +6,7 @@ from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree, NearestNeighbors
 
 # Rows that the others are compared with to find their neighbours.
-MOST_NEIGHBORS = 3000
+MOST_NEIGHBORS = 1000
 # Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
 FEWEST_NEIGHBORS = 5
 # A tree finds neighbours sooner than a comparison with all rows if it has to look at less than this
@@ -24,7 +24,7 @@ class Neighbors:
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_columns)
-        The rows, two at least; of more than 3000, that many are drawn.
+        The rows, two at least; of more than 1000, that many are drawn.
     n_neighbors : int
         How many of them, all where there are fewer; where rows are drawn, as many times fewer as
         there are rows for each of these, down to five.

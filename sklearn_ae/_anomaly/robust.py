@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
-from sklearn_ae._anomaly.weights import median, of_part, quantile, share_of, total_of, value_at
+from sklearn_ae._anomaly.weights import mean_of, median, of_part, quantile, total_of, value_at
 
 # Share of the rows that are closest to their neighbours: what most rows are like.
 CORE_FRACTION = 0.75
@@ -100,7 +100,7 @@ def low_limit(scores, weight=None):
     spread = 0.0
     if below.any():
         usual_distance_below = median(center - scores[below], of_part(weight, below))
-        spread = float(usual_distance_below) / norm.isf(share_of(below, weight) / 2)
+        spread = float(usual_distance_below) / norm.isf(mean_of(below, weight) / 2)
     n_lowest = int(LOWEST * (total_of(weight, len(scores)) + 1))
     lowest = value_at(scores, n_lowest, weight) if n_lowest else -np.inf
     return max(center - max(THRESHOLD_DEVIATIONS * spread, rounding), float(lowest) - rounding)

@@ -7,7 +7,7 @@ from sklearn_ae._anomaly.covariance import ShrunkCovariance
 from sklearn_ae._anomaly.groups import groups_of
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING, core_of, median_and_spread
-from sklearn_ae._anomaly.weights import median, of_part, share_of
+from sklearn_ae._anomaly.weights import mean_of, median, of_part
 
 # Least spread of a feature's error, as a share of the feature's standard deviation.
 SMALLEST_SPREAD = 1e-6
@@ -18,7 +18,7 @@ SMALLEST_SHARE = 0.1
 # strays have less.
 SMALLEST_GROUP = {"auto": 0.07, False: 0.07, True: 0.25}
 # Rows among which groups are looked for.
-MOST_JOINED = 10_000
+MOST_JOINED = 5000
 # Product of what is at right angles but for the rounding of float32, as a share of the squares.
 RIGHT_ANGLE = 1e-4
 
@@ -42,7 +42,7 @@ class LogScale:
         self.least = 1e-6 * usual
         logarithms = self._log(values)
         apart = np.abs(logarithms - median(logarithms, weight)) > ROUNDING
-        if apart.any() and 2 * share_of(apart, weight) <= 1:
+        if apart.any() and 2 * mean_of(apart, weight) <= 1:
             # half are equal, such as distances of zero: the others tell how far is far
             logarithms, weight = logarithms[apart], of_part(weight, apart)
         self.center, self.spread = median_and_spread(logarithms, weight)
@@ -76,6 +76,9 @@ class AnomalyScores:
         Of what is drawn for large tables.
     weight : ndarray of shape (n_rows,) or None
         Weights of the rows; neighbours are taken without.
+    is_isometric : bool
+        Whether errors and outputs side by side are at the same distances as their sums, but for
+        outputs that are held near the range of the data; then those of the sums are taken.
 
     Attributes
     ----------
@@ -83,8 +86,10 @@ class AnomalyScores:
         The rows that spreads and covariances are taken from.
     """
 
-    def __init__(self, split, robust, n_neighbors, seed, weight=None):
-        joined = _joined(split)
+    def __init__(self, split, robust, n_neighbors, seed, weight=None, is_isometric=False):
+        self.is_isometric = is_isometric
+        joined = self.side_by_side(split)
+        n_columns = split.errors.shape[1] + split.outputs.shape[1]
         group, is_stray = _groups(joined, SMALLEST_GROUP[robust], seed, weight)
         others = np.flatnonzero(~is_stray) if robust else np.arange(len(joined))
         self.near = Neighbors(joined[others], n_neighbors, seed)
@@ -110,7 +115,7 @@ class AnomalyScores:
         self.covariances, self.scales, self.near_scales = [], [], []
         for of_group in self._rows_by_group(self.group):
             kept, weights = of_group & core, of_part(weight, of_group)
-            covariance = ShrunkCovariance(joined[kept], seed, of_part(weight, kept))
+            covariance = ShrunkCovariance(joined[kept], seed, of_part(weight, kept), n_columns)
             distances = covariance.squared_distances(joined[of_group])
             self.covariances.append(covariance)
             self.scales.append(LogScale(distances, least, weights))
@@ -140,13 +145,13 @@ class AnomalyScores:
 
     def _left_out_distances(self, split, weight):
         """Squared distances of the rows, those of the core by what the rest of it alone gives."""
-        joined = _joined(split)
-        distances = self._squared_distances(joined, self.group)
+        joined = self.side_by_side(split)
+        distances = np.empty(len(joined))
         for number, of_group in enumerate(self._rows_by_group(self.group)):
-            core = of_group & self.core
-            distances[core] = self.covariances[number].left_out_distances(
-                joined[core], of_part(weight, core)
-            )
+            core, others = of_group & self.core, of_group & ~self.core
+            covariance = self.covariances[number]
+            distances[core] = covariance.left_out_distances(joined[core], of_part(weight, core))
+            distances[others] = covariance.squared_distances(joined[others])
         return distances
 
     def _left_out_standardized(self, split, weight):
@@ -170,7 +175,7 @@ class AnomalyScores:
 
     def mahalanobis(self, split):
         """Squared Mahalanobis distance of error and output together, by the group of each row."""
-        return self._squared_distances(_joined(split), self.group_of(split))
+        return self._squared_distances(self.side_by_side(split), self.group_of(split))
 
     def latent(self, split):
         """Squared Mahalanobis distance of the code."""
@@ -178,23 +183,27 @@ class AnomalyScores:
 
     def neighbors(self, split):
         """Mean distance of error and output together to the nearest rows."""
-        return self.near.distances(_joined(split))[0]
+        return self.near.distances(self.side_by_side(split))[0]
 
     def auto(self, split):
         """Mean of log(1 + exp l) over the scaled logarithms l of both distances."""
-        joined = _joined(split)
+        joined = self.side_by_side(split)
         mean, _, place, _ = self.near.nearest(joined)
         group = self.group_of_place[place]
         return self._together(self._squared_distances(joined, group), mean, group)
 
     def gradient(self, errors, outputs):
         """Half the gradient of "mahalanobis" over errors and outputs of rows."""
-        joined = np.hstack([errors, outputs])
+        joined = self._beside(errors, outputs)
         found = np.empty_like(joined)
         for number, of_group in enumerate(self._rows_by_group(self._group_of(joined))):
             covariance = self.covariances[number]
             found[of_group] = covariance.scaled(joined[of_group] - covariance.center, -1)
-        return np.hsplit(found, 2)
+        return self.over_both(found)
+
+    def over_both(self, gradient):
+        """A gradient over what is side by side, as those over errors and over outputs."""
+        return (gradient, gradient) if self.is_isometric else np.hsplit(gradient, 2)
 
     def cores(self):
         """Covariance of each group and the rows that it is taken from."""
@@ -206,7 +215,15 @@ class AnomalyScores:
 
     def group_of(self, split):
         """Group of each row, that of the nearest row learnt from, from 0 on."""
-        return self._group_of(_joined(split))
+        return self._group_of(self.side_by_side(split))
+
+    def side_by_side(self, split):
+        """Errors and outputs of rows as what distances are taken of, of shape (n_rows, ...)."""
+        return self._beside(split.errors, split.outputs)
+
+    def _beside(self, errors, outputs):
+        # at right angles, they are at the same distances as their sums, which are half as wide
+        return errors + outputs if self.is_isometric else np.hstack([errors, outputs])
 
     def _group_of(self, joined):
         if self.n_groups == 1:
@@ -254,13 +271,14 @@ def is_isometric(split):
     Distances between rows, errors and outputs side by side, are then those of the rows themselves.
     """
     errors, outputs = np.diff(split.errors, axis=0), np.diff(split.outputs, axis=0)
-    products = np.abs((errors * outputs).sum(axis=1))
-    return bool((products <= RIGHT_ANGLE * ((errors**2 + outputs**2).sum(axis=1))).all())
-
-
-def _joined(split):
-    """Errors and outputs side by side."""
-    return np.hstack([split.errors, split.outputs])
+    products, *squares = (
+        np.einsum("ij,ij->i", *pair)
+        for pair in ((errors, outputs), (errors, errors), (outputs, outputs))
+    )
+    lengths = (split.errors**2).sum(axis=1) + (split.outputs**2).sum(axis=1)
+    # what is left of equal rows is rounding, at any angle
+    differs = sum(squares) > ROUNDING**2 * (lengths[1:] + lengths[:-1])
+    return bool((np.abs(products) <= RIGHT_ANGLE * sum(squares))[differs].all())
 
 
 def _spread_of_errors(errors, outputs, weight):
@@ -271,4 +289,4 @@ def _spread_of_errors(errors, outputs, weight):
     typical = np.median(feature_spread[varying]) if varying.any() else 1.0
     # some features are never reconstructed wrongly, such as one that is constant
     least = SMALLEST_SPREAD * np.where(varying, feature_spread, typical)
-    return np.maximum(np.sqrt(np.average(errors**2, axis=0, weights=weight)), least)
+    return np.maximum(np.sqrt(mean_of(errors**2, weight)), least)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_ae._anomaly.groups import distinct_rows
 from sklearn_ae._anomaly.robust import ROUNDING
-from sklearn_ae._anomaly.weights import of_part, share_of
+from sklearn_ae._anomaly.weights import mean_of, of_part
 
 # Share of the rows with the same values from which on these are no anomaly, and the rows that are
 # drawn to find such values.
@@ -26,7 +26,7 @@ def common_rows(rows, scaled, seed, weight=None):
     # half as many among those drawn is a chance that hardly any of them misses
     is_likely = (shares >= COMMON / 2 * shares.sum()) & (np.bincount(of_row) > 1)
     likely = rows[drawn[first[is_likely]]]
-    return likely[[share_of((rows == row).all(axis=1), weight) >= COMMON for row in likely]]
+    return likely[[mean_of((rows == row).all(axis=1), weight) >= COMMON for row in likely]]
 
 
 def equals_any(rows, others):

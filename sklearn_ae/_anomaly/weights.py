@@ -13,9 +13,9 @@ def of_part(weight, part):
     return None if weight is None else weight[part]
 
 
-def share_of(which, weight=None):
-    """Share of the rows that are meant, of shape (...) for which of shape (n_rows, ...)."""
-    return np.average(which, axis=0, weights=weight)
+def mean_of(values, weight=None):
+    """Mean over the first axis, of shape (...); of booleans the share of the rows."""
+    return values.mean(axis=0) if weight is None else np.average(values, axis=0, weights=weight)
 
 
 def total_of(weight, n_rows):

@@ -31,6 +31,33 @@ def load_arrays(module, arrays):
     )
 
 
+class NoBranch(nn.Module):
+    """Zeros, of shape (n, width), for a branch beside a linear path that adds nothing to it."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def forward(self, x):
+        return x.new_zeros((len(x), self.width))
+
+
+def without_idle_branches(task):
+    """A task for inference that does not compute branches which still add nothing, as at a start.
+
+    These are stacks of dense layers whose last layer gives zeros, beside a linear path.
+    """
+    network = task.network
+    if getattr(network, "linear", None) is None:
+        return task
+    for name in ("encoder", "decoder"):
+        branch = getattr(network, name)
+        last = branch[-1] if isinstance(branch, nn.Sequential) else None
+        if isinstance(last, nn.Linear) and not (last.weight.any() or last.bias.any()):
+            setattr(network, name, NoBranch(last.out_features))
+    return task
+
+
 class SplitErrors(NamedTuple):
     """What a network leaves over of rows and what it does not, in the units of the data.
 
@@ -79,7 +106,7 @@ class FittedNetwork:
         beside = self._beside()
         beside["net"] = net
         if exact is not None:
-            beside["modules"][torch.float64, torch.device("cpu")] = exact
+            beside["modules"][torch.float64, torch.device("cpu")] = without_idle_branches(exact)
 
     def __getstate__(self):
         # a blueprint without what it has cached
@@ -97,7 +124,8 @@ class FittedNetwork:
         modules = self._beside()["modules"]
         if key not in modules:
             # made outside the lock: a user's module may have to wait for another fit
-            task = self._fresh_task().to(device=device, dtype=dtype).eval().requires_grad_(False)
+            task = without_idle_branches(self._fresh_task()).to(device=device, dtype=dtype)
+            task = task.eval().requires_grad_(False)
             with _BESIDE_LOCK:
                 modules.setdefault(key, task)
         return modules[key]
@@ -232,11 +260,14 @@ class FittedNetwork:
         (errors,) = self.map(X, function, device)
         return errors * self.scaling.unit**self.blueprint.power
 
-    def split_errors(self, X, device):
-        """What is left over of each row and what is not, and its code: `SplitErrors`."""
+    def split_errors(self, X, device, limited=True):
+        """What is left over of each row and what is not, and its code: `SplitErrors`.
+
+        Outputs are held near the range of the data only where they are to be limited.
+        """
 
         def function(task, x):
-            code, output = task.network.split(x)
+            code, output = task.network.split(x, limited)
             return code, task.expected(output)
 
         code, output = self.map(X, function, device)

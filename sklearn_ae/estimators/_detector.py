@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import KFold
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ae._anomaly import (
@@ -26,10 +25,10 @@ from sklearn_ae._anomaly import (
     equals_any,
     is_isometric,
     low_limit,
+    mean_of,
     quantile,
     repeats,
     rounding,
-    share_of,
     value_at,
     within_fences,
 )
@@ -41,15 +40,22 @@ from sklearn_ae._fitting.plan import VALIDATION_FRACTION
 from sklearn_ae._fitting.rows import Rows
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, check_weights, fits, of_positive_weight
-from sklearn_ae.estimators._inner import check_columns, is_frozen, new_estimator
+from sklearn_ae.estimators._folds import FOLDS, left_out_in_folds
+from sklearn_ae.estimators._inner import (
+    ADDITIVE_SCORES,
+    ISOMETRIC_SCORES,
+    SCORES,
+    AnomalyScore,
+    check_columns,
+    check_score,
+    check_takes_any_rows,
+    is_frozen,
+    new_estimator,
+)
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae.estimators._thresholds import warn_of_few, warn_of_new_rows
 from sklearn_ae.estimators._variational import VariationalAutoencoder
-from sklearn_ae.likelihoods import make_likelihood
-from sklearn_ae.losses import make_loss
-from sklearn_ae.objectives import make_link
 from sklearn_ae.utils._images import flatten_images
-from sklearn_ae.utils._parts import check_parameters, in_one_line
 from sklearn_ae.utils._seeds import draw_seeds
 from sklearn_ae.utils._sklearn import (
     CallbackSupportMixin,
@@ -66,29 +72,21 @@ from sklearn_ae.utils._typing import RandomState
 THRESHOLD_FRACTION = 0.1
 THRESHOLD_ROWS = 50
 # With fewer rows, of which these were more than a fifth, each is left out once, in so many folds.
-FOLDS = 5
 FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
 CURVATURE_DRAWS = 1000
-AnomalyScore: TypeAlias = Literal[
-    "auto",
-    "reconstruction",
-    "standardized",
-    "mahalanobis",
-    "latent",
-    "likelihood",
-    "neighbors",
-]
-SCORES: tuple[str, ...] = get_args(AnomalyScore)
 # What a fit draws for, each from a stream of its own.
-PURPOSES = ("split", "rows to train", "estimator", "neighbors", "curvature", "common rows")
-# Rows that tell whether the autoencoder leaves anything over.
-ROWS_TO_WARN = 100
-# Scores that stay what they are where errors and outputs are at right angles, as those of PCA,
-# whatever its number of components, and so whether or not it has learnt from a row.
-ISOMETRIC_SCORES = ("auto", "mahalanobis", "neighbors")
-# Sums of one term for each feature.
-ADDITIVE_SCORES = ("reconstruction", "standardized")
+PURPOSES = (
+    "split",
+    "rows to train",
+    "estimator",
+    "neighbors",
+    "curvature",
+    "common rows",
+    "folds",
+)
+# Rows that tell whether the autoencoder leaves anything over, and whether it is linear.
+ROWS_TO_WARN, ROWS_TO_COMPARE = 100, 1000
 
 
 class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, BaseEstimator):
@@ -114,9 +112,10 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
     ----------
     estimator : Autoencoder, VariationalAutoencoder, FrozenEstimator or None, default=None
         What gives reconstructions and codes; a copy is fitted, dense or convolutional. None is
-        ``Autoencoder(n_components=0.9, max_iter=10)``: as many components as hold nine tenths of
-        the variance. With fewer than 1000 rows it has ``max_iter=0`` and is PCA, as too few would
-        tell whether a network is better. ``validation_fraction="auto"`` is 0.1 here, without folds.
+        ``Autoencoder(n_components=0.9, max_iter=0)``: PCA with as many components as hold nine
+        tenths of the variance. Epochs take time and find no more outliers of tables (benchmark
+        `detector_rules`); images are for an estimator of their own.
+        ``validation_fraction="auto"`` is 0.1 here, without folds.
         ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
         neighbours and threshold are learnt: from rows that it was not fitted to, else thresholds
         are those of rows that it knows, and more of the new ones are flagged.
@@ -161,7 +160,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
 
     n_neighbors : int, default=20
         Nearest rows that the scores "neighbors" and "auto" take the mean distance to; a robust fit
-        goes by the distance to the last of them. Of more than 3000 training rows, that many are
+        goes by the distance to the last of them. Of more than 1000 training rows, that many are
         drawn to be neighbours, and as many times fewer of them are taken, down to five.
 
     calibration_fraction : "folds" or float, default=0.0
@@ -177,18 +176,12 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         Device of the default estimator: "auto", "cpu", "cuda" or any name torch knows. One that
         is given has its own.
 
-    precision : {"auto", "float32", "bfloat16"}, default="float32"
-        Arithmetic of training, for the default estimator.
-
     n_jobs : int or None, default=None
         Folds that are fitted at a time, where there are some; -1 uses all processors.
 
     random_state : int, RandomState instance or None, default=None
         Controls what is held out and drawn, and the training of the estimator unless that has a
         ``random_state`` of its own. Pass an int for identical results across calls.
-
-    verbose : int, default=0
-        Verbosity of the default estimator.
 
     Attributes
     ----------
@@ -228,9 +221,9 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
     of the others follow in closed form from those of all rows (Sherman and Morrison; no row is its
     own neighbour). For the autoencoder, of three ways the first that is possible is taken:
 
-    - Where it is PCA, or frozen, every row counts as left out: side by side, errors and outputs of
-      PCA are at the same distances as the rows themselves, whatever it has learnt from. This holds
-      for the scores "auto", "mahalanobis" and "neighbors".
+    - Where it is PCA, as by default, or frozen, every row counts as left out: side by side, errors
+      and outputs of PCA are at the same distances as the rows themselves, whatever it has learnt
+      from. This holds for the scores "auto", "mahalanobis" and "neighbors".
     - With 250 rows or more and ``contamination="auto"``, a tenth of the rows, or 50 if that is
       more, is kept from the autoencoder.
     - Otherwise each row is left out once, in five folds, which takes as many more fits. Where a
@@ -295,9 +288,9 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "calibration_fraction": [StrOptions({"folds"}), Interval(Real, 0, 1, closed="left")],
         "false_positive_rate": [Interval(Real, 0, 1, closed="neither")],
-        **{name: TRAINING_CONSTRAINTS[name] for name in ("device", "precision")},
+        "device": TRAINING_CONSTRAINTS["device"],
         "n_jobs": [Integral, None],
-        **{name: TRAINING_CONSTRAINTS[name] for name in ("random_state", "verbose")},
+        "random_state": TRAINING_CONSTRAINTS["random_state"],
     }
 
     def __init__(
@@ -312,10 +305,8 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         calibration_fraction: float | Literal["folds"] = 0.0,
         false_positive_rate: float = 0.05,
         device: str = "auto",
-        precision: Literal["auto", "float32", "bfloat16"] = "float32",
         n_jobs: int | None = None,
         random_state: RandomState = None,
-        verbose: int = 0,
     ) -> None:
         self.estimator = estimator
         self.anomaly_score = anomaly_score
@@ -326,10 +317,8 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         self.calibration_fraction = calibration_fraction
         self.false_positive_rate = false_positive_rate
         self.device = device
-        self.precision = precision
         self.n_jobs = n_jobs
         self.random_state = random_state
-        self.verbose = verbose
 
     @fits
     @with_callbacks
@@ -372,8 +361,8 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             fewer than 30 rows, or all are equal.
         """
         context = self._init_callback_context(max_subtasks=2)
-        self._score = self._checked_score(self.anomaly_score, new_estimator(self))
-        seed, seeds = draw_seeds(self.random_state, PURPOSES)
+        self._score = check_score(self.anomaly_score, new_estimator(self))
+        _, seeds = draw_seeds(self.random_state, PURPOSES)
         given = self._given(X, sample_weight)
         told = {"X": given.x, "y": y, "metadata": {"sample_weight": given.weight}}
         context.call_on_fit_task_begin(estimator=self, **told)
@@ -391,11 +380,13 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             )
         train, held_out, calibration = self._split(n_rows, seeds["split"])
         self.robust_ = _chosen(self.robust, auto=True)
-        estimator = new_estimator(self, n_rows)
+        estimator = new_estimator(self)
         with self._task(context, "fit-autoencoder", told, estimator):
-            self._train(estimator, rows.select(train), seeds)
+            self._train(rows.select(train), seeds, estimator)
         with self._task(context, "set-threshold", told):
-            split = self._learn_scores(rows.select(~calibration), seeds)
+            learnt, device = rows.select(~calibration), inference_device(self.estimator_.device)
+            split = self._learn_scores(learnt, seeds, device)
+            self._curvature = self._curvature_of_groups(learnt, seeds["curvature"], device)
             self.__dict__.pop("calibration_scores_", None)
             self._common = rows.x[:0]
             if calibration.any():
@@ -408,7 +399,8 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
                     left_out = self._left_out_scores(rows, split, held_out)
                 else:
                     held_out[:] = True
-                    left_out = self._left_out_in_folds(rows, seed)
+                    score_fold = partial(type(self)._score_fold, self._without_fit(), rows, seeds)
+                    left_out = left_out_in_folds(score_fold, rows.x, seeds["folds"], self.n_jobs)
                 self._set_threshold(rows, left_out, held_out, seeds["common rows"])
             self._warn_of_rounding(rows.x[:ROWS_TO_WARN])
         context.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})
@@ -439,7 +431,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             If the estimator does not have that score.
         """
         check_is_fitted(self)
-        name = self._checked_score(anomaly_score, self.estimator_)
+        name = check_score(anomaly_score, self.estimator_, self._score)
         rows = self._rows(X, self.estimator_)
         scores = self._score_rows(rows, name)
         if name == self._score and len(self._common):
@@ -504,7 +496,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             Not negative; a data frame where ``X`` is one.
         """
         check_is_fitted(self)
-        score = self._checked_score(anomaly_score, self.estimator_)
+        score = check_score(anomaly_score, self.estimator_, self._score)
         rows = self._standardizer(self._rows(X, self.estimator_))
         device = inference_device(self.estimator_.device)
         split = self._split_errors(rows, device)
@@ -545,7 +537,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         """
         check_is_fitted(self)
         self._validate_params()
-        self._score = self._checked_score(self.anomaly_score, self.estimator_)
+        self._score = check_score(self.anomaly_score, self.estimator_)
         return self._calibrate(self._score_rows(self._rows(X_cal, self.estimator_), self._score))
 
     def p_values(self, X: ArrayLike) -> NDArray[Any]:
@@ -604,7 +596,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             scores = self._score_rows(rows.x, self._score)
             threshold = quantile(scores, self.contamination, rows.weight)
             self.offset_ = float(threshold - rounding(threshold, scores))
-            flagged = share_of(left_out < self.offset_, weight)
+            flagged = mean_of(left_out < self.offset_, weight)
             warn_of_new_rows(self.contamination, flagged, len(left_out))
 
     # ------------------------------------------------------------------ parts of fit
@@ -630,20 +622,6 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             estimator.validation_fraction = VALIDATION_FRACTION
         return estimator.fit(rows, sample_weight=weight)
 
-    def _checked_score(self, score, estimator):
-        """The name of a score that the estimator has; that of the threshold for None."""
-        if score is None:
-            return self._score
-        if not isinstance(score, str) or score not in SCORES:
-            got = repr(score) if isinstance(score, str) else f"a {type(score).__name__}"
-            raise ValueError(f"anomaly_score must be one of {list(SCORES)}; got {got}.")
-        if score == "likelihood" and not isinstance(estimator, VariationalAutoencoder):
-            raise ValueError(
-                "anomaly_score='likelihood' needs a VariationalAutoencoder as estimator; got "
-                f"{type(estimator).__name__}."
-            )
-        return score
-
     def _split(self, n_rows, seed):
         """Which rows the network learns from, which are left out of that, and which calibrate."""
         order = np.random.default_rng(seed).permutation(n_rows)
@@ -654,7 +632,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         elif self.calibration_fraction:
             n_calibration = round(self.calibration_fraction * n_rows)
             calibration_rank(self.false_positive_rate, n_calibration)
-        elif isinstance(self.contamination, str) and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
+        elif self._holds_out and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
             n_held_out = round(max(THRESHOLD_FRACTION * n_rows, THRESHOLD_ROWS))
         n_left = n_rows - n_calibration
         if n_left < 2:
@@ -667,8 +645,9 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         parts[0] = ~(parts[1] | parts[2])
         return parts
 
-    def _train(self, estimator, rows, seeds):
+    def _train(self, rows, seeds, estimator=None):
         """Learn scale and autoencoder."""
+        estimator = estimator or new_estimator(self)
         x, weight = rows.x, rows.weight
         everything = kept = within_fences(x, weight) if self.robust_ else x
         if self.robust_ and not is_frozen(self.estimator):
@@ -684,12 +663,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             trust = None
         standardize = _chosen(self.standardize, auto=self.estimator is None)
         if standardize and self.estimator is not None:
-            check_parameters(estimator)
-            if not _link_of(estimator).scales_rows:
-                raise ValueError(
-                    "standardize=True takes features out of [0, 1], which the loss or likelihood "
-                    f"of {in_one_line(estimator)} needs; use standardize=False."
-                )
+            check_takes_any_rows(estimator)
         self._standardizer = Standardizer(kept, standardize, everything, weight)
         self.mean_, self.scale_ = self._standardizer.mean, self._standardizer.scale
         scaled = self._standardizer(kept)
@@ -698,28 +672,19 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             weight = trust if weight is None else weight * trust
         self.estimator_ = self._fit_estimator(estimator, scaled, weight, seeds["estimator"])
 
-    def _learn_scores(self, rows, seeds):
+    def _learn_scores(self, rows, seeds, device):
         """Learn what errors and outputs of normal rows look like; these of the rows."""
         scaled = self._standardizer(rows.x)
-        device = inference_device(self.estimator_.device)
         split = self._split_errors(scaled, device)
+        some = scaled[:: -(-len(scaled) // ROWS_TO_COMPARE)]
+        unlimited = self.estimator_._fitted.split_errors(some, device, limited=False)
         self._scores = AnomalyScores(
             split,
+            is_isometric=is_isometric(unlimited),
             robust="auto" if isinstance(self.robust, str) else bool(self.robust),
             n_neighbors=self.n_neighbors,
             seed=seeds["neighbors"],
             weight=rows.weight,
-        )
-        self._curvature = np.array(
-            [
-                self._learn_curvature(
-                    Rows(scaled, weight=rows.weight).select(of_group),
-                    covariance,
-                    seeds["curvature"],
-                    device,
-                )
-                for covariance, of_group in self._scores.cores()
-            ]
         )
         return split
 
@@ -731,11 +696,17 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         is_long = n_rows >= FEWEST_ROWS_TO_HOLD_OUT and self.estimator_.max_iter != 0
         only_warns = not isinstance(self.contamination, str) and not self._calibrates_in_folds
         return (
-            (self._score in ISOMETRIC_SCORES and is_isometric(split))
+            (self._score in ISOMETRIC_SCORES and self._scores.is_isometric)
             or is_frozen(self.estimator)
             or n_rows <= 2  # none can be left out
             or (only_warns and is_long)
         )
+
+    @property
+    def _holds_out(self):
+        """Whether scores of rows that the autoencoder has not learnt from are asked for."""
+        needs_none = self.estimator is None and self._score in ISOMETRIC_SCORES
+        return isinstance(self.contamination, str) and not needs_none
 
     @property
     def _calibrates_in_folds(self):
@@ -760,53 +731,50 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
                 "'auto', or fewer components."
             )
 
-    def _left_out_in_folds(self, rows, seed):
-        """Score of each row by a detector whose network has learnt from other rows."""
-        n_rows = len(rows.x)
-        folds = KFold(min(FOLDS, n_rows), shuffle=True, random_state=seed % 2**32)
-        found = Parallel(n_jobs=self.n_jobs)(
-            delayed(type(self)._fit_fold)(self._without_fit(), rows, left_out, seed)
-            for _, left_out in folds.split(rows.x)
-        )
-        scores = np.empty(n_rows)
-        for (_, left_out), of_fold in zip(folds.split(rows.x), found, strict=True):
-            scores[left_out] = of_fold
-        return scores
-
-    def _fit_fold(self, rows, left_out, seed):
-        """Scores of rows left out, by a network that has learnt from the others.
+    def _score_fold(self, rows, seeds, left_out):
+        """Scores of rows left out, by an autoencoder that has learnt from the others.
 
         They are none of their own neighbours and not in the covariance that they are judged by.
         That has learnt from the other rows of the fold, as many as new ones are judged by.
         """
-        _, seeds = draw_seeds(seed % 2**31, PURPOSES)
-        n_rows = len(rows.x)
-        is_left_out = np.isin(np.arange(n_rows), left_out)
         with warnings.catch_warnings():
             # the fit of all rows has warned of whatever there is
             warnings.simplefilter("ignore", UserWarning)
-            self._train(new_estimator(self, n_rows), rows.select(~is_left_out), seeds)
-            split = self._learn_scores(rows, seeds)
-        return self._left_out_scores(rows, split, is_left_out)
+            self._train(rows.select(~left_out), seeds)
+            split = self._learn_scores(rows, seeds, inference_device(self.estimator_.device))
+        return self._left_out_scores(rows, split, left_out)
 
     def _without_fit(self):
         """A detector with the same parameters that knows of its rows but has learnt nothing."""
         other = clone(self)
-        other.verbose = 0
         for name in ("_score", "robust_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(other, name, getattr(self, name))
         return other
 
-    def _learn_curvature(self, rows, covariance, seed, device):
+    def _curvature_of_groups(self, rows, seed, device):
+        """Second derivatives of the squared distance of each group over each feature."""
+        scaled = Rows(self._standardizer(rows.x), weight=rows.weight)
+        if self._scores.is_isometric:
+            return np.array(
+                [covariance.inverse_diagonal() for covariance, _ in self._scores.cores()]
+            )
+        return np.array(
+            [
+                self._mean_curvature(scaled.select(of_group), covariance, seed, device)
+                for covariance, of_group in self._scores.cores()
+            ]
+        )
+
+    def _mean_curvature(self, rows, covariance, seed, device):
         """Second derivative of the squared distance over each feature, a mean over rows."""
         rng = np.random.default_rng(seed)
         weight = np.ones(len(rows.x)) if rows.weight is None else rows.weight
         drawn = rows.x[rng.choice(len(weight), size=CURVATURE_DRAWS, p=weight / weight.sum())]
 
         def weigh(errors, outputs):
-            signs = rng.choice([-1.0, 1.0], size=(len(errors), 2 * errors.shape[1]))
-            return np.hsplit(covariance.scaled(signs, -0.5), 2)
+            signs = rng.choice([-1.0, 1.0], size=(len(errors), len(covariance.center)))
+            return self._scores.over_both(covariance.scaled(signs, -0.5))
 
         # E (J' S^(-1/2) r)_j^2 over random signs r is (J' S^(-1) J)_jj
         squares = self._vector_jacobian(drawn, weigh, device) ** 2
@@ -858,10 +826,3 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
 def _chosen(value, auto):
     """What a parameter says that is "auto" or a boolean, of numpy too."""
     return bool(auto if isinstance(value, str) else value)
-
-
-def _link_of(estimator):
-    """How outputs of an autoencoder relate to data, fitted or not."""
-    if isinstance(estimator, VariationalAutoencoder):
-        return make_link(make_likelihood(estimator.likelihood).link)
-    return make_link(make_loss(estimator.loss).link)

@@ -169,10 +169,11 @@ class AutoencoderNetwork(nn.Module):
     def _limited(self, output):
         return output if self.limits is None else self.limits(output)
 
-    def split(self, x):
-        """Code of ``x``, and its reconstruction from the code alone."""
+    def split(self, x, limited=True):
+        """Code of ``x``, and its reconstruction from the code alone, held near the data or not."""
         code, _ = self.encode(x)
-        return code, self.decode(code)
+        output = self._output(code, None)
+        return code, self._limited(output) if limited else output
 
     def forward(self, x):
         """Reconstruction of ``x`` from its code alone."""

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from sklearn.datasets import load_wine
 from torch.testing import assert_close
 
+from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae._compute import chunks
 from sklearn_ae._fitting import fitted as module
-from sklearn_ae._fitting.fitted import FittedNetwork
+from sklearn_ae._fitting.fitted import FittedNetwork, NoBranch
 from sklearn_ae._fitting.rows import Rows
 from sklearn_ae._fitting.scaling import Scaling
 
@@ -19,7 +21,9 @@ class Blueprint:
     width = 1
 
     def build(self, scaling):
-        return torch.nn.Linear(3, 2)
+        task = torch.nn.Linear(3, 2)
+        task.network = torch.nn.Identity()
+        return task
 
 
 def fitted_network(scaling):
@@ -61,3 +65,22 @@ def test_sums_are_over_parts_whose_shares_add_up_to_one(
         assert_close(share, torch.from_numpy(expected).to(dtype))
         average = np.average((X - scaling.mean) / 1.7, axis=0, weights=weight)
         assert_allclose(mean.numpy(), average, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, VariationalAutoencoder])
+def test_branches_that_add_nothing_are_not_computed(cls):
+    X = load_wine().data
+    estimator = cls(3, max_iter=0).fit(X)
+    task, _ = estimator._fitted.exact_task(torch.device("cpu"))
+    assert isinstance(task.network.encoder, NoBranch)
+    assert isinstance(task.network.decoder, NoBranch)
+    whole = estimator._fitted.network.double()
+    x = torch.from_numpy(estimator._fitted.scaling.to_network(X, np.float64))
+    with torch.no_grad():
+        code = whole.encode(x)[0]
+        assert_allclose(task.network.encode(x)[0], code, rtol=1e-5, atol=1e-5)
+        assert_allclose(task.network.decode(code), whole.decode(code), rtol=1e-5, atol=1e-5)
+    trained = cls(3, max_iter=5, hidden_layer_sizes=(8,), early_stopping=False).fit(X)
+    task, _ = trained._fitted.exact_task(torch.device("cpu"))
+    assert not isinstance(task.network.encoder, NoBranch)
+    assert not isinstance(task.network.decoder, NoBranch)
