@@ -1576,3 +1576,15 @@ def test_equal_rows_have_one_score_in_whatever_fold_they_are():
     _, counts = np.unique(detector.calibration_scores_, return_counts=True)
     assert counts.max() >= is_zero.sum() > 100
     assert (detector.predict(X[is_zero]) == 1).all()
+
+
+@pytest.mark.parametrize("values", ["two", "many"])
+@pytest.mark.filterwarnings("ignore:invalid value encountered in reduce")  # scikit-learn's sum
+def test_differences_beyond_the_range_of_numbers(values):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    far = np.where(rng.random(200) < 0.5, 1.7e308, -1.7e308)
+    X[:, 0] = far if values == "two" else far * rng.random(200)
+    detector = AutoencoderDetector(random_state=0).fit(X)
+    assert np.isfinite(detector.score_samples(X)).all()
+    assert 0 < (detector.predict(X) == -1).mean() < 0.05

@@ -202,12 +202,15 @@ def figures(lines):
     assert {len(of_protocol) for of_protocol in areas.values()} == {len(DATA)} == {11}
     means = pd.DataFrame({protocol: areas[protocol].mean() for protocol in PROTOCOLS})
     gains = means - means.loc[DEFAULT]
-    flat = [name for name in CHANGES if name.startswith(("n_neighbors", "max_iter"))]
+    flat = {
+        what: [name for name in CHANGES if name.startswith(parameter)]
+        for what, parameter in (("epochs", "max_iter"), ("neighbors", "n_neighbors"))
+    }
     found = {
         name: " and ".join(f"{mean:.1f}" for mean in means.loc[method])
         for name, method in IN_GUIDE.items()
     }
     return found | {
-        "change": f"{gains.loc[flat].abs().max(axis=None):.1f}",
+        **{what: f"{gains.loc[names].abs().max(axis=None):.1f}" for what, names in flat.items()},
         "not_robust": f"{gains.loc['robust=False', 'one-class']:.1f}",
     }

@@ -43,7 +43,7 @@ class Standardizer:
             rows, everything = self.sparse(rows), self.sparse(everything)
             self.mean, scale = mean_and_scale(rows, weight)
             # constant in these rows only: what leaves the constant is rare, not huge
-            constant = np.ptp(rows, axis=0) == 0
+            constant = (rows == rows[0]).all(axis=0)
             self.scale = np.where(constant, mean_and_scale(everything)[1], scale)
         spread = mean_and_scale(self._centred(rows), weight)[1].max()
         self.farthest = FARTHEST * min(spread, LARGEST / FARTHEST)
@@ -54,8 +54,7 @@ class Standardizer:
         return np.clip(self._centred(rows), -self.farthest, self.farthest)
 
     def _centred(self, rows):
-        with np.errstate(over="ignore"):
-            return (rows - self.mean) / self.scale
+        return centred_and_scaled(rows, self.mean, self.scale)
 
 
 class SparseFeatures:
@@ -115,14 +114,20 @@ def mean_and_scale(rows, weight=None):
     spread = np.sqrt(mean_of((unit - mean) ** 2, weight))
     # what sums and differences leave of a constant is rounding, as for StandardScaler
     rounding = len(rows) * np.finfo(float).eps * np.abs(mean)
-    constant = (np.ptp(unit, axis=0) == 0) | (spread * size == 0) | (spread <= rounding)
+    constant = (unit == unit[0]).all(axis=0) | (spread * size == 0) | (spread <= rounding)
     return np.where(constant, rows[0], mean * size), np.where(constant, 1.0, spread * size)
 
 
 def standardise(rows, weight=None):
     """Rows less their mean, over their standard deviation."""
-    mean, scale = mean_and_scale(rows, weight)
-    return (rows - mean) / scale
+    return centred_and_scaled(rows, *mean_and_scale(rows, weight))
+
+
+def centred_and_scaled(rows, mean, scale):
+    """Rows less a mean, over a scale; differences are no larger than numbers can be."""
+    largest = np.finfo(float).max
+    with np.errstate(over="ignore"):
+        return np.clip(rows - mean, -largest, largest) / scale
 
 
 class ShrunkCovariance:

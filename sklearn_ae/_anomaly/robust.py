@@ -49,8 +49,9 @@ def within_fences(rows, weight=None):
     lower = quantile(rows, FENCE_SHARE, weight, method="higher")
     upper = quantile(rows, 1 - FENCE_SHARE, weight, method="lower")
     center = median(rows, weight)
-    least = np.where(lower < center, center - FENCE * (center - lower), -np.inf)
-    most = np.where(upper > center, center + FENCE * (upper - center), np.inf)
+    with np.errstate(over="ignore"):
+        least = np.where(lower < center, center - FENCE * (center - lower), -np.inf)
+        most = np.where(upper > center, center + FENCE * (upper - center), np.inf)
     return np.clip(rows, least, most)
 
 

@@ -37,13 +37,15 @@ def quantile(values, share, weight=None, method="linear"):
     method : {"linear", "lower", "higher"}
         What is taken between two values, as in `numpy.quantile`.
     """
-    if weight is None:
-        return np.quantile(values, share, axis=0, method=method)
     place = share * (total_of(weight, len(values)) - 1)
-    lower, upper = (value_at(values, near, weight) for near in (np.floor(place), np.ceil(place)))
-    if method == "linear":
-        return lower + (place - np.floor(place)) * (upper - lower)
-    return lower if method == "lower" else upper
+    if method == "lower":
+        return value_at(values, np.floor(place), weight)
+    upper = value_at(values, np.ceil(place), weight)
+    between = place - np.floor(place)
+    if method == "higher" or between == 0:
+        return upper
+    # no difference, which may be too large a number
+    return (1 - between) * value_at(values, np.floor(place), weight) + between * upper
 
 
 def value_at(values, place, weight=None):
@@ -62,4 +64,4 @@ def value_at(values, place, weight=None):
 
 def median(values, weight=None):
     """Median over the first axis, of shape (...) for values of shape (n_rows, ...)."""
-    return np.median(values, axis=0) if weight is None else quantile(values, 0.5, weight)
+    return quantile(values, 0.5, weight)

@@ -113,9 +113,10 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
     estimator : Autoencoder, VariationalAutoencoder, FrozenEstimator or None, default=None
         What gives reconstructions and codes; a copy is fitted, dense or convolutional. None is
         ``Autoencoder(n_components=0.9, max_iter=0)``: PCA with as many components as hold nine
-        tenths of the variance. Epochs take time and find no more outliers of tables (benchmark
-        `detector_rules`); images are for an estimator of their own.
-        ``validation_fraction="auto"`` is 0.1 here, without folds.
+        tenths of the variance. Epochs take time and find no more rows of another kind (benchmark
+        `detector_rules`); where columns follow from each other by products or choices,
+        ``Autoencoder(0.9)`` with ``standardize=True`` finds more wrong values. Images are for an
+        estimator of their own. ``validation_fraction="auto"`` is 0.1 here, without folds.
         ``FrozenEstimator(fitted)`` is used as it is, and only spreads, covariance,
         neighbours and threshold are learnt: from rows that it was not fitted to, else thresholds
         are those of rows that it knows, and more of the new ones are flagged.
