@@ -127,11 +127,10 @@ def figures(lines):
     found = {
         "features": span(narrow["features"], ""),
         "features_wide": f"{widest['features']}",
-        "small": span(ratios.loc[small, RATIOS["forest_fit"]], ".1f"),
+        "small": span(ratios.loc[small, RATIOS["forest_fit"]], ".2g"),
     }
     for name, column in RATIOS.items():
-        found[name] = span(narrow[column], ".1f")
+        found[name] = span(narrow[column], ".2g")
         found[f"{name}_wide"] = f"{widest[column]:.1f}"
-    readme = (RATIOS["forest_fit"], RATIOS["forest_score"])
-    found["README"] = "; ".join(span(ratios[column], ".1f") for column in readme)
-    return found
+    in_readme = ("small", "forest_score", "fit", "fit_wide")
+    return found | {"README": "; ".join(found[name] for name in in_readme)}

@@ -41,12 +41,12 @@ class Standardizer:
         if standardize:
             self.sparse = SparseFeatures(rows, weight)
             rows, everything = self.sparse(rows), self.sparse(everything)
-            self.mean, scale = mean_and_scale(rows, weight)
+            self.mean, spread = mean_and_spread(rows, weight)
             # constant in these rows only: what leaves the constant is rare, not huge
-            constant = (rows == rows[0]).all(axis=0)
-            self.scale = np.where(constant, mean_and_scale(everything)[1], scale)
-        spread = mean_and_scale(self._centred(rows), weight)[1].max()
-        self.farthest = FARTHEST * min(spread, LARGEST / FARTHEST)
+            rare = np.where(spread > 0, spread, mean_and_spread(everything)[1])
+            self.scale = np.where(rare > 0, rare, 1.0)
+        spread = mean_and_spread(self._centred(rows), weight)[1].max()
+        self.farthest = FARTHEST * min(spread or 1.0, LARGEST / FARTHEST)
 
     def __call__(self, rows):
         """Scaled rows."""
@@ -102,8 +102,8 @@ class SparseFeatures:
         return rows[:, self.places] / 4 - self.common / 4
 
 
-def mean_and_scale(rows, weight=None):
-    """Mean and standard deviation of each feature; 1 where it is constant."""
+def mean_and_spread(rows, weight=None):
+    """Mean and standard deviation of each feature, zero where it is constant up to rounding."""
     size = np.abs(rows).max(axis=0)
     if not np.isfinite(size).all():
         check_finite(rows, "Input X contains values that are no numbers.")
@@ -115,12 +115,13 @@ def mean_and_scale(rows, weight=None):
     # what sums and differences leave of a constant is rounding, as for StandardScaler
     rounding = len(rows) * np.finfo(float).eps * np.abs(mean)
     constant = (unit == unit[0]).all(axis=0) | (spread * size == 0) | (spread <= rounding)
-    return np.where(constant, rows[0], mean * size), np.where(constant, 1.0, spread * size)
+    return np.where(constant, rows[0], mean * size), np.where(constant, 0.0, spread * size)
 
 
 def standardise(rows, weight=None):
-    """Rows less their mean, over their standard deviation."""
-    return centred_and_scaled(rows, *mean_and_scale(rows, weight))
+    """Rows less their mean, over their standard deviation where there is any."""
+    mean, spread = mean_and_spread(rows, weight)
+    return centred_and_scaled(rows, mean, np.where(spread > 0, spread, 1.0))
 
 
 def centred_and_scaled(rows, mean, scale):
