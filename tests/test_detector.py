@@ -1,6 +1,7 @@
 """AutoencoderDetector: scores against closed forms, thresholds, guarantees, and bad input."""
 
 import warnings
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import Autoencoder, AutoencoderDetector, VariationalAutoencoder
 from sklearn_ae._anomaly import covariance as covariances
-from sklearn_ae._anomaly import weights
+from sklearn_ae._anomaly import sets_of_equal_rows, weights
 from sklearn_ae._anomaly.covariance import ShrunkCovariance, Standardizer
 from sklearn_ae._anomaly.robust import (
     core_of,
@@ -32,6 +33,7 @@ from sklearn_ae._anomaly.robust import (
     within_fences,
 )
 from sklearn_ae._anomaly.scores import LogScale
+from sklearn_ae._fitting.rows import Rows
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.estimators._detector import PURPOSES
 from sklearn_ae.estimators._inner import SCORES
@@ -267,7 +269,8 @@ def test_equal_rows_are_on_one_side_of_the_threshold(seed):
 
 @pytest.mark.parametrize("n_rows, n_held_out", [(249, 0), (250, 50), (569, 57)])
 def test_rows_are_held_out_where_a_fifth_is_enough(n_rows, n_held_out):
-    assert linear(contamination="auto")._split(n_rows, 0)[1].sum() == n_held_out
+    detector = AutoencoderDetector(Autoencoder(2, max_iter=1))
+    assert detector._split(n_rows, 0)[1].sum() == n_held_out
 
 
 @pytest.mark.parametrize("n_components", [4, 10])
@@ -601,7 +604,8 @@ def test_scores_of_the_rows_of_fit_do_not_tell_which_were_held_out():
     X = np.random.default_rng(0).normal(size=(300, 100))
     areas = []
     for seed in range(5):
-        detector = AutoencoderDetector(Autoencoder(5, max_iter=0), random_state=seed).fit(X)
+        estimator = Autoencoder(5, max_iter=1, early_stopping=False, hidden_layer_sizes=(5,))
+        detector = AutoencoderDetector(estimator, random_state=seed).fit(X)
         held_out = detector._split(len(X), _seed(seed))[1]
         areas.append(roc_auc_score(held_out, -detector.score_samples(X)))
     assert abs(np.mean(areas) - 0.5) < 0.1
@@ -1397,7 +1401,6 @@ def test_quantiles_of_weighted_values_are_those_of_repeated_ones(repeated):
 def test_relative_weights_stand_for_as_many_rows_as_there_are(repeated):
     X, weight, _ = repeated
     assert_allclose(weights.repeats(weight / weight.sum()).sum(), len(X))
-    assert weights.repeats(weight) is not weight
     assert_array_equal(weights.repeats(weight), weight)
 
 
@@ -1440,7 +1443,7 @@ def test_weights_are_repetitions_but_for_neighbours(score, repeated):
     assert_allclose(one.offset_, other.offset_, rtol=1e-4)
     flagged = one.predict(X) == -1
     assert abs(weight[flagged].sum() / weight.sum() - 0.1) < 0.02
-    assert_allclose(one.score_features(X), other.score_features(X), rtol=0.3)
+    assert_allclose(one.score_features(X), other.score_features(X), rtol=1e-3, atol=1e-6)
     unweighted = linear(**parameters, contamination=0.1).fit(X)
     assert not np.allclose(one.score_samples(X), unweighted.score_samples(X), rtol=1e-2)
 
@@ -1455,14 +1458,150 @@ def test_calibration_by_weighted_rows_is_that_by_repeated_ones(X):
     assert_allclose(p_values, detector.p_values(X), rtol=1e-12)
 
 
-def test_weights_say_what_is_common():
-    """A row that is rarely given but weighs much is normal, where without weight it is none."""
+@pytest.mark.parametrize("n_rows", [400, 9000])
+@pytest.mark.parametrize("n_heavy", [1, 3])
+def test_weights_say_what_is_common(n_rows, n_heavy):
+    """A row that is rarely given but weighs 7 % is normal, where without weight it is none."""
     rng = np.random.default_rng(0)
-    X = np.r_[rng.normal(size=(400, 4)), np.full((4, 4), 9.0)]
-    weight = np.r_[np.ones(400), np.full(4, 40.0)]
-    assert (AutoencoderDetector(random_state=0).fit(X).predict(X[-4:]) == -1).all()
+    X = np.r_[rng.normal(size=(n_rows, 4)), np.full((n_heavy, 4), 9.0)]
+    weight = np.r_[np.ones(n_rows), np.full(n_heavy, 0.075 * n_rows / n_heavy)]
     detector = AutoencoderDetector(random_state=0).fit(X, sample_weight=weight)
-    assert (detector.predict(X[-4:]) == 1).all()
+    assert_array_equal(detector._common, X[-1:])
+    assert detector.predict(X[-1:]) == 1
+    assert len(AutoencoderDetector(random_state=0).fit(X)._common) == 0
+
+
+@pytest.mark.parametrize("network", [False, True])
+@pytest.mark.parametrize("robust", ["auto", True, False])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"contamination": "auto"},
+        {"contamination": 0.1},
+        {"calibration_fraction": "folds", "false_positive_rate": 0.1},
+    ],
+    ids=["auto", "share", "folds"],
+)
+@pytest.mark.parametrize("score", ["auto", "mahalanobis", "standardized", "latent"])
+def test_rows_of_next_to_no_weight_change_next_to_nothing(score, how, robust, network):
+    """They are far away and few, and so no neighbours of the others."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)) @ rng.normal(size=(4, 4))
+    far = 40 * rng.normal(size=(15, 4)) + 200
+    weight = np.r_[np.ones(len(X)), np.full(len(far), 1e-9)]
+    inner = Autoencoder(2, max_iter=0)
+    if network:
+        inner = FrozenEstimator(Autoencoder(2, max_iter=3, random_state=0).fit(X))
+    parameters = {"anomaly_score": score, "robust": robust, "random_state": 0, **how}
+    one = AutoencoderDetector(inner, **parameters).fit(
+        np.r_[X, far], sample_weight=weight * (1 + np.arange(len(weight)) % 3)
+    )
+    other = AutoencoderDetector(inner, **parameters).fit(X, sample_weight=1 + np.arange(200) % 3)
+    assert_allclose(one.score_samples(X), other.score_samples(X), rtol=1e-2, atol=1e-2)
+    # quantiles of weights that are not whole are one row further, and folds are others
+    flagged = [np.mean(detector.score_samples(X) < detector.offset_) for detector in (one, other)]
+    assert abs(flagged[0] - flagged[1]) < 0.03
+
+
+def test_weights_and_trust_enter_the_autoencoder_together(contaminated):
+    rows, _ = contaminated
+    weight = 1.0 + np.arange(len(rows)) % 5
+    with mock.patch.object(Autoencoder, "fit", autospec=True, side_effect=Autoencoder.fit) as fit:
+        AutoencoderDetector(random_state=0).fit(rows, sample_weight=weight)
+        AutoencoderDetector(random_state=0).fit(rows)
+    weighted, trust = (call.kwargs["sample_weight"] for call in fit.call_args_list)
+    assert trust.min() < 0.9
+    assert np.unique(weighted).size > np.unique(weight).size
+    assert weighted.max() <= weight.max()
+
+
+def test_share_of_new_rows_that_is_warned_of_is_weighted():
+    """Of the rows that count, a large share would be flagged; of all, a small one."""
+    rng = np.random.default_rng(0)
+    rows, weight = np.zeros((60, 1)), np.r_[np.ones(20), np.full(40, 1e-6)]
+    left_out = np.r_[np.full(10, -5.0), np.full(50, 0.0)]
+    detector = linear(contamination=0.1)
+    detector._score = "auto"
+    detector._score_rows = lambda rows, score: -rng.random(len(rows))
+    with pytest.warns(ThresholdWarning, match="50%|few"):
+        detector._set_threshold(Rows(rows, weight=weight), left_out, np.full(60, True), 0)
+
+
+def test_groups_are_counted_by_weight():
+    """What has a tenth of the rows is a group, unless they weigh next to nothing."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(360, 3)), rng.normal(size=(40, 3)) * 0.01 + 9]
+    weight = np.r_[np.ones(360), np.full(40, 1e-3)]
+    detector = AutoencoderDetector(random_state=0).fit(X)
+    assert detector._scores.n_groups == 2
+    assert (detector.predict(X[360:]) == 1).mean() > 0.8
+    detector.fit(X, sample_weight=weight)
+    assert detector._scores.n_groups == 1
+    assert (detector.predict(X[360:]) == -1).all()
+
+
+def test_curvature_is_a_mean_over_weighted_rows():
+    """Of a network, whose derivative differs from row to row."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) * np.r_[np.ones(100), np.full(100, 9.0)][:, None]
+    network = FrozenEstimator(
+        Autoencoder(1, max_iter=20, hidden_layer_sizes=(8,), random_state=0).fit(X)
+    )
+    weight = np.r_[np.ones(100), np.full(100, 1e-9)]
+    one, other = (
+        AutoencoderDetector(network, robust=False, random_state=0).fit(X, sample_weight=given)
+        for given in (weight, weight[::-1])
+    )
+    covariance = one._scores.covariances[0]
+    device, seed = torch.device("cpu"), 0
+    rows = Rows(X, weight=weight), Rows(X[:100])
+    curvatures = [one._mean_curvature(each, covariance, seed, device) for each in rows]
+    assert_allclose(*curvatures, rtol=0.15)
+    assert not np.allclose(one._curvature, other._curvature, rtol=0.5)
+
+
+def test_given_pca_and_frozen_autoencoders_learn_from_all_rows(contaminated):
+    rows, _ = contaminated
+    rows = np.r_[rows, rows[:100] + 0.1]
+    assert len(rows) >= 250
+    pca = AutoencoderDetector(Autoencoder(0.9, max_iter=0), standardize=True, random_state=0)
+    default = AutoencoderDetector(random_state=0).fit(rows)
+    assert pca.fit(rows).offset_ == default.offset_
+    assert_array_equal(pca.score_samples(rows), default.score_samples(rows))
+    frozen = AutoencoderDetector(FrozenEstimator(default.estimator_), random_state=0)
+    frozen._score = "latent"
+    assert frozen._split(len(rows), 0)[0].all()
+
+
+def test_rows_that_differ_little_beside_a_large_value_are_not_equal():
+    rng = np.random.default_rng(0)
+    dates = 1.7040672e18 + 86400e9 * rng.integers(0, 5, 200)
+    first, of_row = sets_of_equal_rows(np.c_[rng.normal(size=(200, 2)), dates])
+    assert len(first) == 200 and len(np.unique(of_row)) == 200
+    first, of_row = sets_of_equal_rows(np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, 2.0]]))
+    assert_array_equal(of_row[:2], of_row[0])
+    assert of_row[2] != of_row[0] and len(first) == 2
+
+
+@pytest.mark.parametrize("scale", [1e-318, 1e-300, 1e-3])
+def test_weights_are_relative_whatever_their_unit(scale, X):
+    weight = 1.0 + np.arange(len(X)) % 2
+    tiny = np.where(weight > 1, 2 * scale, scale)
+    one, other = (
+        AutoencoderDetector(random_state=0).fit(X, sample_weight=given)
+        for given in (tiny, weight * len(X) / weight.sum())
+    )
+    assert_allclose(one.score_samples(X), other.score_samples(X), rtol=1e-2)
+
+
+def test_callbacks_do_not_see_folds(X):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 brought callbacks")
+    tasks = Tasks()
+    tasks.X = X
+    inner = Autoencoder(2, hidden_layer_sizes=(8,), max_iter=2, early_stopping=False)
+    detector = AutoencoderDetector(inner, calibration_fraction="folds", random_state=0)
+    detector.set_callbacks(tasks).fit(X)
+    assert tasks.begun.count(("Autoencoder", "epoch")) == 2
 
 
 @pytest.mark.parametrize("score", ["auto", "standardized", "latent"])

@@ -3,7 +3,13 @@
 from sklearn_ae._anomaly.covariance import Standardizer
 from sklearn_ae._anomaly.robust import core_of, down_weights, low_limit, within_fences
 from sklearn_ae._anomaly.scores import AnomalyScores, is_isometric
-from sklearn_ae._anomaly.threshold import calibration_rank, common_rows, equals_any, rounding
+from sklearn_ae._anomaly.threshold import (
+    calibration_rank,
+    common_rows,
+    equals_any,
+    rounding,
+    sets_of_equal_rows,
+)
 from sklearn_ae._anomaly.weights import mean_of, quantile, repeats, value_at
 
 __all__ = [
@@ -20,6 +26,7 @@ __all__ = [
     "quantile",
     "repeats",
     "rounding",
+    "sets_of_equal_rows",
     "value_at",
     "within_fences",
 ]

@@ -30,11 +30,11 @@ class Standardizer:
         Whether features are centred and divided by their standard deviation.
     everything : ndarray of shape (n_rows, n_features)
         More rows, which give the scale of features that are constant in ``rows``.
-    weight : ndarray of shape (n_rows,) or None
-        Weights of ``rows``.
+    weight, all_weight : ndarray of shape (n_rows,) or None
+        Weights of ``rows`` and of ``everything``.
     """
 
-    def __init__(self, rows, standardize, everything, weight=None):
+    def __init__(self, rows, standardize, everything, weight=None, all_weight=None):
         n_features = rows.shape[1]
         self.mean, self.scale = np.zeros(n_features), np.ones(n_features)
         self.sparse = None
@@ -43,7 +43,7 @@ class Standardizer:
             rows, everything = self.sparse(rows), self.sparse(everything)
             self.mean, spread = mean_and_spread(rows, weight)
             # constant in these rows only: what leaves the constant is rare, not huge
-            rare = np.where(spread > 0, spread, mean_and_spread(everything)[1])
+            rare = np.where(spread > 0, spread, mean_and_spread(everything, all_weight)[1])
             self.scale = np.where(rare > 0, rare, 1.0)
         spread = mean_and_spread(self._centred(rows), weight)[1].max()
         self.farthest = FARTHEST * min(spread or 1.0, LARGEST / FARTHEST)

@@ -5,8 +5,8 @@ import torch
 from scipy.spatial import cKDTree
 from sklearn.neighbors import KDTree, NearestNeighbors
 
-# Rows that the others are compared with to find their neighbours.
-MOST_NEIGHBORS = 1000
+# Rows that the others are compared with to find their neighbours, one by one or by a tree.
+MOST_NEIGHBORS, MOST_IN_TREE = 1000, 10_000
 # Neighbours in a part of the rows, where as many as in all would be farther away: fewer are noise.
 FEWEST_NEIGHBORS = 5
 # A tree finds neighbours sooner than a comparison with all rows if it has to look at less than this
@@ -24,7 +24,8 @@ class Neighbors:
     Parameters
     ----------
     rows : ndarray of shape (n_samples, n_columns)
-        The rows, two at least; of more than 1000, that many are drawn.
+        The rows, two at least; of more than 1000, that many are drawn, or 10000 where a tree finds
+        neighbours sooner.
     n_neighbors : int
         How many of them, all where there are fewer; where rows are drawn, as many times fewer as
         there are rows for each of these, down to five.
@@ -38,22 +39,30 @@ class Neighbors:
     """
 
     def __init__(self, rows, n_neighbors, seed):
-        self.drawn = np.arange(len(rows))
-        if len(rows) > MOST_NEIGHBORS:
+        order = np.random.default_rng(seed).permutation(len(rows))
+        self.axes = None
+        if rows.shape[1] <= TREE_COLUMNS:
+            self._draw(rows, n_neighbors, order, MOST_IN_TREE)
+            self.axes = self._axes_of_tree()
+        if self.axes is None:
+            self._draw(rows, n_neighbors, order, MOST_NEIGHBORS)
+        self._build_index()
+
+    def _draw(self, rows, n_neighbors, order, most):
+        """Draw so many rows, and take as many times fewer of them."""
+        self.drawn = np.arange(len(rows)) if len(rows) <= most else order[:most]
+        if len(rows) > most:
             # among fewer rows the k-th nearest is farther away, so k shrinks in proportion
-            share = round(n_neighbors * MOST_NEIGHBORS / len(rows))
+            share = round(n_neighbors * most / len(rows))
             n_neighbors = max(share, min(n_neighbors, FEWEST_NEIGHBORS))
-            self.drawn = np.random.default_rng(seed).permutation(len(rows))[:MOST_NEIGHBORS]
-            rows = rows[self.drawn]
         self.n_neighbors = n_neighbors
+        rows = rows[self.drawn]
         # differences of numbers far from zero are little else than rounding
         self.center = np.median(rows, axis=0)
-        self.rows = rows = rows - self.center
+        self.rows = rows - self.center
         # two more, as a row that is among the rows is no neighbour of its own, nor would be another
         # one at its place were it left out
         self.n_found = min(n_neighbors + 2, len(rows))
-        self.axes = self._axes_of_tree() if rows.shape[1] <= TREE_COLUMNS else None
-        self._build_index()
 
     def _axes_of_tree(self):
         """Principal axes, which a tree splits along; None where it is no help."""

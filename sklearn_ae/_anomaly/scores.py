@@ -17,8 +17,8 @@ SMALLEST_SHARE = 0.1
 # Share of the rows from which on those that lie apart are a group of their own, by ``robust``;
 # strays have less.
 SMALLEST_GROUP = {"auto": 0.07, False: 0.07, True: 0.25}
-# Rows among which groups are looked for.
-MOST_JOINED = 5000
+# Rows among which groups are looked for, more of them where there are few columns.
+MOST_JOINED, FEW_COLUMNS, MOST_OF_FEW_COLUMNS = 5000, 15, 10_000
 # Product of what is at right angles but for the rounding of float32, as a share of the squares.
 RIGHT_ANGLE = 1e-4
 
@@ -253,9 +253,10 @@ class AnomalyScores:
 
 def _groups(rows, smallest_share, seed, weight):
     """Group of each row and which are strays; where there are many rows, by those drawn."""
-    if len(rows) <= MOST_JOINED:
+    most = MOST_OF_FEW_COLUMNS if rows.shape[1] <= FEW_COLUMNS else MOST_JOINED
+    if len(rows) <= most:
         return groups_of(rows, smallest_share, seed, weight)
-    places = np.random.default_rng(seed).permutation(len(rows))[:MOST_JOINED]
+    places = np.random.default_rng(seed).permutation(len(rows))[:most]
     drawn = rows[places]
     group, is_stray = groups_of(drawn, smallest_share, seed, of_part(weight, places))
     if group.max() == 0 and not is_stray.any():
@@ -284,7 +285,8 @@ def is_isometric(split):
 def _spread_of_errors(errors, outputs, weight):
     """Root mean square of each feature's error, which is not taken to be less than rounding."""
     # no errors where outputs are scored alone
-    feature_spread = (errors + outputs[:, : errors.shape[1]]).std(axis=0)
+    rows = errors + outputs[:, : errors.shape[1]]
+    feature_spread = np.sqrt(mean_of((rows - mean_of(rows, weight)) ** 2, weight))
     varying = feature_spread > 0
     typical = np.median(feature_spread[varying]) if varying.any() else 1.0
     # some features are never reconstructed wrongly, such as one that is constant

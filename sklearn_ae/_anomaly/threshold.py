@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
-from sklearn_ae._anomaly.groups import distinct_rows
 from sklearn_ae._anomaly.robust import ROUNDING
-from sklearn_ae._anomaly.weights import mean_of, of_part
+from sklearn_ae._anomaly.weights import repeats
 
 # Share of the rows with the same values from which on these are no anomaly, and the rows that are
 # drawn to find such values.
@@ -18,15 +17,28 @@ def rounding(threshold, scores):
     return ROUNDING * np.maximum(np.abs(threshold), np.median(np.abs(scores)))
 
 
-def common_rows(rows, scaled, seed, weight=None):
-    """Different rows of whose exact values a twentieth of all rows is or more."""
-    drawn = np.random.default_rng(seed).permutation(len(rows))[:ROWS_TO_LOOK_AT]
-    first, of_row = distinct_rows(scaled[drawn], seed)
-    shares = np.bincount(of_row, weights=of_part(weight, drawn))
+def sets_of_equal_rows(rows):
+    """The first row of each set of rows with the same values, and the set of each row."""
+    # as strings of bytes; no zero has a sign
+    keys = np.ascontiguousarray(rows + 0.0).view(f"V{rows.itemsize * rows.shape[1]}").ravel()
+    _, first, of_row = np.unique(keys, return_index=True, return_inverse=True)
+    return first, of_row.ravel()
+
+
+def common_rows(rows, seed, weight=None):
+    """Different rows of whose exact values a twentieth of all rows is or more, two at least."""
+    times = np.ones(len(rows)) if weight is None else repeats(weight)
+    places, counted = np.arange(len(rows)), times
+    if len(rows) > ROWS_TO_LOOK_AT:
+        rng = np.random.default_rng(seed)
+        places = rng.choice(len(rows), ROWS_TO_LOOK_AT, p=times / times.sum())
+        counted = np.ones(len(places))
+    first, of_row = sets_of_equal_rows(rows[places])
+    counts = np.bincount(of_row, weights=counted)
     # half as many among those drawn is a chance that hardly any of them misses
-    is_likely = (shares >= COMMON / 2 * shares.sum()) & (np.bincount(of_row) > 1)
-    likely = rows[drawn[first[is_likely]]]
-    return likely[[mean_of((rows == row).all(axis=1), weight) >= COMMON for row in likely]]
+    likely = rows[places[first[counts >= COMMON / 2 * counts.sum()]]]
+    found = np.array([times[(rows == row).all(axis=1)].sum() for row in likely])
+    return likely[found >= max(2.0, COMMON * times.sum())]
 
 
 def equals_any(rows, others):

@@ -5,7 +5,10 @@ import numpy as np
 
 def repeats(weight):
     """Weights that add up to the number of rows at least: lower ones are taken as relative."""
-    return weight * max(1.0, len(weight) / weight.sum())
+    if weight.sum() >= len(weight):
+        return weight
+    relative = weight / weight.max()
+    return relative * (len(weight) / relative.sum())
 
 
 def of_part(weight, part):

@@ -50,6 +50,7 @@ from sklearn_ae.estimators._inner import (
     check_score,
     check_takes_any_rows,
     is_frozen,
+    makes_epochs,
     new_estimator,
 )
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
@@ -161,8 +162,9 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
 
     n_neighbors : int, default=20
         Nearest rows that the scores "neighbors" and "auto" take the mean distance to; a robust fit
-        goes by the distance to the last of them. Of more than 1000 training rows, that many are
-        drawn to be neighbours, and as many times fewer of them are taken, down to five.
+        goes by the distance to the last of them. Of more than 1000 training rows, or 10000 where a
+        tree finds neighbours sooner, as of few features, that many are drawn to be neighbours, and
+        as many times fewer of them are taken, down to five.
 
     calibration_fraction : "folds" or float, default=0.0
         Share of the rows given to `fit` that is used for nothing but calibration, see
@@ -222,9 +224,10 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
     of the others follow in closed form from those of all rows (Sherman and Morrison; no row is its
     own neighbour). For the autoencoder, of three ways the first that is possible is taken:
 
-    - Where it is PCA, as by default, or frozen, every row counts as left out: side by side, errors
-      and outputs of PCA are at the same distances as the rows themselves, whatever it has learnt
-      from. This holds for the scores "auto", "mahalanobis" and "neighbors".
+    - Where it is frozen, or PCA, as by default, and the score is "auto", "mahalanobis" or
+      "neighbors", every row counts as left out: side by side, errors and outputs of PCA are at the
+      same distances as the rows themselves, whatever it has learnt from. Nor do these scores depend
+      on its number of components.
     - With 250 rows or more and ``contamination="auto"``, a tenth of the rows, or 50 if that is
       more, is kept from the autoencoder.
     - Otherwise each row is left out once, in five folds, which takes as many more fits. Where a
@@ -338,8 +341,10 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows. They enter autoencoder, scales, covariance and thresholds, as if
-            rows were given as often as they say; rows of weight zero are dropped. Neighbours are
-            taken without: a row is one neighbour whatever its weight.
+            rows were given as often as they say, but that a row is left out with all its weight.
+            Neighbours are taken without: a row is one neighbour whatever its weight. Rows of
+            weight zero are dropped, and weights that add up to less than the number of rows, of all
+            or of a group, are taken as relative.
 
         Returns
         -------
@@ -362,9 +367,12 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             fewer than 30 rows, or all are equal.
         """
         context = self._init_callback_context(max_subtasks=2)
-        self._score = check_score(self.anomaly_score, new_estimator(self))
+        estimator = new_estimator(self)
+        self._score = check_score(self.anomaly_score, estimator)
         _, seeds = draw_seeds(self.random_state, PURPOSES)
-        given = self._given(X, sample_weight)
+        given = Rows(self._rows(X, estimator, reset=True))
+        if sample_weight is not None:
+            given.weight = check_weights(sample_weight, given.x)
         told = {"X": given.x, "y": y, "metadata": {"sample_weight": given.weight}}
         context.call_on_fit_task_begin(estimator=self, **told)
         rows = of_positive_weight(given)
@@ -381,7 +389,6 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             )
         train, held_out, calibration = self._split(n_rows, seeds["split"])
         self.robust_ = _chosen(self.robust, auto=True)
-        estimator = new_estimator(self)
         with self._task(context, "fit-autoencoder", told, estimator):
             self._train(rows.select(train), seeds, estimator)
         with self._task(context, "set-threshold", told):
@@ -592,7 +599,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
             self._calibrate(left_out, weight)
         elif isinstance(self.contamination, str):
             self.offset_ = low_limit(left_out, weight)
-            self._common = common_rows(rows.x, self._standardizer(rows.x), seed, rows.weight)
+            self._common = common_rows(rows.x, seed, rows.weight)
         else:
             scores = self._score_rows(rows.x, self._score)
             threshold = quantile(scores, self.contamination, rows.weight)
@@ -646,9 +653,8 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         parts[0] = ~(parts[1] | parts[2])
         return parts
 
-    def _train(self, rows, seeds, estimator=None):
+    def _train(self, rows, seeds, estimator):
         """Learn scale and autoencoder."""
-        estimator = estimator or new_estimator(self)
         x, weight = rows.x, rows.weight
         everything = kept = within_fences(x, weight) if self.robust_ else x
         if self.robust_ and not is_frozen(self.estimator):
@@ -665,7 +671,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         standardize = _chosen(self.standardize, auto=self.estimator is None)
         if standardize and self.estimator is not None:
             check_takes_any_rows(estimator)
-        self._standardizer = Standardizer(kept, standardize, everything, weight)
+        self._standardizer = Standardizer(kept, standardize, everything, weight, rows.weight)
         self.mean_, self.scale_ = self._standardizer.mean, self._standardizer.scale
         scaled = self._standardizer(kept)
         # a row counts as often as it is given, and as far as it is trusted
@@ -706,8 +712,10 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
     @property
     def _holds_out(self):
         """Whether scores of rows that the autoencoder has not learnt from are asked for."""
-        needs_none = self.estimator is None and self._score in ISOMETRIC_SCORES
-        return isinstance(self.contamination, str) and not needs_none
+        return isinstance(self.contamination, str) and (
+            makes_epochs(self.estimator)
+            or not (is_frozen(self.estimator) or self._score in ISOMETRIC_SCORES)
+        )
 
     @property
     def _calibrates_in_folds(self):
@@ -741,7 +749,10 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         with warnings.catch_warnings():
             # the fit of all rows has warned of whatever there is
             warnings.simplefilter("ignore", UserWarning)
-            self._train(rows.select(~left_out), seeds)
+            estimator = new_estimator(self)
+            if hasattr(estimator, "set_callbacks"):  # they see the fit of all rows
+                estimator.set_callbacks()
+            self._train(rows.select(~left_out), seeds, estimator)
             split = self._learn_scores(rows, seeds, inference_device(self.estimator_.device))
         return self._left_out_scores(rows, split, left_out)
 
@@ -783,13 +794,6 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         return np.maximum(curvature, 1e-12 * curvature.max(initial=0.0) + 1e-300)
 
     # ------------------------------------------------------------------ rows
-
-    def _given(self, X, sample_weight):
-        """What `fit` is given, validated."""
-        rows = Rows(self._rows(X, new_estimator(self), reset=True))
-        if sample_weight is not None:
-            rows.weight = check_weights(sample_weight, rows.x)
-        return rows
 
     def _rows(self, X, estimator, reset=False):
         """Validated rows, float64: a row's score must not depend on the rows beside it."""

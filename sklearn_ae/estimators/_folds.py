@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_ae._anomaly.groups import distinct_rows
+from sklearn_ae._anomaly import sets_of_equal_rows
 
 FOLDS = 5
 
@@ -35,6 +35,6 @@ def left_out_in_folds(score_fold, rows, seed, n_jobs):
     found = Parallel(n_jobs=n_jobs)(delayed(score_fold)(which) for which in left_out)
     for which, of_fold in zip(left_out, found, strict=True):
         scores[which] = of_fold
-    _, of_row = distinct_rows(rows, seed)
+    _, of_row = sets_of_equal_rows(rows)
     means = np.bincount(of_row, weights=scores) / np.bincount(of_row)
     return means[of_row]

@@ -57,6 +57,11 @@ def new_estimator(detector):
     return copy.deepcopy(fitted)
 
 
+def makes_epochs(estimator):
+    """Whether the estimator of a detector will learn by epochs."""
+    return not (estimator is None or is_frozen(estimator) or estimator.max_iter == 0)
+
+
 def check_columns(frozen, n_features, names):
     """Raise where rows are not in the columns that a fitted estimator knows; names may be None."""
     kind = type(frozen).__name__

@@ -33,6 +33,7 @@ def test_distances_are_those_of_rows_far_from_the_origin():
 
 @pytest.mark.parametrize(("n_directions", "tree"), [(2, True), (20, False)])
 def test_a_tree_and_a_comparison_with_all_rows_find_the_same(n_directions, tree, monkeypatch):
+    monkeypatch.setattr(module, "MOST_NEIGHBORS", 3000)
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(3000, n_directions)) @ rng.normal(size=(n_directions, 20)) + 7
     # equal rows, and some at one place
@@ -52,7 +53,7 @@ def test_a_tree_and_a_comparison_with_all_rows_find_the_same(n_directions, tree,
 def test_large_tables_have_a_part_of_their_rows_as_neighbours(monkeypatch, by_sort):
     rows = np.random.default_rng(0).normal(size=(4000, 3))
     whole = Neighbors(rows, 40, 0).distances(rows)
-    monkeypatch.setattr(module, "MOST_NEIGHBORS", 1000)
+    monkeypatch.setattr(module, "MOST_IN_TREE", 1000)
     first, second = Neighbors(rows, 40, 0), Neighbors(rows, 40, 0)
     assert len(first.rows) == 1000
     assert_array_equal(first.distances(rows), second.distances(rows))
@@ -91,3 +92,9 @@ def test_distance_of_a_row_that_is_left_out_is_that_by_the_others():
         for place in range(0, len(rows), 7):
             others = Neighbors(np.delete(rows, place, axis=0), 7, 0)
             assert_allclose(found[place], others.distances(rows[[place]])[0][0], atol=1e-12)
+
+
+def test_a_tree_looks_at_more_rows():
+    rng = np.random.default_rng(0)
+    assert len(Neighbors(rng.normal(size=(12000, 2)), 20, 0).rows) == module.MOST_IN_TREE
+    assert len(Neighbors(rng.normal(size=(12000, 30)), 20, 0).rows) == module.MOST_NEIGHBORS
