@@ -368,13 +368,13 @@ def figures_of(protocol, areas, ranked):
     # by area first, but for the distance to the 5th neighbour where training rows are normal
     ahead = {NEIGHBOUR, SAME_AS_NEIGHBOUR} if protocol == "one-class" else set()
     assert set(means.index[means > means[DEFAULT]]) == ahead
-    # by rank second
-    first = NEIGHBOUR if protocol == "one-class" else ROBUST
-    assert [*mean_ranks.drop(SAME_AS_NEIGHBOUR).sort_values().index[:2]] == [first, DEFAULT]
+    # by rank second there, and first where they hold outliers
+    two = [NEIGHBOUR, DEFAULT] if protocol == "one-class" else [DEFAULT, ROBUST]
+    assert [*mean_ranks.drop(SAME_AS_NEIGHBOUR).sort_values().index[:2]] == two
     network = areas[f"{DEFAULT}, 10 epochs"] - areas[DEFAULT]
     found = {
         "network": paired(network, 1).removeprefix("+"),
-        "rank_behind": paired(ranked[DEFAULT] - ranked[first], 1).removeprefix("+"),
+        "rank_gap": paired(ranked[two[1]] - ranked[two[0]], 1).removeprefix("+"),
     }
     for name, method in IN_GUIDE.items():
         rank = f" ({mean_ranks[method]:.1f})" if method in mean_ranks else ""
