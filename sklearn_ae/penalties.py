@@ -29,7 +29,7 @@ from sklearn_ae.utils._sklearn import Interval, InvalidParameterError, StrOption
 __all__ = ["L1", "Contractive", "KLSparsity", "Neighbors"]
 
 # Share of the start's loss that a unit of the contrastive loss of neighbours weighs.
-NEIGHBORS_SHARE = 0.3
+NEIGHBORS_SHARE = 3.0
 # Rows among which a row that is held out is told from others.
 ROWS_TO_CONTRAST = 256
 # Distances that scikit-learn and pynndescent both know.
@@ -366,7 +366,7 @@ class Neighbors(BaseEstimator):
 
     The scale :math:`s` is learnt, so the size of the code changes nothing. The factor
     :math:`r` is the mean loss of the reconstruction before training, for the PCA start what PCA
-    leaves over, and c = 0.3: the two parts of the objective keep their proportion whatever the
+    leaves over, and c = 3: the two parts of the objective keep their proportion whatever the
     number of features and the loss. The loss of the reconstruction stays as it is, so every point
     of the map can be decoded. Training begins at PCA; nothing is promised against it.
 
