@@ -1727,3 +1727,67 @@ def test_differences_beyond_the_range_of_numbers(values):
     detector = AutoencoderDetector(random_state=0).fit(X)
     assert np.isfinite(detector.score_samples(X)).all()
     assert 0 < (detector.predict(X) == -1).mean() < 0.05
+
+
+# "auto" beside its parts
+
+
+def relation(rng):
+    """One value of a row breaks what goes for the others."""
+    directions = rng.normal(size=(2, 6))
+
+    def rows(n_rows):
+        return rng.normal(size=(n_rows, 2)) @ directions + 0.1 * rng.normal(size=(n_rows, 6))
+
+    outliers = rows(60)
+    outliers[np.arange(60), rng.integers(0, 6, 60)] += rng.choice([-1.2, 1.2], 60)
+    return rows(500), rows(200), outliers
+
+
+def ring(rng):
+    """Rows about a circle, and its centre."""
+    angle = rng.uniform(0, 2 * np.pi, 700)
+    rows = 3 * np.c_[np.cos(angle), np.sin(angle)] + 0.2 * rng.normal(size=(700, 2))
+    return rows[:500], rows[500:], 0.3 * rng.normal(size=(60, 2))
+
+
+def heavy_tails(rng):
+    """Rows of t's distribution, and rows that are larger."""
+    rows = rng.standard_t(5, size=(660, 10))
+    return rows[:400], rows[400:600], 2.5 * rows[600:]
+
+
+def mostly_zero(rng):
+    """Rare amounts, and rows with many."""
+
+    def rows(n_rows, rate):
+        size = (n_rows, 12)
+        return np.where(rng.random(size) < rate, rng.exponential(size=size), 0.0)
+
+    return rows(600, 0.05), rows(200, 0.05), rows(60, 0.4)
+
+
+def wide(rng):
+    """Fewer rows than features, and more noise."""
+    directions = rng.normal(size=(5, 80))
+    rows = rng.normal(size=(360, 5)) @ directions + rng.normal(size=(360, 80))
+    rows[300:] += 0.8 * rng.normal(size=(60, 80))
+    return rows[:100], rows[100:300], rows[300:]
+
+
+@pytest.mark.parametrize("make", [relation, ring, heavy_tails, mostly_zero, wide])
+def test_auto_is_not_far_below_the_better_of_its_parts(make):
+    areas = []
+    for seed in range(10):
+        X, new, outliers = make(np.random.default_rng(seed))
+        detector = AutoencoderDetector(random_state=seed).fit(X)
+        labels = np.repeat([0, 1], [len(new), len(outliers)])
+        areas.append(
+            [
+                roc_auc_score(labels, -detector.score_samples(np.r_[new, outliers], score))
+                for score in ("auto", "mahalanobis", "neighbors")
+            ]
+        )
+    auto, *parts = np.mean(areas, axis=0)
+    assert auto > max(parts) - 0.03
+    assert auto > 0.9

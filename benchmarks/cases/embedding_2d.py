@@ -208,12 +208,21 @@ def spread(group, name):
 
 
 def figures(lines):
-    """Accuracies on MNIST: mean of three fits, beside PCA and UMAP."""
+    """Accuracies on MNIST: mean of three fits, one that keeps neighbours, PCA and UMAP."""
     accuracies = {
         method: [
-            line["figures"]["accuracy"] for line in lines_with(lines, data="mnist", method=method)
+            line["figures"]["accuracy"]
+            for line in lines_with(lines, data="mnist", method=method)
+            if not line["settings"]
         ]
-        for method in ("Autoencoder", "PCA", "UMAP")
+        for method in ("Autoencoder", NEIGHBORS, "PCA", "UMAP")
     }
     assert len(accuracies["Autoencoder"]) == 3
-    return {"README": "; ".join(f"{np.mean(values):.2f}" for values in accuracies.values())}
+    # what the guide says
+    assert np.mean(accuracies[NEIGHBORS]) > np.mean(accuracies["UMAP"])
+    found = {name: f"{np.mean(values):.3f}" for name, values in accuracies.items()}
+    return {
+        "neighbours": found[NEIGHBORS],
+        "umap": found["UMAP"],
+        "README": "; ".join(found.values()),
+    }
