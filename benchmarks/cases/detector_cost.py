@@ -129,8 +129,8 @@ def figures(lines):
         "features_wide": f"{widest['features']}",
         "small": span(ratios.loc[small, RATIOS["forest_fit"]], ".2g"),
     }
-    for name, column in RATIOS.items():
-        found[name] = span(narrow[column], ".2g")
-        found[f"{name}_wide"] = f"{widest[column]:.1f}"
+    for name in ("fit", "forest_score"):
+        found[name] = span(narrow[RATIOS[name]], ".2g")
+    found["fit_wide"] = f"{widest[RATIOS['fit']]:.1f}"
     in_readme = ("small", "forest_score", "fit", "fit_wide")
     return found | {"README": "; ".join(found[name] for name in in_readme)}
