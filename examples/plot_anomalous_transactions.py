@@ -78,9 +78,9 @@ print(ledger.round(2).head())
 # which PCA, the default autoencoder, does not know: `Autoencoder(0.9)` learns them. Payments differ
 # in size by far more than the mistakes do, so that what matters is the error of each column over
 # its own spread: the score "standardized". "auto" also asks how far a row lies from the others, and
-# large payments lie far. The average precision is the one to look at where few rows can be checked by
-# hand: the mean share of odd rows at the head of the list. `LocalOutlierFactor`, which compares a
-# row with its neighbours only, is best by it here, and does not say which column it was.
+# large payments lie far. The average precision is the one to look at where few rows can be checked
+# by hand: the mean share of odd rows at the head of the list. `LocalOutlierFactor`, which compares
+# a row with its neighbours only, is best by it here, and does not say which column it was.
 
 detector = AutoencoderDetector(
     Autoencoder(0.9), standardize=True, anomaly_score="standardized", random_state=0
