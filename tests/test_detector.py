@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import Autoencoder, AutoencoderDetector, VariationalAutoencoder
 from sklearn_ae._anomaly import covariance as covariances
-from sklearn_ae._anomaly import sets_of_equal_rows, weights
+from sklearn_ae._anomaly import weights
 from sklearn_ae._anomaly.covariance import ShrunkCovariance, Standardizer
 from sklearn_ae._anomaly.robust import (
     core_of,
@@ -38,6 +38,7 @@ from sklearn_ae.architectures import Convolutional
 from sklearn_ae.estimators._detector import PURPOSES
 from sklearn_ae.estimators._inner import SCORES
 from sklearn_ae.exceptions import ThresholdWarning
+from sklearn_ae.utils._rows import sets_of_equal_rows
 from sklearn_ae.utils._seeds import draw_seeds
 from tests.checks import raises_one_line
 

@@ -8,7 +8,6 @@ from sklearn_ae._anomaly.threshold import (
     common_rows,
     equals_any,
     rounding,
-    sets_of_equal_rows,
 )
 from sklearn_ae._anomaly.weights import mean_of, quantile, repeats, value_at
 
@@ -26,7 +25,6 @@ __all__ = [
     "quantile",
     "repeats",
     "rounding",
-    "sets_of_equal_rows",
     "value_at",
     "within_fences",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._anomaly.weights import repeats
+from sklearn_ae.utils._rows import sets_of_equal_rows
 
 # Share of the rows with the same values from which on these are no anomaly, and the rows that are
 # drawn to find such values.
@@ -15,14 +16,6 @@ COMMON, ROWS_TO_LOOK_AT = 0.05, 4000
 def rounding(threshold, scores):
     """By how much scores of equal rows may differ."""
     return ROUNDING * np.maximum(np.abs(threshold), np.median(np.abs(scores)))
-
-
-def sets_of_equal_rows(rows):
-    """The first row of each set of rows with the same values, and the set of each row."""
-    # as strings of bytes; no zero has a sign
-    keys = np.ascontiguousarray(rows + 0.0).view(f"V{rows.itemsize * rows.shape[1]}").ravel()
-    _, first, of_row = np.unique(keys, return_index=True, return_inverse=True)
-    return first, of_row.ravel()
 
 
 def common_rows(rows, seed, weight=None):

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from sklearn_ae.utils._rows import sets_of_equal_rows
+
 # Pairs of numbers above which neighbours are found approximately, where pynndescent is installed:
 # about a minute of one core, by products of matrices and one by one.
 MOST_EXACT = {"euclidean": 1e12, "cosine": 1e12}
@@ -34,12 +36,10 @@ def neighbor_places(x, places, n_neighbors, metric, seed):
         Places in ``x``, the nearest first. Where all rows are equal each has one of them.
     """
     x = np.ascontiguousarray(x.reshape(len(x), -1))
-    # rows as strings of bytes, which are sorted several times sooner; no zero has a sign
-    keys = (x[places] + 0.0).view(f"V{x.itemsize * x.shape[1]}")
-    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    first, which = sets_of_equal_rows(x[places])
     distinct = places[first]
     own = np.full(len(x), -1)
-    own[places] = which.ravel()
+    own[places] = which
     n_found = min(n_neighbors, len(distinct) - 1)
     if n_found == 0:
         return np.broadcast_to(distinct, (len(x), 1)).astype(np.int64)

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_ae._anomaly import sets_of_equal_rows
+from sklearn_ae.utils._rows import sets_of_equal_rows
 
 FOLDS = 5
 
