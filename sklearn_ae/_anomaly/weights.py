@@ -57,7 +57,8 @@ def value_at(values, place, weight=None):
     The result has the shape of ``values`` without the first axis.
     """
     if weight is None:
-        return np.partition(values, int(place), axis=0)[int(place)]
+        # a partition is far slower where many values are equal
+        return np.sort(values, axis=0)[int(place)]
     order = np.argsort(values, axis=0, kind="stable")
     # a little more, as sums of weights are inexact
     before = np.cumsum(repeats(weight)[order], axis=0) <= place * (1 + 1e-12)

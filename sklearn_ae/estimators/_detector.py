@@ -36,6 +36,7 @@ from sklearn_ae._anomaly.covariance import standardise
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING
 from sklearn_ae._compute import inference_device, slices, warn_user
+from sklearn_ae._fitting.fitted import SplitErrors
 from sklearn_ae._fitting.plan import VALIDATION_FRACTION
 from sklearn_ae._fitting.rows import Rows
 from sklearn_ae.estimators._autoencoder import Autoencoder
@@ -823,6 +824,9 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
                 names = getattr(self.estimator_, "feature_names_in_", None)
                 named = scaled if names is None else pd.DataFrame(scaled, columns=names)
                 scores[part] = self.estimator_.score_samples(named)
+            elif self._scores.is_isometric and score in ISOMETRIC_SCORES:
+                rows_alone = SplitErrors(errors=scaled, outputs=0.0, codes=None)
+                scores[part] = -getattr(self._scores, score)(rows_alone)
             else:
                 scores[part] = -getattr(self._scores, score)(self._split_errors(scaled))
         return scores
