@@ -64,7 +64,7 @@ class SplitErrors(NamedTuple):
     Parameters
     ----------
     errors, outputs : ndarray of shape (n_rows, n_features)
-        They add up to the rows; outputs may be the number 0, where nothing but the sum is asked for.
+        They add up to the rows; outputs may be the number 0 where only the sum is asked for.
     codes : ndarray of shape (n_rows, n_components)
         Codes in the user's units.
     """
