@@ -5,14 +5,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sklearn_ae.comparison._data import NAMED_SETS, first_line
+from sklearn_ae.comparison._data import NAMED_SETS, load_data
+from sklearn_ae.comparison._files import KINDS, OptionError, first_line
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS
 
 DESCRIPTION = f"""\
 Is an autoencoder worth it on these data? Fits several reducers of dimension on the same
 splits, prints a table and writes a report, one HTML file that opens without a network.
 
-DATA is the path of a CSV, TSV, Parquet, NPY or NPZ file, or one of
+DATA is the path of a file, {KINDS}
+(text packed by gz, bz2, xz or zip too), or one of
 {", ".join(NAMED_SETS)},
 or the name of a table of ADBench, such as Pima.
 """
@@ -33,6 +35,7 @@ EXAMPLES = """\
 examples:
   sklearn-ae compare digits
   sklearn-ae compare table.csv --target label --n-components 8 --output report.html
+  sklearn-ae compare export.xlsx --target -1 --drop "customer id" --na-values=-999,unknown
   sklearn-ae compare mnist --max-rows 10000 --reducers pca,autoencoder --csv results.csv
 """
 
@@ -47,7 +50,9 @@ def add_parser(commands, formatter):
         formatter_class=formatter,
     )
     parser.add_argument("data", metavar="DATA", help="a file or the name of a data set")
-    parser.add_argument("--target", help="column (or NPZ array) of the labels")
+    parser.add_argument(
+        "--target", help="column of the labels, by name or place (-1: the last), or NPZ array"
+    )
     parser.add_argument(
         "--n-components", type=int, default=2, metavar="K", help="width of the codes (default: 2)"
     )
@@ -77,7 +82,34 @@ def add_parser(commands, formatter):
     parser.add_argument("--csv", metavar="FILE", help="write a row per reducer and repeat too")
     parser.add_argument("--json", metavar="FILE", help="write results and settings too")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    _add_reading(parser.add_argument_group("how the file is read"))
     parser.set_defaults(run=run)
+
+
+def _add_reading(group):
+    """Declare the options of reading; without them the file says what it is."""
+    names = {"type": _names, "metavar": "NAMES"}
+    group.add_argument("--features", **names, help="columns that are used, by name or place")
+    group.add_argument("--drop", **names, default=(), help="columns that are left out")
+    group.add_argument(
+        "--categorical-features", **names, default=(), help="columns of numbers that are categories"
+    )
+    group.add_argument(
+        "--no-header", action="store_true", help="the first line is a row, not the names"
+    )
+    group.add_argument("--sep", metavar="CHARACTER", help="between cells; or tab, spaces")
+    group.add_argument("--encoding", metavar="NAME", help="such as utf-8, cp1252, utf-16")
+    group.add_argument(
+        "--na-values", type=_names, default=(), metavar="VALUES", help="cells that are missing"
+    )
+    group.add_argument(
+        "--skip-rows", type=int, default=0, metavar="N", help="lines at the top to leave out"
+    )
+
+
+def _names(text):
+    """Names that commas part."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def run(arguments):
@@ -97,8 +129,8 @@ def run(arguments):
 
     names = arguments.reducers
     result = compare(
-        arguments.data,
-        arguments.target,
+        _load(arguments),
+        None,
         None if names is None else [name for name in names.split(",") if name.strip()],
         arguments.n_components,
         test_size=arguments.test_size,
@@ -120,6 +152,26 @@ def run(arguments):
     if problems and outputs.get("to_json", next(iter(problems))) in problems:
         _save_elsewhere(result)
     return 1 if problems or len(result.errors()) == len(result.summary_) else 0
+
+
+def _load(arguments):
+    """The data, by the options of reading; a message about one of these calls it by its name."""
+    try:
+        return load_data(
+            arguments.data,
+            arguments.target,
+            features=arguments.features,
+            drop=arguments.drop,
+            categorical_features=arguments.categorical_features,
+            header=False if arguments.no_header else "infer",
+            sep=arguments.sep,
+            encoding=arguments.encoding,
+            na_values=arguments.na_values,
+            skip_rows=arguments.skip_rows,
+        )
+    except OptionError as error:
+        name = "no-header" if error.option == "header" else error.option.replace("_", "-")
+        raise ValueError(f"--{name}: {error.message}") from error
 
 
 def _show(write):

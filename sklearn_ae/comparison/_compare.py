@@ -33,6 +33,7 @@ from sklearn_ae.comparison._progress import progress
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_from, resolve
 from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._runner import Job
+from sklearn_ae.display._images import has_colours
 from sklearn_ae.utils._typing import RandomState, StrPath
 
 MIN_SAMPLES = 10
@@ -51,7 +52,7 @@ def compare(
     n_repeats: int = 3,
     max_rows: int | None = None,
     scale: Literal["auto", "standard", "none"] = "auto",
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     name: str | None = None,
     random_state: RandomState = None,
     verbose: int = 1,
@@ -67,9 +68,10 @@ def compare(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features), DataFrame or str
-        The data, the name of a data set or the path of a file, as in `load_data`. In a
-        DataFrame missing values are imputed, categories one-hot encoded and numbers
-        standardised, all learnt from the training rows; an array is used as it is, but for
+        The data, the name of a data set or the path of a file, as in `load_data`, which has
+        the options of reading. In a DataFrame, whose types are taken at their word, missing
+        values are imputed, categories one-hot encoded and numbers standardised, all learnt from
+        the training rows, and useless columns are dropped; an array is used as it is, but for
         missing values, and bytes are divided by 255.
 
     y : array-like of shape (n_samples,) or str, default=None
@@ -100,9 +102,10 @@ def compare(
     scale : {"auto", "standard", "none"}, default="auto"
         Whether numeric columns are standardised: ``"auto"`` does so in a table only.
 
-    image_shape : tuple (height, width), default=None
-        Shape of a row that is a grey image, for the figures. None guesses it for
-        non-negative arrays with a square number of features, at least 64.
+    image_shape : tuple (height, width) or (channels, height, width), default=None
+        Shape of a row that is an image, for the figures. None takes that of an array of three or
+        four dimensions, and guesses it for non-negative arrays with a square number of features,
+        at least 64.
 
     name : str, default=None
         Name of the data in the report.
@@ -183,11 +186,46 @@ def compare(
         notes=notes,
         codes=arrays,
         example=example,
+        columns=_columns(preparation, data, classes),
         colours=_colours(labels, classes, splits.first[1]),
         image_shape=data.image_shape if is_image else None,
         pca=next((key for key, value in reducers.items() if _is_pca(value)), None),
         autoencoders=[key for key, value in reducers.items() if _is_ours(value)],
     )
+
+
+def _columns(preparation, data, classes):
+    """A line for each column of a table, and for its target."""
+    lines = [
+        {
+            "name": column.name,
+            "kind": column.kind,
+            "done": "; ".join(column.done),
+            "missing": column.missing,
+            "range": column.range,
+        }
+        for column in preparation.columns
+    ]
+    if lines and data.y is not None:
+        y = pd.Series(data.y).infer_objects()
+        shown = f"{y.min()} to {y.max()}" if classes is None else _classes_shown(classes)
+        done = "colours the maps" if classes is None else "judges the codes"
+        said = data.remarks.get(data.target_name)
+        lines.append(
+            {
+                "name": data.target_name,
+                "kind": "target",
+                "done": f"{said}; {done}" if said else done,
+                "missing": data.n_without_label,
+                "range": shown,
+            }
+        )
+    return pd.DataFrame(lines, columns=["name", "kind", "done", "missing", "range"])
+
+
+def _classes_shown(classes, most=3):
+    more = ", ..." if len(classes) > most else ""
+    return f"{len(classes)} classes: {', '.join(map(str, classes[:most]))}{more}"
 
 
 def _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbose):
@@ -229,15 +267,16 @@ def _load(X, y, name, image_shape):
         if not isinstance(data.X, pd.DataFrame):
             raise ValueError(f"y={column!r} names a column, but X is not a DataFrame")
         rows, y = split_target(data.X, column)
-        data = replace(data, X=rows)
+        data = replace(data, X=rows, target_name=column)
     if y is not None:
         data = replace(data, y=check_target(y, len(data.X)), target_names=None)
     if image_shape is not None:
         sides = image_shape if np.ndim(image_shape) == 1 else ()
-        if len(sides) != 2 or not all(isinstance(side, Integral) for side in sides):
+        whole = all(isinstance(side, Integral) for side in sides)
+        if len(sides) not in (2, 3) or not whole or not has_colours(sides):
             raise ValueError(
-                "The 'image_shape' parameter of compare must be two ints (height, width). "
-                f"Got {image_shape!r} instead."
+                "The 'image_shape' parameter of compare must be ints (height, width) or (channels, "
+                f"height, width), with 1 or 3 channels. Got {image_shape!r} instead."
             )
         image_shape = tuple(map(_as_int, sides))
         if math.prod(image_shape) != data.X.shape[1]:
@@ -251,7 +290,9 @@ def _drop_rows(data, max_rows, rng):
     if data.y is not None:
         keep = np.flatnonzero(~pd.isna(data.y))
         if len(keep) < len(data.X):
-            notes.append(f"{len(data.X) - len(keep)} rows without a label left out")
+            n_without = len(data.X) - len(keep)
+            notes.append(f"{n_without} rows without a label left out")
+            data = replace(data, n_without_label=n_without)
     if max_rows is not None and len(keep) > max_rows:
         notes.append(f"a random subset of {max_rows} of {len(keep)} rows")
         keep = np.sort(rng.choice(keep, max_rows, replace=False))
@@ -275,6 +316,8 @@ def _labels(data):
     if data.y is None:
         return None, None
     y = pd.Series(data.y).infer_objects()
+    if pd.api.types.is_datetime64_any_dtype(y):
+        y = (y - y.min()) / pd.Timedelta(days=1)
     numeric = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
     n_classes = y.nunique()
     if n_classes < 2:

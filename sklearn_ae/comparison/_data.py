@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import lzma
-import warnings
-import zipfile
-import zlib
-from dataclasses import dataclass, replace
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,6 +14,19 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import datasets as bundled
 
+from sklearn_ae.comparison._files import (
+    ARRAY_SUFFIXES,
+    SUFFIXES,
+    OptionError,
+    Options,
+    first_line,
+    is_path,
+    read_arrays,
+    read_table,
+    refuse,
+    suffix_of,
+)
+from sklearn_ae.display._images import has_colours
 from sklearn_ae.utils._typing import StrPath
 
 BUNDLED_TABLES = {
@@ -25,21 +36,18 @@ BUNDLED_TABLES = {
     "wine": bundled.load_wine,
 }
 NAMED_SETS = ("digits", "mnist", "fashion_mnist", *BUNDLED_TABLES)
-SUFFIXES = (".csv", ".tsv", ".parquet", ".npy", ".npz")
 DATA_KEYS = ("X", "data", "x", "images", "arr_0")
 TARGET_KEYS = ("y", "target", "label", "labels")
-MISSING_MARKS = ("", "?", "NA", "N/A", "nan", "NaN", "None", "null")
-# What the readers raise on a damaged file.
-READ_ERRORS = (
-    ValueError,
-    OSError,
-    EOFError,
-    ArithmeticError,
-    RuntimeError,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+SEPARATOR_NAMES = {
+    "tab": "\t",
+    "\\t": "\t",
+    "space": " ",
+    "spaces": " ",
+    "comma": ",",
+    "semicolon": ";",
+}
+CHANNELS = (1, 3, 4)
+MAX_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -57,48 +65,107 @@ class Dataset:
     name : str
         Name shown in the report.
 
-    image_shape : tuple (height, width) or None
-        Shape of a row that is a grey image.
+    image_shape : tuple (height, width) or (channels, height, width) or None
+        Shape of a row that is an image.
 
     target_names : tuple of str or None
         Names of the classes 0, 1, ...
 
     notes : tuple of str
         What was done to the data on the way.
+
+    remarks : dict of str
+        What was done to single columns, by their names.
+
+    target_name : str
+        Column of the labels.
+
+    n_without_label : int
+        Rows that were left out, as they have no label.
     """
 
     X: pd.DataFrame | NDArray[Any]
     y: NDArray[Any] | None = None
     name: str = "data"
-    image_shape: tuple[int, int] | None = None
+    image_shape: tuple[int, ...] | None = None
     target_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    remarks: dict[str, str] = field(default_factory=dict)
+    target_name: str = "target"
+    n_without_label: int = 0
 
 
-def first_line(error):
-    """First line of an exception's message, or its type where it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
-
-
-def load_data(source: StrPath, target: str | None = None) -> Dataset:
+def load_data(
+    source: StrPath,
+    target: str | int | None = None,
+    *,
+    features: Iterable[str | int] | None = None,
+    drop: Iterable[str | int] = (),
+    categorical_features: Iterable[str | int] = (),
+    header: bool | Literal["infer"] = "infer",
+    sep: str | None = None,
+    encoding: str | None = None,
+    na_values: Iterable[str] = (),
+    skip_rows: int = 0,
+) -> Dataset:
     """Read a named data set or a file.
+
+    In text and Excel files the cells of a column say what it is: numbers where nine tenths of them
+    are, with the usual marks (thousands, decimal commas, currency, percent), or dates, or yes and
+    no; other cells of such a column are missing. Lines above and below the table, a line of
+    units, the separator and the encoding are found. Whatever is done is said in ``notes`` and
+    ``remarks``. In a Parquet file the types of the columns are taken at their word.
 
     Parameters
     ----------
     source : str or path-like
         One of ``digits``, ``mnist``, ``fashion_mnist``, ``breast_cancer``, ``diabetes``,
         ``iris``, ``wine``, the name of a table of ADBench (also as ``adbench:<name>``), or
-        the path of a CSV, TSV, Parquet, NPY or NPZ file.
+        the path of a file: CSV, TSV, TXT, DAT or DATA (packed by gz, bz2, xz or zip too), Excel,
+        Parquet, NPY or NPZ. An array of more than two dimensions is a stack of images.
 
-    target : str, default=None
-        Column of a table, array of an NPZ file or number of a column of an NPY file that
-        holds the labels. Named data sets bring their own.
+    target : str or int, default=None
+        Column that holds the labels, by its name or its place from 0 on, -1 for the last; in an
+        NPZ file an array. Named data sets bring their own.
+
+    features : list of str or int, default=None
+        Columns that are used, by name or place; None for all.
+
+    drop : list of str or int, default=()
+        Columns that are left out.
+
+    categorical_features : list of str or int, default=()
+        Columns whose values are categories, also where they are numbers.
+
+    header : bool or "infer", default="infer"
+        Whether a text or Excel file has a line of names. By ``"infer"`` it has none where its first
+        line reads like the others.
+
+    sep : str, default=None
+        What parts the cells of a text file: one character, ``"tab"`` or ``"spaces"``. None finds
+        it.
+
+    encoding : str, default=None
+        Of a text file. None takes UTF-8, what the first bytes say, or else cp1252.
+
+    na_values : list of str, default=()
+        Further cells that stand for missing values, such as ``"-999"``.
+
+    skip_rows : int, default=0
+        Lines at the top of a text or Excel file that are left out.
 
     Returns
     -------
     data : Dataset
-        With attributes ``X``, ``y``, ``name``, ``image_shape``, ``target_names``, ``notes``.
+        With attributes ``X``, ``y``, ``name``, ``image_shape``, ``target_names``, ``notes``,
+        ``remarks``.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or an option does not fit it.
+    FileNotFoundError
+        If there is no such file.
 
     Examples
     --------
@@ -107,17 +174,53 @@ def load_data(source: StrPath, target: str | None = None) -> Dataset:
     >>> digits.X.shape, digits.image_shape
     ((1797, 64), (8, 8))
     """
+    options = _options(header, sep, encoding, na_values, skip_rows)
+    features = None if features is None else _as_list(features)
+    drop, categorical = _as_list(drop), _as_list(categorical_features)
     try:
         path = Path(source).expanduser()
     except RuntimeError as error:
         raise FileNotFoundError(f"cannot read {source}: {first_line(error)}") from error
-    is_path = path.suffix.lower() in SUFFIXES or len(path.parts) > 1
     # A folder that is called like a data set does not hide it.
-    if is_path or (path.exists() and not _is_named(str(source))):
-        return _load_file(path, target)
-    if target is not None:
-        raise ValueError(f"the named data set {source!r} has its own labels: drop the target")
-    return _load_named(str(source))
+    if is_path(source, path) or (path.exists() and not _is_named(str(source))):
+        data = _load_file(path, target, options, categorical)
+    else:
+        if target is not None:
+            raise OptionError(
+                "target", f"the named data set {str(source)!r} has its own labels: drop the target"
+            )
+        if options != Options():
+            raise OptionError(
+                _first_given(options), f"the named data set {str(source)!r} is no file: drop it"
+            )
+        data = _load_named(str(source))
+    return _of_columns(data, features, drop, categorical)
+
+
+def _options(header, sep, encoding, na_values, skip_rows):
+    if sep is not None:
+        sep = SEPARATOR_NAMES.get(sep, sep)
+        if len(sep) != 1 or sep in '\r\n"':
+            raise OptionError("sep", f"one character, 'tab' or 'spaces' is expected, not {sep!r}")
+    if encoding is not None:
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise OptionError("encoding", f"{first_line(error)}") from error
+    if header not in (True, False, "infer"):
+        raise OptionError("header", f"True, False or 'infer' is expected, not {header!r}")
+    if skip_rows < 0:
+        raise OptionError("skip_rows", f"no lines or more are expected, not {skip_rows}")
+    return Options(header, sep, encoding, tuple(map(str, _as_list(na_values))), skip_rows)
+
+
+def _as_list(values):
+    return [values] if isinstance(values, str | int) else list(values)
+
+
+def _first_given(options):
+    names = ("header", "sep", "encoding", "na_values", "skip_rows")
+    return next(name for name in names if getattr(options, name) != getattr(Options(), name))
 
 
 def _is_named(name):
@@ -175,104 +278,108 @@ def _load_named(name):
     )
 
 
-def _load_file(path, target):
+def _load_file(path, target, options, categorical):
     if not path.is_file():
         reason = "it is a folder" if path.is_dir() else "no such file"
         raise FileNotFoundError(f"cannot read {path}: {reason}")
-    readers = {".npy": _read_npy, ".npz": _read_npz, ".parquet": _read_table}
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES and ".csv" not in path.suffixes and ".tsv" not in path.suffixes:
-        raise ValueError(
-            f"cannot read {path}: unknown kind of file (CSV, TSV, Parquet, NPY and NPZ are read)"
-        )
-    X, y = readers.get(suffix, _read_table)(path, target)
-    data = as_dataset(X, y, name=path.name)
-    if isinstance(X, pd.DataFrame) and suffix != ".parquet":
-        names = [*X.columns] if target is None else [*X.columns, target]
-        if names and pd.to_numeric(pd.Series(names), errors="coerce").notna().all():
-            data = replace(data, notes=(*data.notes, "first row taken as header"))
-    return data
+    suffix = suffix_of(path)
+    if suffix not in SUFFIXES:
+        refuse(path)
+    if suffix in ARRAY_SUFFIXES:
+        X, y = (_of_npy if suffix == ".npy" else _of_npz)(path, target)
+        X = _without_values(X, options.na_values)
+        return as_dataset(X, y, name=path.name)
+    # places are known once the names are
+    by_name = [name for name in categorical if isinstance(name, str)]
+    frame, notes, remarks = read_table(path, options, target, as_text=by_name)
+    name, y = "target", None
+    if target is not None:
+        name = find_column(frame, target, "target")
+        frame, y = split_target(frame, name)
+    data = as_dataset(frame, y, name=path.name)
+    return replace(data, notes=(*data.notes, *notes), remarks=remarks, target_name=str(name))
 
 
-def _read_table(path, target):
+def _without_values(X, na_values):
+    """An array in which some numbers stand for missing values."""
+    if not na_values or X.dtype.kind not in "fiu":
+        return X
     try:
-        if path.suffix.lower() == ".parquet":
-            frame = pd.read_parquet(path)
-        else:
-            frame = _read_csv(path)
-    except ImportError as error:
-        raise ImportError(
-            f"cannot read {path}: pip install 'sklearn-ae[compare]' for Parquet files"
-        ) from error
-    except READ_ERRORS as error:
-        raise ValueError(f"cannot read {path}: {first_line(error)}") from error
-    return (frame, None) if target is None else split_target(frame, target)
+        values = [float(value) for value in na_values]
+    except ValueError as error:
+        raise OptionError("na_values", f"an array holds numbers only: {error}") from error
+    return np.where(np.isin(X, values), np.nan, X)
 
 
-def _read_csv(path):
-    separator = "\t" if ".tsv" in path.suffixes else ","
-    heads = pd.read_csv(path, sep=separator, skipinitialspace=True, nrows=0).columns
-    if len(heads) == 1:
-        found = (other for other in (";", "\t", "|") if other in str(heads[0]))
-        separator = next(found, separator)
-    with warnings.catch_warnings():
-        # Cells beyond the header would be lost; without index_col they would shift the others.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        try:
-            frame = pd.read_csv(
-                path, sep=separator, skipinitialspace=True, low_memory=False, index_col=False
-            )
-        except pd.errors.ParserWarning as error:
-            raise ValueError("its rows have more cells than its header") from error
-    return frame if separator == "," else frame.apply(_decimal_commas)
+def find_column(frame, wanted, option):
+    """Name of a column that is given by its name or its place."""
+    names = [str(column) for column in frame.columns]
+    if str(wanted) in names:
+        if names.count(str(wanted)) > 1:
+            raise OptionError(option, f"two columns are called {str(wanted)!r}")
+        return frame.columns[names.index(str(wanted))]
+    try:
+        return frame.columns[range(len(names))[int(wanted)]]
+    except (ValueError, IndexError):
+        pass
+    near = difflib.get_close_matches(str(wanted).lower(), [name.lower() for name in names], 1, 0.6)
+    meant = [name for name in names if near and name.lower() == near[0]]
+    proposal = f"; did you mean {meant[0]!r}?" if meant else ";"
+    shown = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+    raise OptionError(option, f"no column {str(wanted)!r}{proposal} the columns are: {shown}")
 
 
-def _decimal_commas(column):
-    """The column as numbers where it holds numbers written 1,5; else as it is."""
-    if pd.api.types.is_numeric_dtype(column):
-        return column
-    text = column.astype(object)
-    text = text.map(lambda value: value.strip() if isinstance(value, str) else value)
-    text = text.mask(text.isin(MISSING_MARKS))
-    present = text.dropna().astype(str)
-    number = r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?"
-    if present.empty or not present.str.fullmatch(number).all():
-        return column
-    return text.str.replace(",", ".").astype(np.float64)
+def _of_columns(data, features, drop, categorical):
+    """The data with those columns only, some of them as categories."""
+    if features is None and not drop and not categorical:
+        return data
+    if not isinstance(data.X, pd.DataFrame):
+        option = "features" if features else "drop" if drop else "categorical_features"
+        raise OptionError(option, f"{data.name} is an array: its columns have no names")
+    frame = data.X
+    dropped = [find_column(frame, name, "drop") for name in drop]
+    categories = [find_column(frame, name, "categorical_features") for name in categorical]
+    kept = list(frame.columns)
+    if features is not None:
+        kept = [find_column(frame, name, "features") for name in features]
+    kept = [name for name in dict.fromkeys(kept) if name not in dropped]
+    if not kept:
+        raise OptionError("drop" if drop else "features", "no column is left")
+    categories = [name for name in categories if name in kept]
+    frame = frame[kept].astype(dict.fromkeys(categories, "category"))
+    n_left_out = data.X.shape[1] - len(kept)
+    notes = [f"{n_left_out} of {data.X.shape[1]} columns left out as asked"] if n_left_out else []
+    return replace(data, X=frame, notes=(*data.notes, *notes))
 
 
 def split_target(frame, target):
     """The columns of a table without its target, and the target."""
-    names = {str(column): column for column in frame.columns}
-    if str(target) not in names:
-        shown = ", ".join(list(names)[:12]) + (", ..." if len(names) > 12 else "")
-        raise ValueError(f"no column {str(target)!r} for the target; the columns are: {shown}")
-    column = names[str(target)]
+    column = find_column(frame, target, "target")
     return frame.drop(columns=column), frame[column].to_numpy()
 
 
-def _read_npy(path, target):
-    X = _read_arrays(path)
+def _of_npy(path, target):
+    X = read_arrays(path)
     if target is None:
         return X, None
     _check_matrix(X)
     try:
         column = range(X.shape[1])[int(target)]
     except (ValueError, IndexError) as error:
-        raise ValueError(
-            f"no column {target!r} for the target: {path} has {X.shape[1]} columns, numbered from 0"
+        raise OptionError(
+            "target",
+            f"no column {target!r}: {path} has {X.shape[1]} columns, numbered from 0",
         ) from error
     return np.delete(X, column, axis=1), X[:, column]
 
 
-def _read_npz(path, target):
-    arrays = _read_arrays(path)
+def _of_npz(path, target):
+    arrays = read_arrays(path)
     wanted = TARGET_KEYS if target is None else (target,)
     label = next((key for key in wanted if key in arrays), None)
     if target is not None and label is None:
-        raise ValueError(
-            f"no array {target!r} for the target; {path} holds: {', '.join(arrays) or 'nothing'}"
-        )
+        held = ", ".join(arrays) or "nothing"
+        raise OptionError("target", f"no array {target!r}; {path} holds: {held}")
     others = [key for key in arrays if key != label]
     key = next((key for key in DATA_KEYS if key in others), others[0] if len(others) == 1 else None)
     if key is None:
@@ -281,19 +388,6 @@ def _read_npz(path, target):
             f"(it holds: {', '.join(arrays) or 'nothing'})"
         )
     return arrays[key], None if label is None else arrays[label]
-
-
-def _read_arrays(path):
-    try:
-        with open(path, "rb") as file:
-            # allow_pickle stays off: a file of objects could run code.
-            content = np.load(file, allow_pickle=False)
-            return content if isinstance(content, np.ndarray) else dict(content.items())
-    except READ_ERRORS as error:
-        reason = first_line(error)
-        if "allow_pickle" in reason or "pickled" in reason:
-            reason = "it holds Python objects or is damaged; only plain arrays are read"
-        raise ValueError(f"cannot read {path}: {reason}") from error
 
 
 def as_dataset(X, y=None, *, name="data", image_shape=None):
@@ -306,7 +400,7 @@ def as_dataset(X, y=None, *, name="data", image_shape=None):
     if not isinstance(X, pd.DataFrame):
         X = X.to_pandas() if hasattr(X, "to_pandas") else np.asarray(X)
     if not isinstance(X, pd.DataFrame):
-        _check_matrix(X)
+        X, image_shape = _as_matrix(X, image_shape)
         if X.dtype.kind in "OUS":
             X = pd.DataFrame(X).infer_objects()
         elif X.dtype.kind not in "fiub":
@@ -317,6 +411,17 @@ def as_dataset(X, y=None, *, name="data", image_shape=None):
     if y is not None:
         y = check_target(y, len(X))
     return Dataset(X, y, name, image_shape or _guess_image_shape(X), notes=notes)
+
+
+def _as_matrix(X, image_shape):
+    """Rows of an array, and their shape where they are images, channels first."""
+    if X.ndim not in (3, 4) or X.dtype.kind not in "fiub":
+        _check_matrix(X)
+        return X, image_shape
+    if X.ndim == 4 and X.shape[3] in CHANNELS:
+        X = np.moveaxis(X, 3, 1)
+    shape = X.shape[2:] if X.ndim == 4 and X.shape[1] == 1 else X.shape[1:]
+    return X.reshape(len(X), -1), image_shape or (shape if has_colours(shape) else None)
 
 
 def _check_matrix(X):

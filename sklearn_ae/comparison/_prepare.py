@@ -1,6 +1,9 @@
 """How rows become numbers that a reducer can take, learnt from training rows only."""
 
+import datetime
+import decimal
 import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,78 +13,177 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from sklearn_ae.comparison._data import MISSING_MARKS
+from sklearn_ae.comparison._cells import as_text
+from sklearn_ae.comparison._files import unique_names, without_infinity
 
 MAX_CATEGORIES = 20
+# Words that say in the name of a column that it tells rows apart, if they are its last.
+ID_WORDS = frozenset(
+    "id ids uuid guid pk idx index row rownum rowid number num nr no account key".split()
+)
+# A value that occurs so often and lies so many standard deviations from the rest may stand for
+# none; of the rest there are so many different values at least.
+SENTINEL_TIMES, SENTINEL_APART, SENTINEL_OTHERS = 3, 3.0, 5
+MAX_REMARKS, MAX_SHOWN = 8, 3
+NUMBER, DATE, YES_NO, CATEGORY, DROPPED = "number", "date", "yes/no", "category", "dropped"
 
 
-def clean_columns(frame):
-    """Sort the columns of a table into numbers and categories, and drop the useless."""
-    frame = frame.copy()
-    frame.columns = [str(column) for column in frame.columns]
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"column {twice!r} occurs more than once")
-    numeric, categorical, dropped, notes = {}, {}, {}, []
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, and what was made of it.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    kind : str
+        "number", "date", "yes/no", "category" or "dropped".
+    done : tuple of str
+        What was done to it.
+    missing : int
+        Cells without a value.
+    range : str
+        Smallest and greatest value, or the categories.
+    values : Series or None
+        Numbers (float64) or categories (object); None where it was dropped.
+    is_remarkable : bool
+        Whether something was done that its kind does not say.
+    """
+
+    name: str
+    kind: str
+    done: tuple
+    missing: int
+    range: str
+    values: pd.Series | None = None
+    is_remarkable: bool = False
+
+
+def read_frame(frame, remarks=None):
+    """The columns of a table as `Column`, by the types that they have.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_samples, n_columns)
+        The table, without its target.
+    remarks : dict of str or None
+        What reading it from a file has done to single columns.
+    """
+    remarks, notes = remarks or {}, []
+    names = unique_names([str(name) for name in frame.columns], None, notes)
+    frame = frame.set_axis(names, axis=1)
+    columns = []
     for name in frame.columns:
-        column = _as_numbers(frame[name])
-        is_number = types.is_float_dtype(column)
-        present = column.dropna()
-        if present.empty:
-            raise ValueError(f"column {name!r} has no values: remove it")
-        if is_number and np.isinf(present).any():
-            raise ValueError(f"column {name!r} contains infinity")
-        reason = _why_useless(name, column, present, is_number)
-        if reason:
-            dropped.setdefault(reason, []).append(name)
-        elif is_number:
-            numeric[name] = column.to_numpy(dtype=np.float64)
-        else:
-            categorical[name] = column.astype(object).where(column.notna(), None).astype(object)
-    for reason, names in dropped.items():
-        notes.append(f"dropped {_enumerate(names)}: {reason}")
-    if not numeric and not categorical:
-        reasons = "; ".join(notes) or "the table has no columns"
-        raise ValueError(f"no usable column: {reasons}")
-    numeric = pd.DataFrame(numeric, index=frame.index)
-    return numeric, pd.DataFrame(categorical, index=frame.index, dtype=object), notes
+        column = _of_kind(name, frame[name])
+        if remarks.get(name):
+            column = replace(column, done=(remarks[name], *column.done), is_remarkable=True)
+        columns.append(column)
+    return columns, notes
 
 
-def _as_numbers(column):
-    """The column as float64 where it holds numbers or dates, else as it is."""
-    if types.is_bool_dtype(column) or types.is_numeric_dtype(column):
-        if types.is_complex_dtype(column):
-            raise ValueError(f"column {column.name!r} holds complex numbers")
-        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index)
-    if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
-        start = column.min()
-        return (column - start) / pd.Timedelta(days=1)
-    if column.map(types.is_list_like).any():
-        raise ValueError(f"column {column.name!r} holds lists: only numbers and text are read")
-    text = column.astype(object).map(lambda value: value.strip() if _is_text(value) else value)
-    text = text.mask(text.isin(MISSING_MARKS))
-    try:
-        return pd.to_numeric(text).astype(np.float64)
-    except (ValueError, TypeError):
-        return text.map(lambda value: value if pd.isna(value) else str(value))
+def _of_kind(name, given):
+    """A column as numbers, dates, yes and no or categories; dropped where it is none."""
+    kind, values, shown = _values(given)
+    n_missing = int(given.isna().sum())
+    if kind == DROPPED:
+        return Column(name, DROPPED, (values,), n_missing, "")
+    done = []
+    if kind == NUMBER:
+        values, done = without_infinity(values)
+        shown = values
+    present = values.dropna()
+    text = _range(kind, shown)
+    n_missing = int(values.isna().sum())
+    if present.empty:
+        return Column(name, DROPPED, (*done, "no values"), n_missing, "")
+    reason = _why_useless(name, values, present, kind)
+    if reason:
+        return Column(name, DROPPED, (*done, reason), n_missing, text, is_remarkable=bool(done))
+    if kind == DATE:
+        done.append(f"days since {shown.min():%Y-%m-%d}")
+    if kind == NUMBER:
+        done += _sentinel(present)
+        if _tells_rows_apart(values, present):
+            done.append("a whole number that differs in every row: leave it out if it is an ID")
+    return Column(name, kind, tuple(done), n_missing, text, values, bool(done))
 
 
-def _is_text(value):
-    return isinstance(value, str)
+def _values(given):
+    """Kind of a column, its values, and what its range is shown of."""
+    if types.is_object_dtype(given):
+        given = _inferred(given)
+    if types.is_bool_dtype(given):
+        return YES_NO, _as_floats(given), given
+    if types.is_complex_dtype(given):
+        return DROPPED, "complex numbers", None
+    if types.is_numeric_dtype(given):
+        return NUMBER, _as_floats(given), None
+    if isinstance(given.dtype, pd.PeriodDtype):
+        given = given.dt.to_timestamp()
+    if types.is_datetime64_any_dtype(given):
+        start = given.min()
+        return DATE, ((given - start) / pd.Timedelta(days=1)).astype(np.float64), given
+    if types.is_timedelta64_dtype(given):
+        return NUMBER, (given / pd.Timedelta(days=1)).astype(np.float64), None
+    if types.is_object_dtype(given) and given.map(types.is_list_like).any():
+        return DROPPED, "it holds lists", None
+    text = as_text(given)
+    return CATEGORY, text, text
 
 
-def _why_useless(name, column, present, is_number):
+def _as_floats(column):
+    return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), index=column.index)
+
+
+def _inferred(column):
+    """A column of Python's objects by what these are."""
+    column = column.infer_objects()
+    if not types.is_object_dtype(column):
+        return column
+    present = column.dropna()
+    if present.empty:
+        return column.astype(np.float64)
+    if present.map(lambda value: isinstance(value, bool | np.bool_)).all():
+        return column.astype("boolean")
+    numbers = int | float | np.number | decimal.Decimal
+    if present.map(lambda value: isinstance(value, numbers)).all():
+        return column.astype(np.float64)
+    if present.map(lambda value: isinstance(value, datetime.date)).all():
+        return pd.to_datetime(column, errors="coerce")
+    return column
+
+
+def _range(kind, values):
+    """What the values of a column are, in few words."""
+    present = values.dropna()
+    if present.empty:
+        return ""
+    if kind == NUMBER:
+        return f"{present.min():.6g} to {present.max():.6g}"
+    if kind == DATE:
+        return f"{present.min():%Y-%m-%d} to {present.max():%Y-%m-%d}"
+    counts = present.value_counts()
+    if kind == YES_NO:
+        return f"yes in {100 * float(present.astype(float).mean()):.0f} %"
+    shown = ", ".join(str(value) for value in counts.index[:MAX_SHOWN])
+    more = ", ..." if len(counts) > MAX_SHOWN else ""
+    return f"{len(counts)} categories: {shown}{more}"
+
+
+def _why_useless(name, column, present, kind):
     n_values = present.nunique()
-    if n_values == 1 and (len(present) == len(column) or is_number):
+    if n_values == 1 and (len(present) == len(column) or kind != CATEGORY):
         return "constant"
-    if len(present) < 5:
+    if len(present) < 5 or kind in (DATE, YES_NO):
         return None
-    if is_number:
-        whole = n_values == len(column) and np.all(present == np.round(present))
-        row_number = whole and present.max() - present.min() == len(column) - 1
-        in_order = row_number and present.is_monotonic_increasing
-        if in_order or (whole and re.search(r"(^|_|\b)(id|index)$|^unnamed: \d+$", name.lower())):
+    if kind == NUMBER:
+        if not _tells_rows_apart(column, present):
+            return None
+        in_order = present.is_monotonic_increasing
+        if in_order and present.max() - present.min() == len(column) - 1:
             return "a number of the row"
+        if _is_called_id(name):
+            return "a number of the row, by its name and as it differs in every row"
     elif n_values == len(present):
         return "text that differs in every row"
     elif n_values > max(MAX_CATEGORIES, len(present) / 2):
@@ -89,9 +191,62 @@ def _why_useless(name, column, present, is_number):
     return None
 
 
-def _enumerate(names, most=6):
+def _tells_rows_apart(column, present):
+    """Whether a column has another whole number in every row."""
+    return (
+        len(present) == len(column) >= 5
+        and present.nunique() == len(present)
+        and bool(np.all(present == np.round(present)))
+    )
+
+
+def _is_called_id(name):
+    """Whether the name of a column says that it tells rows apart."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
+    if re.fullmatch(r"unnamed: \d+", name.lower()):
+        return True
+    if not words:
+        return False
+    return words[-1].lower() in ID_WORDS or words[0].lower() in ("account", "uuid", "guid")
+
+
+def _sentinel(present):
+    """A remark on a value at an end that is repeated and far from all others, as a list."""
+    counts = present.value_counts()
+    for value in (present.min(), present.max()):
+        others = present[present != value]
+        if counts[value] < SENTINEL_TIMES or others.nunique() < SENTINEL_OTHERS:
+            continue
+        gap = np.abs(others - value).min()
+        if gap > SENTINEL_APART * others.std():
+            return [
+                f"{value:.6g} occurs {counts[value]} times, far from the rest "
+                f"({others.min():.6g} to {others.max():.6g}): say so if it stands for a missing "
+                "value (na_values)"
+            ]
+    return []
+
+
+def enumerate_names(names, most=6):
+    """Names, and how many more there are."""
     shown = ", ".join(repr(name) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _notes_of(columns):
+    """What was done to the columns, in lines."""
+    dropped, remarks = {}, []
+    for column in columns:
+        if column.kind == DROPPED:
+            dropped.setdefault(column.done[-1], []).append(column.name)
+        if column.is_remarkable:
+            said = column.done[:-1] if column.kind == DROPPED else column.done
+            remarks += [f"{column.name!r}: {text}" for text in said]
+    notes = [f"dropped {enumerate_names(names)}: {why}" for why, names in dropped.items()]
+    notes += remarks[:MAX_REMARKS]
+    if len(remarks) > MAX_REMARKS:
+        notes.append(f"{len(remarks) - MAX_REMARKS} more remarks on columns are in the report")
+    return notes
 
 
 class TablePreparation:
@@ -104,11 +259,30 @@ class TablePreparation:
 
     standardize : bool, default=True
         Whether numeric columns get mean 0 and variance 1.
+
+    remarks : dict of str or None
+        What reading the table from a file has done to single columns.
     """
 
-    def __init__(self, frame, standardize=True):
-        numeric, categorical, self.notes = clean_columns(frame)
-        self.frame = pd.concat([numeric, categorical], axis=1)
+    def __init__(self, frame, standardize=True, remarks=None):
+        self.columns, self.notes = read_frame(frame, remarks)
+        self.notes += _notes_of(self.columns)
+        kept = [column for column in self.columns if column.kind != DROPPED]
+        if not kept:
+            reasons = "; ".join(self.notes) or "the table has no columns"
+            raise ValueError(f"no usable column: {reasons}")
+        numeric, categorical = (
+            pd.DataFrame(
+                {
+                    column.name: column.values
+                    for column in kept
+                    if (column.kind == CATEGORY) == is_category
+                },
+                index=frame.index,
+            )
+            for is_category in (False, True)
+        )
+        self.frame = pd.concat([numeric, categorical.astype(object)], axis=1)
         self.notes += _describe(numeric, categorical, standardize)
         scaler = StandardScaler() if standardize else FunctionTransformer()
         self.transformer = ColumnTransformer(
@@ -187,14 +361,19 @@ class ArrayPreparation:
         if not X.shape[1]:
             raise ValueError("no usable column: the array has no columns")
         self.X = X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
-        if np.isinf(self.X).any():
-            raise ValueError("Input X contains infinity")
+        steps, self.notes, self.columns = [], [], []
+        infinite = np.isinf(self.X)
+        if infinite.any():
+            self.X = np.where(infinite, np.nan, self.X)
+            self.notes.append(f"{int(infinite.sum())} infinite values taken for missing")
         missing = np.isnan(self.X)
-        if missing.all(axis=0).any():
-            raise ValueError(f"column {int(missing.all(axis=0).argmax())} has no values: remove it")
-        if np.all(self.X == self.X[0]):
+        empty = missing.all(axis=0)
+        if empty.any():
+            self.X, missing = self.X[:, ~empty], missing[:, ~empty]
+            names = enumerate_names([int(place) for place in np.flatnonzero(empty)])
+            self.notes.append(f"dropped column {names}: no values")
+        if not self.X.shape[1] or np.all(self.X == self.X[0]):
             raise ValueError("no usable column: all of them are constant")
-        steps, self.notes = [], []
         if missing.any():
             steps.append(SimpleImputer(strategy="median", keep_empty_features=True))
             self.notes.append(f"{int(missing.sum())} missing values imputed by the median")
@@ -215,5 +394,5 @@ class ArrayPreparation:
 def prepare(data, scale):
     """The preparation of a `Dataset` that `scale` asks for."""
     if isinstance(data.X, pd.DataFrame):
-        return TablePreparation(data.X, standardize=scale != "none")
+        return TablePreparation(data.X, scale != "none", data.remarks)
     return ArrayPreparation(data.X, scale == "standard", described=bool(data.notes))

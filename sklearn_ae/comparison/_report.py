@@ -50,6 +50,7 @@ def render(result):
         rows=table_rows(result),
         footnotes=footnotes(result, mark="in-sample:"),
         notes=result.notes_,
+        columns=result.columns_.to_dict("records"),
         settings=result.settings_,
         figures=[_themes(*figure) for figure in figures] if succeeded else [],
         date=datetime.now().strftime("%Y-%m-%d %H:%M"),

@@ -43,7 +43,10 @@ class ComparisonResult:
     colours : ndarray or None
         Label of each test row of the first repeat.
 
-    image_shape : tuple (height, width) or None
+    columns : DataFrame or None
+        What was made of each column of a table.
+
+    image_shape : tuple (height, width) or (channels, height, width) or None
         Shape of a row that is an image.
 
     pca : str or None
@@ -71,6 +74,11 @@ class ComparisonResult:
     notes_ : list of str
         How the data were prepared.
 
+    columns_ : DataFrame
+        A row per column of a table, the target last: ``name``, ``kind`` ("number", "date",
+        "yes/no", "category", "dropped" or "target"), ``done``, ``missing`` and ``range``. Empty
+        where the data are no table.
+
     See Also
     --------
     compare : Makes it.
@@ -89,6 +97,7 @@ class ComparisonResult:
     verdict_: list[str]
     settings_: dict[str, Any]
     notes_: list[str]
+    columns_: pd.DataFrame
 
     def __init__(
         self,
@@ -98,13 +107,15 @@ class ComparisonResult:
         codes: dict[str, dict[str, NDArray[Any]]],
         example: tuple[NDArray[Any], list[str] | None],
         colours: NDArray[Any] | None = None,
-        image_shape: tuple[int, int] | None = None,
+        image_shape: tuple[int, ...] | None = None,
+        columns: pd.DataFrame | None = None,
         pca: str | None = None,
         autoencoders: Iterable[str] = (),
     ) -> None:
         self.results_ = results
         self.settings_ = settings
         self.notes_ = notes
+        self.columns_ = pd.DataFrame() if columns is None else columns
         self.summary_ = summarise(results)
         self.verdict_ = verdict(results, pca, list(autoencoders))
         self._codes = codes
@@ -261,8 +272,9 @@ class ComparisonResult:
         Returns
         -------
         text : str
-            An object with ``settings``, ``notes``, ``verdict``, ``results`` (a list of rows)
-            and ``summary`` (reducer, measure, mean and std); what does not apply is null.
+            An object with ``settings``, ``notes``, ``columns`` (a list, as ``columns_``),
+            ``verdict``, ``results`` (a list of rows) and ``summary`` (reducer, measure, mean and
+            std); what does not apply is null.
         """
         summary = {
             name: {
@@ -277,6 +289,7 @@ class ComparisonResult:
         content = {
             "settings": self.settings_,
             "notes": self.notes_,
+            "columns": json.loads(self.columns_.to_json(orient="records")),
             "verdict": self.verdict_,
             "summary": summary,
             "results": json.loads(self.results_.to_json(orient="records", double_precision=15)),

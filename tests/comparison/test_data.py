@@ -1,5 +1,8 @@
 """What `compare` reads and how it prepares it."""
 
+import datetime
+import decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ from scipy.sparse import csr_array
 
 from sklearn_ae.comparison import load_data
 from sklearn_ae.comparison._data import as_dataset
-from sklearn_ae.comparison._prepare import MAX_CATEGORIES, clean_columns, prepare
+from sklearn_ae.comparison._prepare import MAX_CATEGORIES, prepare, read_frame
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_square_non_negative_rows_count_as_images():
 @pytest.mark.parametrize(
     ("X", "y", "error", "message"),
     [
-        (np.ones((4, 2, 2)), None, ValueError, "Expected 2D array, got 3D"),
+        (np.ones((4, 2, 2, 2, 2)), None, ValueError, "Expected 2D array, got 5D"),
         (np.ones(4), None, ValueError, "Expected 2D array, got 1D"),
         (csr_array(np.eye(3)), None, TypeError, "sparse"),
         (np.ones((4, 2)), [0, 1], ValueError, "inconsistent numbers of samples"),
@@ -100,42 +103,128 @@ def test_bad_arrays(X, y, error, message):
 
 
 def test_useless_columns_are_dropped_with_a_note(mixed):
-    numeric, categorical, notes = clean_columns(mixed)
-    assert list(numeric.columns) == ["width", "day", "flag"]
-    assert list(categorical.columns) == ["colour"]
-    text = "\n".join(notes)
+    columns, _ = read_frame(mixed)
+    kinds = {column.name: column.kind for column in columns}
+    assert kinds == {
+        "row": "dropped",
+        "width": "number",
+        "colour": "category",
+        "name": "dropped",
+        "same": "dropped",
+        "day": "date",
+        "flag": "yes/no",
+    }
+    text = "\n".join(prepare(as_dataset(mixed), "auto").notes)
     assert "'row': a number of the row" in text
     assert "'name': text that differs in every row" in text
     assert "'same': constant" in text
 
 
-def test_marks_of_missing_numbers_are_understood():
-    frame = pd.DataFrame({"a": ["1", "?", "3.5", " 4 ", ""], "b": ["x", "y", "x", "NA", "y"]})
-    numeric, categorical, _ = clean_columns(frame)
-    assert np.array_equal(numeric["a"], [1, np.nan, 3.5, 4, np.nan], equal_nan=True)
-    assert list(categorical["b"]) == ["x", "y", "x", None, "y"]
+def test_types_of_a_frame_are_taken_at_their_word():
+    frame = pd.DataFrame({"a": ["1", "2", "3"] * 3, "b": pd.Categorical([1, 2, 3] * 3)})
+    columns, _ = read_frame(frame)
+    assert [column.kind for column in columns] == ["category", "category"]
+    assert list(columns[0].values[:3]) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, 2.5, None], "number"),
+        ([decimal.Decimal("1.5"), decimal.Decimal(2), None], "number"),
+        ([True, None, False], "yes/no"),
+        ([datetime.date(2026, 1, 1), None, datetime.date(2026, 1, 5)], "date"),
+        ([1, "a", 2.5], "category"),
+        (pd.period_range("2026-01", periods=3, freq="M"), "date"),
+        (pd.to_timedelta([1, 2, 5], unit="D"), "number"),
+    ],
+)
+def test_kinds_of_what_objects_hold(values, kind):
+    (column,), _ = read_frame(pd.DataFrame({"a": pd.Series(list(values), dtype=object)}))
+    assert column.kind == kind or (kind == "date" and column.kind == "category")
+    (column,), _ = read_frame(pd.DataFrame({"a": values}))
+    assert column.kind == kind
 
 
 def test_an_integer_measurement_is_kept():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"age": rng.permutation(30), "paid": [5, 9, 8, 1, 4] * 6})
-    assert list(clean_columns(frame)[0].columns) == ["age", "paid"]
+    columns, _ = read_frame(frame)
+    assert [column.kind for column in columns] == ["number", "number"]
+    assert "differs in every row" in columns[0].done[0] and not columns[1].done
+
+
+@pytest.mark.parametrize(
+    ("name", "dropped"),
+    [
+        ("PassengerId", True),
+        ("id", True),
+        ("customer_id", True),
+        ("UUID", True),
+        ("Sample code number", True),
+        ("account", True),
+        ("Account No.", True),
+        ("Unnamed: 0", True),
+        ("grid", False),
+        ("width", False),
+        ("paid", False),
+    ],
+)
+def test_numbers_of_rows_are_dropped_by_their_name(name, dropped):
+    values = np.random.default_rng(0).permutation(40) * 7 + 1000
+    (column,), _ = read_frame(pd.DataFrame({name: values}))
+    assert (column.kind == "dropped") == dropped
+    assert any("differs in every row" in text for text in column.done)
+    (column,), _ = read_frame(pd.DataFrame({name: values % 5}))
+    assert column.kind == "number"
+
+
+@pytest.mark.parametrize("value", [-999, 9999, 0])
+def test_repeated_values_far_from_the_rest_are_remarked(value):
+    values = np.random.default_rng(0).normal(1000, 100, size=200)
+    assert not read_frame(pd.DataFrame({"a": values}))[0][0].done
+    values[::20] = value
+    (column,), _ = read_frame(pd.DataFrame({"a": values}))
+    assert column.done[0].startswith(f"{value} occurs 10 times, far from the rest")
+    assert column.values.min() == min(value, values.min())  # a remark, and nothing changed
+
+
+def test_an_indicator_has_no_sentinel():
+    frame = pd.DataFrame({"a": [0] * 90 + [1] * 10, "b": [0, 1, 2, 3] * 25})
+    assert not any(column.done for column in read_frame(frame)[0])
+
+
+def test_unusable_columns_end_no_run(mixed):
+    odd = mixed.assign(
+        empty=np.nan,
+        lists=[np.ones(2)] * len(mixed),
+        complex=np.ones(len(mixed)) * 1j,
+        far=np.where(np.arange(len(mixed)) < 3, np.inf, np.arange(len(mixed)) ** 0.5),
+    )
+    odd = pd.concat([odd, mixed[["flag"]]], axis=1)
+    preparation = prepare(as_dataset(odd), "auto")
+    columns = {column.name: column for column in preparation.columns}
+    assert columns["empty"].done == ("no values",) and columns["lists"].done == ("it holds lists",)
+    assert columns["complex"].done == ("complex numbers",)
+    assert columns["far"].kind == "number" and columns["far"].missing == 3
+    assert columns["far"].done == ("3 cells taken for missing: 'inf' (3)",)
+    assert "flag (2)" in columns and any("renamed" in note for note in preparation.notes)
+    X, _ = preparation.transform(np.arange(30))
+    assert np.isfinite(X).all()
 
 
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        (pd.DataFrame({"a": [1.0, 2.0], "b": [np.nan, np.nan]}), "column 'b' has no values"),
-        (pd.DataFrame({"a": [1.0, np.inf]}), "infinity"),
-        (pd.DataFrame({"a": [1.0] * 9}), "no usable column"),
+        (pd.DataFrame({"a": [1.0] * 9}), "no usable column: dropped 'a': constant"),
+        (pd.DataFrame({"a": [np.nan] * 9}), "no usable column: dropped 'a': no values"),
         (pd.DataFrame({"a": [f"text {i}" for i in range(9)]}), "no usable column"),
-        (pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"]), "more than once"),
-        (pd.DataFrame(index=range(3)), "no usable column"),
+        (pd.DataFrame(index=range(3)), "no usable column: the table has no columns"),
     ],
 )
 def test_bad_tables(frame, message):
     with pytest.raises(ValueError, match=message):
-        clean_columns(frame)
+        prepare(as_dataset(frame), "auto")
 
 
 def test_a_table_is_prepared_from_training_rows_only(mixed):
@@ -179,50 +268,22 @@ def test_holes_of_an_array_are_imputed():
     assert "1 missing value" in preparation.notes[0]
 
 
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
-        (np.array([[1.0, np.nan], [2.0, np.nan]]), "column 1 has no values"),
-        (np.array([[1.0, np.inf], [2.0, 0.0]]), "infinity"),
-        (np.ones((5, 2)), "no usable column"),
-        (np.ones((5, 0)), "no usable column"),
-    ],
-)
-def test_bad_values_of_an_array(X, message):
-    with pytest.raises(ValueError, match=message):
+def test_what_no_number_is_in_an_array_is_missing():
+    X = np.arange(40.0).reshape(10, 4) % 7
+    X[2, 0], X[:, 1] = np.inf, np.nan
+    preparation = prepare(as_dataset(X), "auto")
+    prepared, _ = preparation.transform(np.arange(3, 10))
+    assert prepared.shape == (10, 3) and prepared[2, 0] == np.median(X[3:, 0])
+    assert preparation.notes[:2] == [
+        "1 infinite values taken for missing",
+        "dropped column 1: no values",
+    ]
+
+
+@pytest.mark.parametrize("X", [np.ones((5, 2)), np.ones((5, 0)), np.full((5, 2), np.nan)])
+def test_an_array_without_a_usable_column(X):
+    with pytest.raises(ValueError, match="no usable column"):
         prepare(as_dataset(X), "auto")
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["a,b\n1,2,9\n3,4,8\n", "a,b\n1,2,9\n3,4\n", "a,b\n1,2\n3,4,8\n"],
-)
-def test_rows_wider_than_the_header_are_refused(tmp_path, content):
-    path = tmp_path / "wide.csv"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"cannot read .*wide.csv: "):
-        load_data(path)
-
-
-def test_commas_at_the_end_of_rows_shift_no_column(tmp_path):
-    path = tmp_path / "trailing.csv"
-    path.write_text("a,b\n1,2,\n3,4,\n")
-    assert load_data(path).X.to_dict("list") == {"a": [1, 3], "b": [2, 4]}
-
-
-def test_decimal_commas_are_read_where_another_separator_is_used(tmp_path):
-    path = tmp_path / "comma.csv"
-    path.write_text("a;b;c\n1,5;2,5;x,y\n?;3;z\n-2;,25;w\n")
-    frame = load_data(path).X
-    assert np.array_equal(frame["a"], [1.5, np.nan, -2.0], equal_nan=True)
-    assert frame["b"].tolist() == [2.5, 3.0, 0.25] and frame["c"].tolist() == ["x,y", "z", "w"]
-
-
-@pytest.mark.parametrize(("header", "noted"), [("1.5,2", True), ("a,2", False)])
-def test_a_header_of_numbers_is_noted(tmp_path, header, noted):
-    path = tmp_path / "table.csv"
-    path.write_text(f"{header}\n1,2\n3,4\n")
-    assert ("first row taken as header" in load_data(path).notes) == noted
 
 
 @pytest.mark.parametrize("name", ["digits", "iris"])
@@ -265,9 +326,28 @@ def test_unknown_compression_is_one_clear_error(tmp_path, method):
         load_data(path)
 
 
-def test_lists_in_a_table_are_refused_by_column():
-    frame = pd.DataFrame({"a": [1.0, 2.0], "nested": [np.ones(2), np.ones(2)]})
-    with pytest.raises(ValueError, match="column 'nested' holds lists"):
-        clean_columns(frame)
+def test_a_target_of_lists_is_refused():
     with pytest.raises(ValueError, match="the target holds lists"):
-        as_dataset(frame[["a"]], frame["nested"])
+        as_dataset(pd.DataFrame({"a": [1.0, 2.0]}), pd.Series([np.ones(2), np.ones(2)]))
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected", "n_features"),
+    [
+        ((20, 8, 6), (8, 6), 48),
+        ((20, 8, 6, 3), (3, 8, 6), 144),
+        ((20, 3, 8, 6), (3, 8, 6), 144),
+        ((20, 8, 6, 1), (8, 6), 48),
+        ((20, 8, 6, 4), None, 192),
+        ((20, 5, 8, 6), None, 240),
+    ],
+)
+def test_stacks_of_images_have_the_shape_of_the_array(tmp_path, shape, expected, n_features):
+    X = np.random.default_rng(0).random(shape)
+    np.save(tmp_path / "images.npy", X)
+    np.savez(tmp_path / "images.npz", images=X, labels=np.arange(20) % 2)
+    for name in ("images.npy", "images.npz"):
+        data = load_data(tmp_path / name)
+        assert data.image_shape == expected and data.X.shape == (20, n_features)
+    if shape == (20, 8, 6, 3):  # a row is the channels one after the other
+        assert np.array_equal(data.X[0], np.moveaxis(X[0], 2, 0).ravel())
