@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("sklearn-ae: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, TypeError, OSError, ImportError, MemoryError) as error:
-        from sklearn_ae.comparison._data import first_line
+        from sklearn_ae.comparison._files import first_line
 
         print(f"sklearn-ae: error: {first_line(error)}", file=sys.stderr)
         return 2

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 from sklearn import manifold
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, r2_score
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
 from sklearn.utils import Bunch, check_array, check_consistent_length, check_random_state
 
 from sklearn_ae.utils._typing import RandomState
@@ -24,6 +24,7 @@ __all__ = [
     "explained_variance_scorer",
     "kmeans_scores",
     "knn_accuracy",
+    "knn_r2",
     "trustworthiness",
 ]
 
@@ -308,6 +309,60 @@ def knn_accuracy(
     return float(np.mean(votes.argmax(axis=1) == labels))
 
 
+def knn_r2(
+    Z: ArrayLike,
+    y: ArrayLike,
+    Z_test: ArrayLike | None = None,
+    y_test: ArrayLike | None = None,
+    *,
+    n_neighbors: int = 5,
+) -> float:
+    """R² of a nearest-neighbour regression on codes.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_components)
+        Codes that the regression searches.
+
+    y : array-like of shape (n_samples,)
+        Their targets, numbers.
+
+    Z_test : array-like of shape (n_test_samples, n_components), default=None
+        Codes to predict for. If None, each row of ``Z`` is predicted by the others
+        (leave-one-out).
+
+    y_test : array-like of shape (n_test_samples,), default=None
+        Their targets.
+
+    n_neighbors : int, default=5
+        Number of neighbours whose mean is taken.
+
+    Returns
+    -------
+    r2 : float
+        Coefficient of determination: 1 where all is predicted, 0 where the mean does as well.
+
+    Examples
+    --------
+    >>> from sklearn_ae.metrics import knn_r2
+    >>> knn_r2([[0], [1], [10], [11]], [0, 0, 5, 5], n_neighbors=1)
+    1.0
+    """
+    if (Z_test is None) != (y_test is None):
+        raise ValueError("pass both of Z_test and y_test, or none of them")
+    check_consistent_length(Z, y)
+    y = np.asarray(y, dtype=np.float64)
+    available = len(y) - (1 if Z_test is None else 0)
+    if available < 1:
+        raise ValueError(f"knn_r2 needs more rows, got n_samples = {len(y)}")
+    n_neighbors = min(n_neighbors, available)
+    if Z_test is not None:
+        model = KNeighborsRegressor(n_neighbors=n_neighbors).fit(Z, y)
+        return float(model.score(Z_test, y_test))
+    neighbours = NearestNeighbors(n_neighbors=n_neighbors).fit(Z).kneighbors(return_distance=False)
+    return float(r2_score(y, y[neighbours].mean(axis=1)))
+
+
 def kmeans_scores(
     Z: ArrayLike,
     y: ArrayLike,
@@ -338,13 +393,14 @@ def kmeans_scores(
     Returns
     -------
     scores : :class:`~sklearn.utils.Bunch`
-        ``ari``, the adjusted Rand index, and ``nmi``, the normalised mutual information.
+        ``ari``, the adjusted Rand index, and ``ami``, the adjusted mutual information: both are
+        about 0 for clusters that have nothing to do with the labels, and 1 for equal ones.
 
     Examples
     --------
     >>> from sklearn_ae.metrics import kmeans_scores
     >>> kmeans_scores([[0.0], [0.1], [9.0], [9.1]], ["a", "a", "b", "b"], random_state=0)
-    {'ari': 1.0, 'nmi': 1.0}
+    {'ari': 1.0, 'ami': 1.0}
     """
     check_consistent_length(Z, y)
     if n_clusters is None:
@@ -353,5 +409,5 @@ def kmeans_scores(
     clusters = model.fit_predict(check_array(Z, dtype=[np.float64, np.float32]))
     return Bunch(
         ari=float(adjusted_rand_score(y, clusters)),
-        nmi=float(normalized_mutual_info_score(y, clusters)),
+        ami=float(adjusted_mutual_info_score(y, clusters)),
     )

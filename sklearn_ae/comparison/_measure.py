@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_ae import metrics
-from sklearn_ae.comparison._data import first_line
+from sklearn_ae.comparison._files import first_line
 from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, is_from, seeded
 from sklearn_ae.display._estimators import final_estimator, is_variational
 from sklearn_ae.display._latent_manifold import decoded_grid
@@ -132,26 +132,25 @@ def _checked_codes(Z, n_rows):
     return Z
 
 
-def measure(estimator, X_train, X_test, labels, seed, meter, decode_codes=False):
+def measure(estimator, X_train, X_test, target, seed, meter, decode_codes=False, downstream=None):
     """Figures, map and reconstructions of one reducer on one split."""
     if estimator is None:
         figures = {"in_sample": False, "notes": []}
-        if labels is not None:
-            figures |= _label_scores(X_train, labels[0], X_test, labels[1], seed)
+        figures |= _target_scores(X_train, X_test, target, seed, downstream)
         return figures, {}
     model = seeded(estimator, seed)
     meter.restart()
     if hasattr(model, "transform"):
-        figures, arrays = _measure_held_out(model, X_train, X_test, labels, seed, meter)
+        figures, arrays = _measure_held_out(model, X_train, X_test, target, seed, meter, downstream)
         if decode_codes and "reconstruction" in arrays:
             notes, decoded = _decoded(model, arrays["codes"])
             figures["notes"] += notes
             arrays |= decoded
         return figures, arrays | _course(model)
-    return _measure_in_sample(model, X_test, labels, seed, meter)
+    return _measure_in_sample(model, X_test, target, seed, meter)
 
 
-def _measure_held_out(model, X_train, X_test, labels, seed, meter):
+def _measure_held_out(model, X_train, X_test, target, seed, meter, downstream):
     start = time.perf_counter()
     # Some reducers return nothing from fit.
     model.fit(X_train)
@@ -168,16 +167,18 @@ def _measure_held_out(model, X_train, X_test, labels, seed, meter):
     variance, reconstruction, notes = _reconstruct(model, X_test, Z_test)
     figures["explained_variance"] = variance
     figures["notes"] += notes
-    if labels is not None:
+    if target is not None:
         Z_train = _checked_codes(model.transform(X_train), len(X_train))
-        figures |= _label_scores(Z_train, labels[0], Z_test, labels[1], seed)
+        scores = _target_scores(Z_train, Z_test, target, seed, downstream)
+        figures["notes"] += scores.pop("notes", [])
+        figures |= scores
     arrays = {"codes": Z_test[:MAX_MAP_POINTS], "rows": np.arange(len(Z_test))[:MAX_MAP_POINTS]}
     if reconstruction is not None:
         arrays["reconstruction"] = reconstruction
     return figures, arrays
 
 
-def _measure_in_sample(model, X_test, labels, seed, meter):
+def _measure_in_sample(model, X_test, target, seed, meter):
     exact = getattr(model, "method", None) == "exact"
     limit = MAX_EXACT_TSNE_ROWS if exact else MAX_IN_SAMPLE_ROWS
     rows, notes = np.arange(len(X_test)), []
@@ -197,14 +198,14 @@ def _measure_in_sample(model, X_test, labels, seed, meter):
         "notes": notes,
         **_neighbour_scores(X, Z, seed),
     }
-    if labels is not None:
-        y = labels[1][rows]
-        scores = metrics.kmeans_scores(Z, y, random_state=seed)
-        figures |= {
-            "knn_accuracy": metrics.knn_accuracy(Z, y),
-            "kmeans_ari": scores.ari,
-            "kmeans_nmi": scores.nmi,
-        }
+    if target is not None:
+        y = target[1][rows]
+        is_number = y.dtype.kind == "f"
+        figures |= (
+            {"knn_r2": metrics.knn_r2(Z, y)}
+            if is_number
+            else {"knn_accuracy": metrics.knn_accuracy(Z, y), **_cluster_scores(Z, y, seed)}
+        )
     return figures, {"codes": Z[:MAX_MAP_POINTS], "rows": rows[:MAX_MAP_POINTS]}
 
 
@@ -257,13 +258,28 @@ def _neighbour_scores(X, Z, seed):
     }
 
 
-def _label_scores(Z_train, y_train, Z_test, y_test, seed):
-    scores = metrics.kmeans_scores(Z_test, y_test, random_state=seed)
-    return {
-        "knn_accuracy": metrics.knn_accuracy(Z_train, y_train, Z_test, y_test),
-        "kmeans_ari": scores.ari,
-        "kmeans_nmi": scores.nmi,
-    }
+def _target_scores(Z_train, Z_test, target, seed, downstream):
+    """How well the target of held-out rows can be told from codes."""
+    if target is None:
+        return {}
+    y_train, y_test = target
+    if y_train.dtype.kind == "f":
+        scores = {"knn_r2": metrics.knn_r2(Z_train, y_train, Z_test, y_test)}
+    else:
+        scores = {"knn_accuracy": metrics.knn_accuracy(Z_train, y_train, Z_test, y_test)}
+        scores |= _cluster_scores(Z_test, y_test, seed)
+    if downstream is not None:
+        try:
+            fitted = seeded(downstream, seed).fit(Z_train, y_train)
+            scores["downstream"] = float(fitted.score(Z_test, y_test))
+        except FAILURES as error:
+            scores["notes"] = [f"the downstream estimator failed: {first_line(error)}"]
+    return scores
+
+
+def _cluster_scores(Z, y, seed):
+    scores = metrics.kmeans_scores(Z, y, random_state=seed)
+    return {"kmeans_ari": scores.ari, "kmeans_ami": scores.ami}
 
 
 def _reconstruct(model, X, Z):

@@ -70,14 +70,24 @@ MEASURES = (
         "Share of held-out rows that their 5 nearest codes of training rows label correctly.",
     ),
     Measure(
+        "knn_r2",
+        "5-NN R²",
+        "R² of the target by the mean of the 5 nearest codes of training rows, on held-out rows.",
+    ),
+    Measure(
+        "downstream",
+        "downstream",
+        "Score on held-out rows of the estimator that was given, fitted to codes of training rows.",
+    ),
+    Measure(
         "kmeans_ari",
         "k-means ARI",
         "Adjusted Rand index of the labels and the clusters that k-means finds in the codes.",
     ),
     Measure(
-        "kmeans_nmi",
-        "k-means NMI",
-        "Normalised mutual information of the labels and the same clusters.",
+        "kmeans_ami",
+        "k-means AMI",
+        "Adjusted mutual information of the labels and the same clusters.",
     ),
     Measure(
         "fit_seconds",

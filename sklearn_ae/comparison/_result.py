@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sklearn_ae.comparison._measures import MEASURES, Measure
 from sklearn_ae.comparison._text import text_table
-from sklearn_ae.comparison._verdict import summarise, verdict
+from sklearn_ae.comparison._verdict import answers, best_reducers, rankings, summarise, verdict
 from sklearn_ae.utils._typing import StrPath
 
 if TYPE_CHECKING:
@@ -64,9 +64,17 @@ class ComparisonResult:
     summary_ : DataFrame
         A row per reducer; columns are pairs of a measure and ``"mean"`` or ``"std"``.
 
+    answers_ : DataFrame
+        A row for each aim (keep the variance, keep the neighbours, tell the target): its
+        ``measure``, the ``best`` reducers with ``best_value``, ``pca_value``, the best
+        ``autoencoder`` with ``autoencoder_value``, its ``place``, its ``gain`` over PCA with the
+        ``p_value`` of that, and whether it ``is_gain`` or ``is_loss``.
+
     verdict_ : list of str
-        Sentences on where PCA wins, computed from the table. One reducer beats another where
-        the mean of the paired differences exceeds two standard errors and 0.005.
+        Sentences: whether an autoencoder is worth it and for what, then each aim, then the time.
+        One reducer is better than another where the mean of their paired differences is at least
+        0.005 and a corrected resampled t-test [1]_ says so at 5 %, in all pairs of reducers
+        together (Holm); marks in the table and sentences both follow that.
 
     settings_ : dict
         What was compared and where: sizes, seeds, reducers, versions.
@@ -83,6 +91,11 @@ class ComparisonResult:
     --------
     compare : Makes it.
 
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning 52,
+       2003, :doi:`10.1023/A:1024068626366`.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -94,6 +107,7 @@ class ComparisonResult:
 
     results_: pd.DataFrame
     summary_: pd.DataFrame
+    answers_: pd.DataFrame
     verdict_: list[str]
     settings_: dict[str, Any]
     notes_: list[str]
@@ -117,7 +131,13 @@ class ComparisonResult:
         self.notes_ = notes
         self.columns_ = pd.DataFrame() if columns is None else columns
         self.summary_ = summarise(results)
-        self.verdict_ = verdict(results, pca, list(autoencoders))
+        test_over_train = settings["test rows"] / settings["training rows"]
+        ranked = rankings(results, test_over_train)
+        self._best = best_reducers(ranked)
+        autoencoders = list(autoencoders)
+        found = answers(ranked, pca, autoencoders)
+        self.answers_ = pd.DataFrame(found)
+        self.verdict_ = verdict(ranked, found, settings, pca, autoencoders)
         self._codes = codes
         self._example = example
         self._colours = colours
@@ -272,9 +292,9 @@ class ComparisonResult:
         Returns
         -------
         text : str
-            An object with ``settings``, ``notes``, ``columns`` (a list, as ``columns_``),
-            ``verdict``, ``results`` (a list of rows) and ``summary`` (reducer, measure, mean and
-            std); what does not apply is null.
+            An object with ``settings``, ``notes``, ``columns`` and ``answers`` (lists, as
+            ``columns_`` and ``answers_``), ``verdict``, ``results`` (a list of rows) and
+            ``summary`` (reducer, measure, mean and std); what does not apply is null.
         """
         summary = {
             name: {
@@ -290,6 +310,7 @@ class ComparisonResult:
             "settings": self.settings_,
             "notes": self.notes_,
             "columns": json.loads(self.columns_.to_json(orient="records")),
+            "answers": json.loads(self.answers_.to_json(orient="records", double_precision=15)),
             "verdict": self.verdict_,
             "summary": summary,
             "results": json.loads(self.results_.to_json(orient="records", double_precision=15)),

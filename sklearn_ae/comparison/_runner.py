@@ -11,7 +11,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from sklearn_ae.comparison._data import first_line
+from sklearn_ae.comparison._files import first_line
 
 POLL_SECONDS = 0.1
 
@@ -38,11 +38,14 @@ class Job:
 
     is_image : bool, default=False
         Whether rows are images.
+
+    downstream : estimator or None
+        What is fitted to codes and targets.
     """
 
-    def __init__(self, folder, data, reducer, n_components, seeds, is_image=False):
+    def __init__(self, folder, data, reducer, n_components, seeds, is_image=False, downstream=None):
         folder.mkdir()
-        self.folder, self.reducer, self.seeds = folder, reducer, seeds
+        self.folder, self.seeds, self.content = folder, seeds, (reducer, downstream)
         content = {
             "data": str(data),
             "n_components": n_components,
@@ -57,7 +60,10 @@ class Job:
             # By value where it has to be: a class of a script or a notebook has no module that
             # the other process could import.
             message = pickle.dumps(
-                joblib.wrap_non_picklable_objects(self.reducer, keep_wrapper=False)
+                tuple(
+                    joblib.wrap_non_picklable_objects(part, keep_wrapper=False)
+                    for part in self.content
+                )
             )
         except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
             problem = f"cannot be sent to its process: {first_line(error)}"

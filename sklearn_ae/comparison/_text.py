@@ -2,15 +2,15 @@
 
 import sys
 
-from sklearn_ae.comparison._verdict import best_reducers
-
 IN_SAMPLE_MARK = "†"
 BEST_MARK = "*"
+ABOUT_MARKS = (
+    "best of its column among rows judged on held-out data, with what cannot be told apart from it"
+)
 
 
 def table_rows(result):
     """Rows of the table as text."""
-    best = best_reducers(result.results_)
     in_sample = result.results_.groupby("reducer", sort=False)["in_sample"].any()
     failures = result.results_.groupby("reducer", sort=False)["error"].apply(
         lambda column: column.notna().all()
@@ -21,7 +21,7 @@ def table_rows(result):
         cells = [
             (
                 measure.format(line[measure.key, "mean"], line[measure.key, "std"]),
-                name in best.get(measure.key, ()),
+                name in result._best.get(measure.key, ()),
             )
             for measure in result.measures()
         ]
@@ -39,6 +39,9 @@ def footnotes(result, mark=IN_SAMPLE_MARK):
             f"{mark} fitted on the test rows themselves (no transform): not comparable "
             "with the others, nor marked as best"
         )
+    majority = result.settings_.get("majority share")
+    if majority is not None and table["knn_accuracy"].notna().any():
+        lines.append(f"5-NN accuracy: the most frequent label alone is right in {majority:.3f}")
     whole = {row["name"] for row in table_rows(result) if row["error"] is not None}
     lines += [
         f"{name} failed in some repeats: {reason}"
@@ -94,7 +97,7 @@ def text_table(result):
             for cell, width in zip(line[1:], widths[1:], strict=True)
         )
         text.append("  ".join([first, *rest]).rstrip())
-    marks = f"{BEST_MARK} best of its column among rows judged on held-out data"
+    marks = f"{BEST_MARK} {ABOUT_MARKS}"
     below = [marks, *footnotes(result), *result.notes_]
     return "\n".join([title(result), "", *text, "", *below, "", *result.verdict_])
 

@@ -1,16 +1,30 @@
-"""Sums up the results and says in words where PCA wins."""
+"""What the table says: who is best at each aim, what an autoencoder gains, and whether it is so."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._reducers import RAW_DATA
 
-# Differences below this are not worth a word, whatever their spread.
+# Differences below this are not worth a word, however sure they are.
 SMALLEST_DIFFERENCE = 0.005
-QUALITY = [measure for measure in MEASURES if not measure.cost]
+LEVEL = 0.05
+# With fewer rows a verdict is that there is none.
+FEWEST_ROWS = 50
+# Of variance and of neighbours kept, below which there is nothing to reduce.
+LEAST_VARIANCE, LEAST_TRUSTWORTHINESS = 0.05, 0.65
+# What a user may want, and the measures that tell, the first that there is.
+AIMS = (
+    ("keep the variance", ("explained_variance",)),
+    ("keep the neighbours", ("trustworthiness",)),
+    ("tell the target", ("downstream", "knn_accuracy", "knn_r2")),
+)
+TIME = "fit_seconds"
+BY_KEY = {measure.key: measure for measure in MEASURES}
 
 
 def summarise(results):
@@ -22,110 +36,265 @@ def summarise(results):
     return table.dropna(axis=1, how="all").reindex(columns=table.columns)
 
 
-def best_reducers(results):
-    """For each measure the names of the rows to mark: the best mean among held-out rows."""
-    judged = results[~results["in_sample"] & (results["reducer"] != RAW_DATA)]
-    means = summarise(judged) if len(judged) else None
-    best = {}
-    for measure in MEASURES:
-        if means is None or measure.key not in results:
-            continue
-        column = means[measure.key, "mean"].dropna().round(measure.decimals)
-        if len(column) > 1:
-            top = column.max() if measure.higher_is_better else column.min()
-            best[measure.key] = list(column.index[column == top])
-    return best
+def corrected_p_value(differences, test_over_train):
+    """Two-sided p value of the mean of paired differences over splits of the same rows.
 
-
-def paired_difference(results, measure, name, reference):
-    """Mean over repeats of value(name) - value(reference), and the margin it has to exceed.
-
-    The margin is two standard errors of the paired differences, and at least 0.005.
+    The splits overlap, so that the variance of the mean is taken to be
+    :math:`(1/J + n_{test} / n_{train}) s^2` (Nadeau and Bengio, "Inference for the generalization
+    error", Machine Learning 52, 2003), with J - 1 degrees of freedom.
     """
-    table = results.pivot(index="repeat", columns="reducer", values=measure.key)
-    if name not in table or reference not in table:
-        return math.nan, math.nan
-    differences = (table[name] - table[reference]).dropna().to_numpy(dtype=float)
-    if not len(differences):
-        return math.nan, math.nan
-    error = 0.0
-    if len(differences) > 1:
-        error = np.std(differences, ddof=1) / math.sqrt(len(differences))
-    return float(differences.mean()), max(2 * error, SMALLEST_DIFFERENCE)
+    n_splits = len(differences)
+    if n_splits < 2:
+        return math.nan
+    error = np.std(differences, ddof=1) * math.sqrt(1 / n_splits + test_over_train)
+    mean = abs(float(np.mean(differences)))
+    if error <= 1e-12 * max(mean, 1e-300):
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stats.t.sf(mean / error, n_splits - 1))
 
 
-def verdict(results, pca, autoencoders):
-    """Sentences about PCA against the rest, computed from the table."""
+def holm(p_values):
+    """P values of several comparisons by Holm's step-down procedure, in the given order."""
+    p_values = np.asarray(p_values, dtype=float)
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p_values[order]), 1.0)
+    return adjusted
+
+
+class Ranking:
+    """Reducers by one measure, those judged on held-out rows.
+
+    Parameters
+    ----------
+    results : DataFrame
+        A row per reducer and repeat.
+    measure : Measure
+        The measure.
+    test_over_train : float
+        Test rows for each training row.
+
+    Attributes
+    ----------
+    means : Series
+        Mean of each reducer that has the measure.
+    """
+
+    def __init__(self, results, measure, test_over_train):
+        judged = results[~results["in_sample"] & (results["reducer"] != RAW_DATA)]
+        table = judged.pivot(index="repeat", columns="reducer", values=measure.key)
+        table = table.reindex(columns=judged["reducer"].unique()).dropna(axis=1, how="all")
+        self.measure, self.means = measure, table.mean()
+        self.is_tested = len(table) > 1
+        pairs = list(combinations(table.columns, 2))
+        differences = [(table[a] - table[b]).dropna().to_numpy(dtype=float) for a, b in pairs]
+        p_values = [corrected_p_value(values, test_over_train) for values in differences]
+        known = [place for place, p in enumerate(p_values) if not math.isnan(p)]
+        adjusted = dict(zip(known, holm([p_values[place] for place in known]), strict=True))
+        self.differences, self.p_values = {}, {}
+        for place, (pair, values) in enumerate(zip(pairs, differences, strict=True)):
+            mean = float(values.mean()) if len(values) else 0.0
+            p_value = adjusted.get(place, math.nan)
+            self.differences[pair], self.differences[pair[::-1]] = mean, -mean
+            self.p_values[pair] = self.p_values[pair[::-1]] = p_value
+
+    def is_better(self, name, other):
+        """Whether one reducer is better than another: by enough, and surely where it is tested."""
+        if (name, other) not in self.differences:
+            return False
+        gain = self.differences[name, other] * (1 if self.measure.higher_is_better else -1)
+        p_value = self.p_values[name, other]
+        is_sure = p_value < LEVEL if not math.isnan(p_value) else not self.is_tested
+        return bool(gain > SMALLEST_DIFFERENCE and is_sure)
+
+    def best(self):
+        """The reducer of the best mean, and those that it is not better than."""
+        if self.means.empty:
+            return []
+        if self.measure.cost:
+            rounded = self.means.round(self.measure.decimals)
+            return list(rounded.index[rounded == rounded.min()])
+        first = self.means.idxmax()
+        others = [name for name in self.means.index if not self.is_better(first, name)]
+        return sorted(others, key=lambda name: -self.means[name])
+
+    def place(self, name):
+        """1 and how many reducers are better."""
+        return 1 + sum(self.is_better(other, name) for other in self.means.index)
+
+
+def rankings(results, test_over_train):
+    """The `Ranking` of each measure that there is, by its key."""
     usable = results[results["error"].isna()]
-    if pca is None or pca not in set(usable["reducer"]):
-        return ["PCA is not among the results, so nothing is said about it."]
-    held_out = usable[~usable["in_sample"] & (usable["reducer"] != RAW_DATA)]
-    others = [name for name in held_out["reducer"].unique() if name != pca]
-    if not others:
-        return ["There is no reducer judged on held-out rows to compare PCA with."]
-    means = summarise(held_out)
-    won, lost, even = [], [], []
-    for measure in QUALITY:
-        if measure.key not in means or math.isnan(means.loc[pca, (measure.key, "mean")]):
+    return {
+        measure.key: Ranking(usable, measure, test_over_train)
+        for measure in MEASURES
+        if measure.key in usable and usable[measure.key].notna().any()
+    }
+
+
+def best_reducers(ranked):
+    """For each measure the names of the rows to mark, where there are rivals."""
+    return {key: ranking.best() for key, ranking in ranked.items() if len(ranking.means) > 1}
+
+
+def answers(ranked, pca, autoencoders):
+    """For each aim the winners, the best autoencoder, its place, and its gain over PCA."""
+    rows = []
+    for aim, keys in AIMS:
+        key = next((key for key in keys if key in ranked), None)
+        if key is None or len(ranked[key].means) < 2:
             continue
-        column = means[measure.key, "mean"].drop(pca).dropna()
-        if column.empty:
-            continue
-        rival = column.idxmax()
-        difference, margin = paired_difference(held_out, measure, rival, pca)
-        pair = (
-            f"{measure.label} "
-            f"({means.loc[pca, (measure.key, 'mean')]:.3f}; {rival} {column[rival]:.3f})"
+        ranking = ranked[key]
+        ours = ranking.means.reindex(autoencoders).dropna()
+        name = ours.idxmax() if len(ours) else None
+        gain = ranking.differences.get((name, pca), math.nan)
+        rows.append(
+            {
+                "aim": aim,
+                "measure": key,
+                "best": ranking.best(),
+                "best_value": float(ranking.means.max()),
+                "pca_value": float(ranking.means.get(pca, math.nan)),
+                "autoencoder": name,
+                "autoencoder_value": float(ours.max()) if len(ours) else math.nan,
+                "place": ranking.place(name) if name is not None else None,
+                "gain": gain,
+                "p_value": ranking.p_values.get((name, pca), math.nan),
+                "is_gain": ranking.is_better(name, pca),
+                "is_loss": ranking.is_better(pca, name),
+            }
         )
-        (lost if difference > margin else won if difference < -margin else even).append(pair)
-    sentences = [_conclusion(won, lost, even)]
-    if results["repeat"].nunique() == 1:
-        sentences.append("There is one split, so no spread to judge small differences by.")
-    if won:
-        sentences.append(f"PCA wins on {_join(won)}.")
-    if even:
-        sentences.append(f"PCA is not beaten by more than the spread on {_join(even)}.")
-    if lost:
-        sentences.append(f"PCA is beaten on {_join(lost)}.")
-    sentences += _about_autoencoders(held_out, means, pca, autoencoders)
-    return sentences
+    return rows
 
 
-def _conclusion(won, lost, even):
-    total = len(won) + len(lost) + len(even)
-    if not lost:
-        return f"PCA is enough here: it is not beaten on any of {total} measures of quality."
-    if len(lost) == total:
-        return f"PCA is beaten on all {total} measures of quality."
-    return f"PCA holds on {total - len(lost)} of {total} measures of quality."
+def verdict(ranked, found, settings, pca, autoencoders):
+    """Sentences: what to do, then each aim, then time and how sure all this is."""
+    if not any(len(ranking.means) > 1 for ranking in ranked.values()):
+        return ["There is no second reducer judged on held-out rows to compare with."]
+    advice = _nothing_to_tell(ranked, settings)
+    if advice is not None:
+        return [advice]
+    return [
+        _recommendation(found, pca),
+        *(_about(row, ranked[row["measure"]], pca) for row in found),
+        *_about_time(ranked, pca, autoencoders),
+        *_about_tests(found, settings["repeats"]),
+    ]
 
 
-def _about_autoencoders(results, means, pca, autoencoders):
-    sentences = []
-    measure = QUALITY[0]
-    for name in autoencoders:
-        if name not in means.index:
-            continue
-        difference, margin = paired_difference(results, measure, name, pca)
-        if math.isnan(difference):
-            continue
-        cost = _cost(means, name, pca)
-        if difference > margin:
-            gain = f"keeps {100 * difference:.1f} points more of the variance than PCA"
-        elif difference < -margin:
-            gain = f"keeps {-100 * difference:.1f} points less of the variance than PCA"
-        else:
-            gain = "keeps no more of the variance than PCA"
-        sentences.append(f"{name} {gain}{cost}.")
-    return sentences
+def _nothing_to_tell(ranked, settings):
+    """Why there is no verdict; None where there is one."""
+    if settings["rows"] < FEWEST_ROWS:
+        return (
+            f"Too few rows to tell: {settings['rows']} rows leave {settings['test rows']} to judge "
+            f"by, and {FEWEST_ROWS} rows or more are needed for a verdict."
+        )
+    if settings["features"] <= settings["components"]:
+        return (
+            f"Nothing to reduce: rows have {settings['features']} features and codes "
+            f"{settings['components']} components."
+        )
+    variance, neighbours = (
+        ranked[key].means.max() if key in ranked else 1.0
+        for key in ("explained_variance", "trustworthiness")
+    )
+    if variance < LEAST_VARIANCE and neighbours < LEAST_TRUSTWORTHINESS:
+        return (
+            f"Nothing to reduce to {settings['components']} components: the best reducer keeps "
+            f"{max(100 * variance, 0.0):.1f} % of the variance of held-out rows, "
+            "and next to none of their neighbours."
+        )
+    return None
 
 
-def _cost(means, name, pca):
-    seconds = means.loc[name, ("fit_seconds", "mean")], means.loc[pca, ("fit_seconds", "mean")]
-    if any(math.isnan(value) for value in seconds):
-        return ""
-    return f" and takes {seconds[0]:.2f} s to fit, PCA {seconds[1]:.3f} s"
+def _recommendation(found, pca):
+    """What to do, in one sentence."""
+    if pca is None or all(math.isnan(row["pca_value"]) for row in found):
+        return "PCA is not among the results, so that nothing can be said about a gain over it."
+    if not any(row["autoencoder"] for row in found):
+        return "No autoencoder is among the results, so that nothing can be said about one."
+    gains = [row for row in found if row["is_gain"]]
+    if not gains:
+        return (
+            "PCA is enough: no autoencoder is better than it if one wants to "
+            f"{_join([row['aim'] for row in found], last='or')}."
+        )
+    return f"An autoencoder is worth it here: {_join([_use(row) for row in gains])}."
 
 
-def _join(parts):
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+def _use(row):
+    decimals = BY_KEY[row["measure"]].decimals
+    return f"{row['autoencoder']} to {row['aim']} ({row['gain']:+.{decimals}f} over PCA)"
+
+
+def _about(row, ranking, pca):
+    """One aim: who is best, and where the best autoencoder and PCA are."""
+    measure, ours, winners = ranking.measure, row["autoencoder"], row["best"]
+
+    def shown(value):
+        return f"{value:.{measure.decimals}f}"
+
+    text = f"To {row['aim']}, {_join(winners)} "
+    if len(winners) == 1:
+        text += f"is best ({measure.label} {shown(row['best_value'])})"
+    else:
+        lowest = shown(min(ranking.means[name] for name in winners))
+        text += (
+            "are best and cannot be told apart "
+            f"({measure.label} {lowest} to {shown(row['best_value'])})"
+        )
+    if ours is None or (ours in winners and pca in winners):
+        return f"{text}."
+    if ours not in winners:
+        text += (
+            f"; the best autoencoder, {ours}, has {shown(row['autoencoder_value'])}, "
+            f"{_ordinal(row['place'])} of {len(ranking.means)}"
+        )
+    if ours in winners and len(winners) > 1:
+        text += f"; {ours} is"
+    else:
+        text += ","
+    if math.isnan(row["gain"]):
+        return f"{text}.".replace(",.", ".")
+    pca_value = f"PCA ({shown(row['pca_value'])})"
+    if row["is_gain"]:
+        return f"{text} {shown(row['gain'])} above {pca_value}."
+    if row["is_loss"]:
+        return f"{text} {shown(-row['gain'])} below {pca_value}."
+    return f"{text} not told apart from {pca_value}."
+
+
+def _about_time(ranked, pca, autoencoders):
+    if TIME not in ranked:
+        return []
+    means = ranked[TIME].means
+    names = [name for name in (pca, *autoencoders) if name in means]
+    if len(names) < 2:
+        return []
+    measure = BY_KEY[TIME]
+    return [f"Time to fit: {_join([f'{n} {measure.format(means[n])} s' for n in names])}."]
+
+
+def _about_tests(found, n_repeats):
+    if n_repeats == 1:
+        return ["There is one split, so that differences are not tested."]
+    unclear = any(
+        abs(row["gain"]) > SMALLEST_DIFFERENCE and not (row["is_gain"] or row["is_loss"])
+        for row in found
+    )
+    text = (
+        f"Reducers are told apart by a corrected resampled t-test over {n_repeats} splits, at "
+        f"{100 * LEVEL:.0f} % in all pairs together (Holm), from differences of "
+        f"{SMALLEST_DIFFERENCE} on"
+    )
+    return [text + ("; more repeats tell smaller ones." if unclear else ".")]
+
+
+def _ordinal(number):
+    return {1: "1st", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")
+
+
+def _join(parts, last="and"):
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"

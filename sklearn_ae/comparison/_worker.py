@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_ae.comparison._data import first_line
+from sklearn_ae.comparison._files import first_line
 from sklearn_ae.comparison._measure import MemoryMeter, measure, warm_up
 from sklearn_ae.comparison._reducers import RAW_DATA, make
 
@@ -28,11 +28,11 @@ def main(folder):
     folder = Path(folder)
     sys.excepthook = _reporter(folder)
     job = json.loads((folder / "job.json").read_text())
-    estimator = _receive(job)
+    estimator, downstream = _receive(job)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     meter = None
     for repeat, seed in enumerate(job["seeds"]):
-        X_train, X_test, labels = _load_split(Path(job["data"]), repeat)
+        X_train, X_test, target = _load_split(Path(job["data"]), repeat)
         notes = []
         if meter is None:
             if estimator is not None:
@@ -44,10 +44,11 @@ def main(folder):
                 estimator,
                 X_train,
                 X_test,
-                labels,
+                target,
                 seed,
                 meter,
                 decode_codes=job["is_image"] and repeat == 0,
+                downstream=downstream,
             )
         figures["notes"] = notes + figures["notes"] + _messages(caught)
         if repeat == 0:
@@ -83,11 +84,11 @@ def _write(path, content):
 
 
 def _receive(job):
-    """The reducer: a name, or the caller's own estimator, straight from the calling process."""
-    reducer = pickle.Unpickler(sys.stdin.buffer).load()
+    """The reducer, a name or the caller's own, and what is fitted to its codes, from the caller."""
+    reducer, downstream = pickle.Unpickler(sys.stdin.buffer).load()
     if not isinstance(reducer, str):
-        return reducer
-    return None if reducer == RAW_DATA else make(reducer, job["n_components"])
+        return reducer, downstream
+    return None if reducer == RAW_DATA else make(reducer, job["n_components"]), downstream
 
 
 def _load_split(data, repeat):
