@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch):
     Path("broken.npz").write_bytes(b"PK\x03\x04 not a zip file")
     Path("broken.npy").write_bytes(b"")
     Path("broken.parquet").write_bytes(b"PAR1")
-    np.save("cube.npy", np.ones((20, 3, 3)))
+    np.save("cube.npy", np.ones((20, 3, 3, 2, 2)))
     np.save("objects.npy", np.array([{"a": 1}] * 20, dtype=object), allow_pickle=True)
     np.savez("odd.npz", first=np.ones((3, 3)), second=np.ones((3, 3)))
     return tmp_path
@@ -67,14 +67,18 @@ def run(*arguments, **how):
         (["broken.npz"], "cannot read broken.npz"),
         (["broken.npy"], "cannot read broken.npy"),
         (["broken.parquet"], "cannot read broken.parquet"),
-        (["good.csv", "--target", "nothing"], "no column 'nothing'"),
-        (["cube.npy"], "Expected 2D array, got 3D"),
+        (["good.csv", "--target", "nothing"], "--target: no column 'nothing'"),
+        (["cube.npy"], "Expected 2D array, got 5D"),
         (["objects.npy"], "Python objects"),
         (["odd.npz"], "name it X"),
         (["odd.npz", "--target", "third"], "no array 'third'"),
         (["digits", "--target", "a"], "has its own labels"),
         (["one_class.csv", "--target", "label"], "single class"),
-        (["empty_column.csv"], "column 'b' has no values"),
+        (["good.csv", "--drop", "nothing"], "--drop: no column 'nothing'"),
+        (["good.csv", "--sep", "ab"], "--sep: one character"),
+        (["good.csv", "--skip-rows", "-1"], "--skip-rows: a number of lines"),
+        (["good.csv", "--encoding", "utf-9"], "--encoding: unknown encoding"),
+        (["digits", "--no-header"], "--no-header: the named data set 'digits' is no file"),
         (["one_row.csv"], "1 sample"),
         (["constant.csv"], "sample(s)|no usable column"),
         (["constant.csv", "--target", "label"], "single class"),

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections import Counter
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,60 +13,52 @@ import pandas as pd
 MOST = 0.9
 # Cells that stand for no value in a column of numbers, dates, or yes and no.
 MARKS = frozenset(
-    """- -- --- \u2013 \u2014 . .. ? na n.a. n.a n/a #n/a #na nan none null nil unknown missing
-    blank (blank) #div/0! #value! #ref! #name? #num! #null! <na> (na) (n/a) nd n.d. tbd""".split()
+    """- -- --- \u2013 \u2014 . .. ? na n.a. n.a n/a #n/a #na nan none null nil unknown missing \\n
+    blank (blank) #div/0! #value! #ref! #name? #num! #null! <na> (na) (n/a) nd n.d. tbd
+    0000-00-00 00.00.0000""".split()
 ) | {"", "not available", "not applicable", "not known", "no data"}
 # Marks of no value in a column of categories too, as pandas has them.
-EMPTY = frozenset({"", "NA", "N/A", "n/a", "nan", "NaN", "NULL", "null", "None", "<NA>", "?"})
+EMPTY = frozenset(
+    ("", "NA", "N/A", "n/a", "nan", "NaN", "NULL", "null", "None", "<NA>", "?", "\\N")
+)
 YES_NO = (("yes", "no"), ("y", "n"), ("true", "false"), ("t", "f"), ("on", "off"))
-CURRENCY = r"(?:[$€£¥₹₽₩]|US\$|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL|kr\.?|Fr\.?)"
+CURRENCY = (
+    r"(?:[$€£¥₹₽₩]|US\$|R\$|Rs\.?|kr\.?|Fr\.?"
+    r"|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL)"
+)
 NUMBER = re.compile(
     rf"(?P<first>[-+]?)\s*(?P<before>{CURRENCY})?\s*(?P<second>[-+]?)"
-    rf"(?P<digits>[\d.,][\d.,' ]*)(?P<exponent>[eE][-+]?\d+)?\s*(?P<after>%|‰|{CURRENCY})?"
+    r"(?P<digits>[\d.,][\d.,' ]*)(?P<exponent>e[-+]?\d+)?(?P<last>[.,]?--?)?"
+    rf"\s*(?P<after>%|‰|{CURRENCY})?",
+    re.IGNORECASE,
 )
 # Groups of three digits parted by spaces or apostrophes, which no convention reads otherwise.
 SPACED = re.compile(r"[1-9]\d{0,2}(?:[ ']\d{3})+(?:[.,]\d*)?")
-POINT = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:,\d{3})+)(?:\.\d*)?|\.\d+")
-COMMA = re.compile(r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d*)?|,\d+")
-# One point or comma before three last digits: thousands, or a fraction.
-TWO_WAYS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+# Digits with a point before the fraction (and commas between thousands, or lakhs), and the other
+# way round; with a sign and an exponent.
+_POINT = r"(?:(?:\d+|[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3})(?:\.\d*)?|\.\d+)"
+_COMMA = r"(?:(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+)(?:,\d*)?|,\d+)"
+POINT, COMMA = (rf"[-+]?{digits}(?:[eE][-+]?\d+)?" for digits in (_POINT, _COMMA))
 DATE = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?!\d).*"
-    r"|\d{1,2}[ -][A-Za-z]{3,9}\.?,?[ -]\d{2,4}.*"
-    r"|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}.*"
+    r"\d{4}([-/.])\d{1,2}(\1\d{1,2})?(?!\d).*|\d{1,2}([-/.])\d{1,2}\3\d{4}(?!\d).*"
+    r"|\d\d([-/.])\d\d\4\d\d(?!\d).*|\d{1,2}[ -][A-Za-z]{3,9}\.?,?[ -]\d{2,4}(?!\d).*"
+    r"|[A-Za-z]{3,9}\.? (\d{1,2},? )?\d{4}(?!\d).*"
 )
+# Layouts of days, in words where two of them can be in doubt.
 DAYS = (
-    ("%Y-%m-%d", "year-month-day"),
-    ("%Y/%m/%d", "year/month/day"),
-    ("%Y.%m.%d", "year.month.day"),
-    ("%d.%m.%Y", "day.month.year"),
-    ("%m/%d/%Y", "month/day/year"),
-    ("%d/%m/%Y", "day/month/year"),
-    ("%m-%d-%Y", "month-day-year"),
-    ("%d-%m-%Y", "day-month-year"),
-    ("%d.%m.%y", "day.month.year"),
-    ("%m/%d/%y", "month/day/year"),
-    ("%d/%m/%y", "day/month/year"),
-    ("%d %b %Y", "day month year"),
-    ("%d-%b-%Y", "day-month-year"),
-    ("%d-%b-%y", "day-month-year"),
-    ("%d %B %Y", "day month year"),
-    ("%b %d, %Y", "month day, year"),
-    ("%B %d, %Y", "month day, year"),
-    ("%b %d %Y", "month day year"),
+    *(
+        "%Y-%m-%d %Y/%m/%d %Y.%m.%d %d.%m.%Y %m/%d/%Y %d/%m/%Y %m-%d-%Y %d-%m-%Y "
+        "%d.%m.%y %m/%d/%y %d/%m/%y %d-%b-%Y %d-%b-%y %Y-%m"
+    ).split(),
+    *("%d %b %Y|%d %B %Y|%b %d, %Y|%B %d, %Y|%b %d %Y|%b %Y|%B %Y").split("|"),
 )
 TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
-N_TRIED = 50
-MAX_NAMED = 4
-
-
-class Written(NamedTuple):
-    """A number as it is written: its digits, and what of it only one convention could be."""
-
-    digits: str
-    sign: int
-    exponent: str
-    is_money: bool
+ISO = "ISO8601"
+WORDS = {"%Y": "year", "%y": "year", "%m": "month", "%d": "day", "%b": "month", "%B": "month"}
+N_TRIED, MAX_NAMED = 50, 4
+# Whole numbers from here on lose digits as floating-point numbers.
+EXACT = 2**53
+CELLS_AT_ONCE = 2**21
 
 
 class Reading(NamedTuple):
@@ -83,37 +76,49 @@ class Reading(NamedTuple):
     remark: str = ""
 
 
+class Unmarked(NamedTuple):
+    """A number without its usual marks: digits with their points and commas, and its unit."""
+
+    digits: str
+    unit: str
+
+
 def is_mark(text):
     """Whether a cell stands for no value."""
     return text.strip().lower() in MARKS
 
 
-def written(text):
+@lru_cache(maxsize=2**16)
+def unmarked(text):
     """The number that a cell shows, with its usual marks taken off; None where it is none."""
     text = text.strip().replace("\u2212", "-").replace("\u2019", "'")
     for space in "\u00a0\u202f\u2009":
         text = text.replace(space, " ")
-    sign = 1
+    sign = ""
     if text.startswith("(") and text.endswith(")"):  # as accountants write what is owed
-        text, sign = text[1:-1].strip(), -1
+        text, sign = text[1:-1].strip(), "-"
     match = NUMBER.fullmatch(text)
     if match is None:
         return None
     digits = match["digits"].strip()
     if SPACED.fullmatch(digits):
         digits = re.sub("[ ']", "", digits)
-    if not (POINT.fullmatch(digits) or COMMA.fullmatch(digits)):
+    if not (re.fullmatch(POINT, digits) or re.fullmatch(COMMA, digits)):
         return None
-    if match["first"] and match["second"]:
+    last = (match["last"] or "").lstrip(".,")
+    signs = [given for given in (sign, match["first"], match["second"]) if given]
+    if last == "-":  # 15- is minus fifteen, 15.-- a price without cents
+        signs.append("-")
+    if len(signs) > 1:
         return None
-    sign *= -1 if "-" in match["first"] + match["second"] else 1
-    money = match["before"] or (match["after"] or "%") not in "%‰"
-    return Written(digits, sign, match["exponent"] or "", bool(money))
+    sign = "-" if signs == ["-"] else ""
+    unit = match["before"] or match["after"] or ""
+    return Unmarked(sign + digits + (match["exponent"] or ""), unit)
 
 
 def is_number(text):
     """Whether a cell shows a number, in one convention or another."""
-    return written(text) is not None
+    return unmarked(text) is not None
 
 
 def is_date(text):
@@ -121,159 +126,343 @@ def is_date(text):
     return DATE.fullmatch(text.strip()) is not None
 
 
-def number(cell, has_point):
-    """The value of what is written, where a point (or a comma) is before the fraction."""
-    if not (POINT if has_point else COMMA).fullmatch(cell.digits):
-        return np.nan
-    thousands, mark = (",", ".") if has_point else (".", ",")
-    digits = cell.digits.replace(thousands, "").replace(mark, ".")
-    return cell.sign * float(digits + cell.exponent)
+class Numbers:
+    """The numbers of a column of text, before it is known how they are to be read.
+
+    Parameters
+    ----------
+    texts : Series of str
+        Cells without space around them; marks of no value and missing cells are not among them.
+
+    Attributes
+    ----------
+    digits : Series of str
+        Of the cells that are numbers, without their usual marks.
+    units : set of str
+        Currencies and percent.
+    """
+
+    def __init__(self, texts):
+        plain = texts.str.fullmatch(POINT) | texts.str.fullmatch(COMMA)
+        others = texts[~plain]
+        found = {text: unmarked(text) for text in others.unique()}
+        found = {text: number for text, number in found.items() if number is not None}
+        marked = others[others.isin(list(found))]
+        self.units = {number.unit for number in found.values()}
+        if plain.any():
+            self.units.add("")
+        self.digits = pd.concat(
+            [texts[plain], marked.map({text: n.digits for text, n in found.items()})]
+        ).astype(str)
+        self.has_point, self.has_comma = (
+            self.digits.str.fullmatch(pattern).astype(bool) for pattern in (POINT, COMMA)
+        )
+        has_mark = self.digits.str.contains("[.,]")
+        # numbers that could be thousands or have a fraction
+        self.two_ways = self.digits[has_mark & self.has_point & self.has_comma]
+        self.is_money = bool(self.units - {"", "%", "‰"})
+
+    def leaning(self):
+        """Above zero where points stand before fractions, below for commas, 0 for no evidence."""
+        return int((self.has_point & ~self.has_comma).sum()) - int(
+            (self.has_comma & ~self.has_point).sum()
+        )
+
+    def values(self, has_point):
+        """Numbers (float64) by one convention, those that are of the other left out."""
+        digits = self.digits[self.has_point if has_point else self.has_comma]
+        thousands, mark = (",", ".") if has_point else (".", ",")
+        digits = digits.str.replace(thousands, "", regex=False)
+        return pd.to_numeric(digits.str.replace(mark, ".", regex=False)).astype(np.float64)
 
 
 class Conventions:
-    """How the numbers of a file are written: what all columns together say.
+    """How the numbers of a file are written: what all its columns together say.
 
     Parameters
     ----------
-    columns : iterable of Series of str
-        The columns that are text.
+    columns : iterable of Numbers
+        The numbers of its columns.
     separator : str
         What parts the cells of a line; a comma parts no fraction then.
-    has_points : bool
-        Whether some column has numbers that only a point before a fraction explains.
+    votes : int
+        Further columns that tell of a point before fractions.
     """
 
-    def __init__(self, columns, separator, has_points):
+    def __init__(self, columns, separator, votes):
         self.separator = separator
-        votes = Counter(has_points=bool(has_points))
-        for column in columns:
-            cells = [written(text) for text in pd.unique(column.dropna())[:1000]]
-            cells = [cell for cell in cells if cell is not None]
-            points = sum(POINT.fullmatch(cell.digits) is not None for cell in cells)
-            commas = sum(COMMA.fullmatch(cell.digits) is not None for cell in cells)
-            votes["has_points"] += points > commas
-            votes["has_commas"] += commas > points
-        self.has_points, self.has_commas = votes["has_points"] > 0, votes["has_commas"] > 0
+        leanings = [column.leaning() for column in columns]
+        self.votes = votes + sum(vote > 0 for vote in leanings) - sum(v < 0 for v in leanings)
 
-    def has_point(self, cells):
-        """Whether a point is before the fractions of a column, and whether that was a guess."""
-        points, commas = (
-            sum(times for cell, times in cells if pattern.fullmatch(cell.digits))
-            for pattern in (POINT, COMMA)
-        )
-        if points != commas:
-            return points > commas, False
-        marked = [cell for cell, _ in cells if set(cell.digits) & {".", ","}]
-        if not marked:
-            return True, False
-        is_known, by_file = self.has_points != self.has_commas, self.has_points
-        has_comma = "," in marked[0].digits
-        if any(cell.is_money for cell in marked):  # no price has three digits after its point
-            return has_comma, not is_known or has_comma != by_file
-        if is_known:
-            return by_file, has_comma == by_file
-        return has_comma == (self.separator == ","), True
+    def of(self, numbers):
+        """Whether a point is before the fractions of a column, and whether that is a guess."""
+        own = numbers.leaning()
+        if own or numbers.two_ways.empty:
+            return own >= 0, False
+        has_comma = bool(numbers.two_ways.str.contains(",").any())
+        if numbers.is_money:  # no price has three digits after its point
+            return has_comma, has_comma != (self.votes >= 0)
+        if self.votes:
+            return self.votes > 0, False
+        return not has_comma or self.separator == ",", True
 
 
-def read_column(column, conventions, keep_text=False, is_target=False):
-    """A column of text as what nine tenths of its cells say, else as categories: `Reading`.
+def read_columns(columns, separator, as_text=(), target=None, na_values=()):
+    """What the cells of columns of text say: a `Reading` for each.
 
     Parameters
     ----------
-    column : Series
-        Text, numbers among it, and missing values.
-    conventions : Conventions
-        Of the file.
-    keep_text : bool
-        Whether it is to stay text.
-    is_target : bool
-        Whether yes and no are labels.
+    columns : list of Series
+        Text, and values that have a type already, as cells of a sheet may.
+    separator : str
+        What parts the cells of a line.
+    as_text : collection of int
+        Places of columns that are to stay text.
+    target : int or None
+        Place of the target, where yes and no are labels.
+    na_values : tuple of str
+        Further cells that stand for no value.
     """
-    text = as_text(column)
-    if not keep_text:
-        counts = Counter(value for value in text if value is not None and not is_mark(value))
-        for reader in (_numbers, _dates) if is_target else (_numbers, _dates, _yes_no):
-            found = reader(text, counts, conventions)
-            if found is not None:
-                return found
-    return Reading(as_text(text.mask(text.isin(EMPTY))))
+    columns = [_without(column, na_values) for column in columns]
+    plain, votes = _plain_columns(columns, ".")
+    if separator != ",":
+        commas, against = _plain_columns(columns, ",", known=plain)
+        plain, votes = {**plain, **commas}, votes - against
+    readings = {place: _categories(columns[place]) for place in as_text}
+    readings = {
+        **{place: Reading(_without_numbers(values, na_values)) for place, values in plain.items()},
+        **readings,
+    }
+    left = [place for place in range(len(columns)) if place not in readings]
+    parts = {place: _texts_and_values(columns[place]) for place in left}
+    numbers = {place: Numbers(_unlike_marks(texts)) for place, (texts, _) in parts.items()}
+    conventions = Conventions(numbers.values(), separator, votes)
+    for place, (texts, typed) in parts.items():
+        column = columns[place]
+        found = _numbers(column, texts, typed, numbers[place], conventions, na_values)
+        if found is None:
+            found = _dates(column, texts, typed) or _yes_no(column, texts, typed, place == target)
+        readings[place] = found or _categories(column)
+    return [readings[place] for place in range(len(columns))]
+
+
+def stacked(columns):
+    """Columns of text one below the other, some at a time: their places, and the cells."""
+    is_text = [isinstance(column.dtype, pd.StringDtype) for column in columns]
+    places = [place for place, found in enumerate(is_text) if found and len(columns[place])]
+    at_once = max(1, CELLS_AT_ONCE // max((len(columns[place]) for place in places), default=1))
+    for start in range(0, len(places), at_once):
+        chosen = places[start : start + at_once]
+        yield chosen, pd.concat([columns[place] for place in chosen], ignore_index=True)
+
+
+def _plain_columns(columns, mark, known=()):
+    """Columns all cells of which are plain numbers, by place, and how many tell of a mark.
+
+    The mark, a point or a comma, is before fractions where not all numbers that have one could be
+    thousands. Columns that are known are left out.
+    """
+    found, votes = {}, 0
+    places = [place for place in range(len(columns)) if place not in known]
+    for part, cells in stacked([columns[place] for place in places]):
+        shape, places_of_part = (len(part), -1), [places[place] for place in part]
+        if mark == ",":
+            has_other = cells.str.contains(".", regex=False).fillna(value=True)
+            cells = cells.mask(has_other, ".").str.replace(",", ".", regex=False)
+        values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64).reshape(shape)
+        blank, has_point, has_zero = (
+            flags.fillna(value=True).to_numpy(dtype=bool).reshape(shape)
+            for flags in (
+                cells.isna() | cells.eq(""),
+                cells.str.contains(".", regex=False),
+                cells.str.fullmatch(r"[-+]?0\d.*"),
+            )
+        )
+        has_point, has_zero = has_point & ~blank, has_zero & ~blank
+        size = np.abs(np.where(np.isnan(values), 0.0, values))
+        is_plain = ~((np.isnan(values) & ~blank) | has_zero | (size >= EXACT)).any(axis=1)
+        with np.errstate(invalid="ignore"):
+            thousandths = size * 1000
+            is_fraction = (size < 1) | (np.abs(thousandths - np.round(thousandths)) > 1e-6 * size)
+        tells = (has_point & is_fraction).any(axis=1)
+        is_plain &= tells | ~has_point.any(axis=1)
+        votes += int((is_plain & tells).sum())
+        for row, place in enumerate(places_of_part):
+            if is_plain[row]:
+                found[place] = pd.Series(values[row], index=columns[place].index)
+    return found, votes
+
+
+def _without_numbers(values, na_values):
+    """Numbers without those that stand for no value."""
+    none = _as_numbers(na_values)
+    return values.mask(values.isin(none)) if none else values
+
+
+def _as_numbers(na_values):
+    return {float(value) for value in na_values if re.fullmatch(POINT, value)}
+
+
+def _unlike_marks(texts):
+    return texts[~texts.str.lower().isin(MARKS)]
+
+
+def _without(column, na_values):
+    """A column without the cells that stand for no value as they are written."""
+    if not na_values:
+        return column
+    is_none = [isinstance(value, str) and value.strip() in na_values for value in column]
+    return column.mask(is_none)
+
+
+def _texts_and_values(column):
+    """The cells of a column that are text, stripped, and those that have another type."""
+    present = column.dropna()
+    if not pd.api.types.is_object_dtype(column):
+        return present.astype(str).str.strip(), present.iloc[:0].astype(object)
+    is_text = present.map(lambda value: isinstance(value, str)).astype(bool)
+    return present[is_text].astype(str).str.strip(), present[~is_text].astype(object)
 
 
 def as_text(column):
     """A column as text without space around it, None where there is none."""
-    texts = [None if pd.isna(value) else str(value).strip() for value in column]
-    return pd.Series(texts, index=column.index, dtype=object)
+
+    def shown(value):
+        if pd.api.types.is_scalar(value) and pd.isna(value):
+            return None
+        whole = isinstance(value, float) and value.is_integer()
+        return str(int(value) if whole else value).strip()
+
+    return pd.Series([shown(value) for value in column], index=column.index, dtype=object)
 
 
-def _numbers(text, counts, conventions):
+def _categories(column):
+    texts = as_text(column)
+    is_missing = texts.isin(EMPTY).to_numpy()
+    return Reading(pd.Series([None if m else t for m, t in zip(is_missing, texts, strict=True)],
+                             index=column.index, dtype=object))  # fmt: skip
+
+
+def _numbers(column, texts, typed, numbers, conventions, na_values):
     """A column nine tenths of which are numbers; None where it is not."""
-    cells = {value: written(value) for value in counts}
-    numbers = [(cell, counts[value]) for value, cell in cells.items() if cell is not None]
-    has_point, is_guess = conventions.has_point(numbers)
-    values = {value: number(cell, has_point) for value, cell in cells.items() if cell is not None}
-    values = {value: found for value, found in values.items() if np.isfinite(found)}
-    n_read = sum(counts[value] for value in values)
-    if not n_read or n_read < MOST * counts.total():
+    is_number = typed.map(
+        lambda value: isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    ).astype(bool)
+    own = typed[is_number].astype(np.float64)
+    has_point, is_guess = conventions.of(numbers)
+    values = numbers.values(has_point)
+    values = values[np.isfinite(values)]
+    none = _as_numbers(na_values)
+    texts = texts.drop(values.index[values.isin(none)])
+    values, own = values[~values.isin(none)], own[~own.isin(none)]
+    is_long = bool((values.abs() >= EXACT).any()) and not texts.str.contains("[.,eE]").any()
+    if is_long and texts.nunique() == len(texts):  # they tell rows apart and are no amounts
         return None
+    n_read = len(values) + len(own)
+    n_present = len(_unlike_marks(texts)) + len(typed)
+    n_present -= int(typed[is_number].astype(np.float64).isin(none).sum())
+    if not n_read or n_read < MOST * n_present:
+        return None
+    found = pd.Series(np.nan, index=column.index)
+    found.loc[values.index] = values
+    found.loc[own.index] = own
     remarks = []
     if is_guess:
-        example = next(value for value in values if set(cells[value].digits) & {".", ","})
-        remarks.append(f"{example!r} is read as {values[example]:g}, but could be read otherwise")
-    remarks += missing_cells(value for value in text if value and value not in values)
-    return Reading(text.map(values).astype(np.float64), "; ".join(remarks))
+        place = numbers.two_ways.index[0]
+        remarks.append(
+            f"{texts[place]!r} is read as {values[place]:g}, but could be read otherwise"
+        )
+    units = {unit or "none" for unit in numbers.units}
+    if len(units) > 1 and not units <= {"none", next(iter(units - {"none"}))}:
+        remarks.append(f"cells have several units, which are left out: {', '.join(sorted(units))}")
+    elif "none" in units and units & {"%", "‰"}:
+        remarks.append(f"some cells have {'%' if '%' in units else '‰'}, others have none")
+    if (texts.str.match(r"0\d")).any():
+        remarks.append("some numbers begin with 0: say so if they are codes (categorical_features)")
+    if is_long:
+        remarks.append("whole numbers of more than 15 digits are rounded")
+    remarks += missing_cells([*texts.drop(values.index), *typed[~is_number].map(str)])
+    return Reading(found, "; ".join(remarks))
 
 
-def _dates(text, counts, conventions):
-    """A column nine tenths of which are dates of one kind; None where it is not."""
-    likely = sum(times for value, times in counts.items() if is_date(value))
-    if not likely or likely < MOST * counts.total():
+def _dates(column, texts, typed):
+    """A column nine tenths of which are dates of one layout; None where it is not."""
+    is_own = typed.map(lambda value: hasattr(value, "year")).astype(bool)
+    own = typed[is_own]
+    present = _unlike_marks(texts)
+    different = pd.Series(present.unique(), dtype=object)
+    likely = different[different.map(is_date).astype(bool)] if len(different) else different
+    n_present = len(present) + len(typed)
+    if len(own) + present.isin(list(likely)).sum() < MOST * n_present or not n_present:
         return None
-    different = pd.Series([value for value in counts if is_date(value)])
-    some = different[:: -(-len(different) // N_TRIED)]
-    layouts = [
-        (day + time, words)
-        for day, words in DAYS
-        for time in TIMES
-        if _parsed(some, day + time).notna().mean() >= MOST
-    ]
-    layouts.append(("ISO8601", "year-month-day"))
-    found = [(layout, words, _parsed(different, layout)) for layout, words in layouts]
-    shares = [dates.notna().mean() for *_, dates in found]
-    best = int(np.argmax(shares))
-    _, words, dates = found[best]
-    values = dict(zip(different, dates, strict=True))
-    values = {value: date for value, date in values.items() if not pd.isna(date)}
-    if sum(counts[value] for value in values) < MOST * counts.total():
+    dates, remarks, values = {}, [], {}
+    if len(likely):
+        likely = likely.str.replace(r"(?: UTC| GMT)$", "", regex=True).set_axis(likely)
+        some = likely.iloc[:: -(-len(likely) // N_TRIED)]
+        days = [day for day in DAYS if _parsed(some, day).notna().mean() >= MOST]
+        dates = {day: _parsed(likely, day) for day in (*days, ISO)}
+        best = max(dates, key=lambda day: dates[day].notna().mean())
+        others = [
+            day for day in days
+            if dates[day].notna().mean() == dates[best].notna().mean()
+            and not dates[day].equals(dates[best])
+        ]  # fmt: skip
+        values = dates[best].dropna().to_dict()
+        if others:
+            remarks.append(
+                f"dates are read as {_in_words(best)}, but could be "
+                f"{' or '.join(_in_words(day) for day in others)}"
+            )
+        if "%y" in best:
+            remarks.append("years of two digits are read as 1969 to 2068")
+    found = present.map(values)
+    if found.notna().sum() + len(own) < MOST * n_present:
         return None
-    others = {
-        other
-        for _, other, same in found
-        if same.notna().mean() == shares[best] and not same.equals(dates)
-    }
-    remarks = []
-    if others:
-        remarks.append(f"dates are read as {words}, but could be {' or '.join(sorted(others))}")
-    remarks += missing_cells(value for value in text if value and value not in values)
-    return Reading(pd.to_datetime(text.map(values)), "; ".join(remarks))
+    result = pd.Series(pd.NaT, index=column.index, dtype="datetime64[ns]")
+    result.loc[found.index] = found.to_numpy(dtype="datetime64[ns]")
+    result.loc[own.index] = pd.to_datetime(own, errors="coerce").to_numpy(dtype="datetime64[ns]")
+    missing = present[found.isna()]
+    marks = texts[texts.str.lower().isin(MARKS)]
+    remarks += missing_cells([*missing, *marks, *typed[~is_own].map(str)])
+    return Reading(result, "; ".join(remarks))
 
 
-def _parsed(texts, layout):
-    """Dates of texts, none where they have another layout; those with a time zone in its time."""
+def _in_words(day):
+    return "".join(WORDS.get(part, part) for part in re.split(r"(%\w)", day))
+
+
+def _parsed(texts, day):
+    """Dates of texts by the layout of their days and whatever time; none where there is none."""
+    found = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ns]")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is no date is none
-        dates = pd.to_datetime(texts, format=layout, errors="coerce", utc=True)
-    return dates.dt.tz_localize(None)
+        for time in TIMES if day != ISO else ("",):
+            left = found.isna()
+            if not left.any():
+                break
+            dates = pd.to_datetime(texts[left], format=day + time, errors="coerce", utc=True)
+            found[left] = dates.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+    return found
 
 
-def _yes_no(text, counts, conventions):
+def _yes_no(column, texts, typed, is_target):
     """A column of yes and no, in whatever spelling; None where it is not."""
-    found = {value.lower() for value in counts}
-    for pair in YES_NO:
-        if found == set(pair):
-            values = {value: value.lower() == pair[0] for value in counts}
-            remarks = missing_cells(value for value in text if value and value not in values)
-            return Reading(text.map(values).astype("boolean"), "; ".join(remarks))
-    return None
+    if len(typed) and not typed.map(lambda value: isinstance(value, bool)).all():
+        return None
+    present = _unlike_marks(texts)
+    words = present.str.lower()
+    found = {*words.unique(), *typed.map(lambda value: str(value).lower()).unique()}
+    pair = next((pair for pair in YES_NO if found == set(pair)), None)
+    if pair is None:
+        return None
+    said = pd.concat([words, typed.map(lambda value: str(value).lower())]).astype(object)
+    if is_target:
+        if present.nunique() <= len(pair):
+            return None
+        return Reading(said.reindex(column.index), "spellings of yes and no taken together")
+    values = (said == pair[0]).reindex(column.index).astype("boolean")
+    remarks = missing_cells(texts[texts.str.lower().isin(MARKS)])
+    return Reading(values, "; ".join(remarks))
 
 
 def missing_cells(cells):
@@ -287,12 +476,3 @@ def missing_cells(cells):
     more = f" and {len(counts) - MAX_NAMED} more" if len(counts) > MAX_NAMED else ""
     n_cells = counts.total()
     return [f"{n_cells} cell{'s' if n_cells > 1 else ''} taken for missing: {named}{more}"]
-
-
-def could_be_thousands(values, some):
-    """Whether numbers with a point could be thousands: `1.234` in all cells of the file."""
-    some = [text for text in some if text and not is_mark(text)]
-    if len(some) < 2 or not all(TWO_WAYS.fullmatch(text.lstrip("-+")) for text in some):
-        return False
-    size = np.abs(values[np.isfinite(values)])
-    return bool(((size >= 1) & (size < 1000) & (np.round(size, 3) == size)).all())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +18,11 @@ from sklearn import datasets as bundled
 
 from sklearn_ae.comparison._files import (
     ARRAY_SUFFIXES,
+    EXCEL_SUFFIXES,
     SUFFIXES,
     OptionError,
     Options,
+    enumerate_names,
     first_line,
     is_path,
     read_arrays,
@@ -36,8 +40,9 @@ BUNDLED_TABLES = {
     "wine": bundled.load_wine,
 }
 NAMED_SETS = ("digits", "mnist", "fashion_mnist", *BUNDLED_TABLES)
-DATA_KEYS = ("X", "data", "x", "images", "arr_0")
-TARGET_KEYS = ("y", "target", "label", "labels")
+DATA_KEYS = ("X", "data", "x", "images", "arr_0", "x_train", "X_train", "train_images")
+TARGET_KEYS = ("y", "target", "label", "labels", "y_train", "train_labels")
+TEXT_OPTIONS = ("sep", "encoding")
 SEPARATOR_NAMES = {
     "tab": "\t",
     "\\t": "\t",
@@ -175,15 +180,20 @@ def load_data(
     ((1797, 64), (8, 8))
     """
     options = _options(header, sep, encoding, na_values, skip_rows)
-    features = None if features is None else _as_list(features)
-    drop, categorical = _as_list(drop), _as_list(categorical_features)
+    features = None if features is None else _as_list(features, "features")
+    drop = _as_list(drop, "drop")
+    categorical = _as_list(categorical_features, "categorical_features")
+    if not isinstance(target, str | Integral | None):
+        raise OptionError("target", f"one column is expected, not {target!r}")
+    if not isinstance(source, str | os.PathLike):
+        raise TypeError(f"a path or the name of a data set is expected, not {source!r}")
     try:
         path = Path(source).expanduser()
     except RuntimeError as error:
         raise FileNotFoundError(f"cannot read {source}: {first_line(error)}") from error
     # A folder that is called like a data set does not hide it.
     if is_path(source, path) or (path.exists() and not _is_named(str(source))):
-        data = _load_file(path, target, options, categorical)
+        data = _load_file(path, target, options, (features, drop, categorical))
     else:
         if target is not None:
             raise OptionError(
@@ -194,33 +204,44 @@ def load_data(
                 _first_given(options), f"the named data set {str(source)!r} is no file: drop it"
             )
         data = _load_named(str(source))
-    return _of_columns(data, features, drop, categorical)
+        data = _of_columns(data, features, drop, categorical)
+    return data
 
 
 def _options(header, sep, encoding, na_values, skip_rows):
     if sep is not None:
         sep = SEPARATOR_NAMES.get(sep, sep)
-        if len(sep) != 1 or sep in '\r\n"':
+        if not isinstance(sep, str) or len(sep) != 1 or not sep.isascii() or sep in '\r\n"':
             raise OptionError("sep", f"one character, 'tab' or 'spaces' is expected, not {sep!r}")
     if encoding is not None:
         try:
             "".encode(encoding)
-        except LookupError as error:
+        except (LookupError, TypeError) as error:
             raise OptionError("encoding", f"{first_line(error)}") from error
-    if header not in (True, False, "infer"):
+    if not isinstance(header, bool | np.bool_) and not (
+        isinstance(header, str) and header == "infer"
+    ):
         raise OptionError("header", f"True, False or 'infer' is expected, not {header!r}")
-    if skip_rows < 0:
-        raise OptionError("skip_rows", f"no lines or more are expected, not {skip_rows}")
-    return Options(header, sep, encoding, tuple(map(str, _as_list(na_values))), skip_rows)
+    if not isinstance(skip_rows, Integral) or skip_rows < 0:
+        raise OptionError("skip_rows", f"a number of lines is expected, not {skip_rows!r}")
+    header = header if isinstance(header, str) else bool(header)
+    na_values = tuple(str(value) for value in _as_list(na_values, "na_values"))
+    return Options(header, sep, encoding, na_values, int(skip_rows))
 
 
-def _as_list(values):
-    return [values] if isinstance(values, str | int) else list(values)
+def _as_list(values, option):
+    if isinstance(values, str | Real):
+        return [values]
+    if not isinstance(values, Iterable):
+        raise OptionError(option, f"a list is expected, not {values!r}")
+    return list(values)
 
 
 def _first_given(options):
+    """The first option that is not at its default; None where all are."""
     names = ("header", "sep", "encoding", "na_values", "skip_rows")
-    return next(name for name in names if getattr(options, name) != getattr(Options(), name))
+    given = (name for name in names if getattr(options, name) != getattr(Options(), name))
+    return next(given, None)
 
 
 def _is_named(name):
@@ -278,26 +299,32 @@ def _load_named(name):
     )
 
 
-def _load_file(path, target, options, categorical):
+def _load_file(path, target, options, chosen):
     if not path.is_file():
         reason = "it is a folder" if path.is_dir() else "no such file"
         raise FileNotFoundError(f"cannot read {path}: {reason}")
     suffix = suffix_of(path)
     if suffix not in SUFFIXES:
         refuse(path)
+    is_typed = suffix in ARRAY_SUFFIXES or suffix == ".parquet"
+    given = _first_given(replace(options, na_values=()))
+    if given is not None and (is_typed or (suffix in EXCEL_SUFFIXES and given in TEXT_OPTIONS)):
+        raise OptionError(given, f"it has no meaning for {path.name}")
     if suffix in ARRAY_SUFFIXES:
         X, y = (_of_npy if suffix == ".npy" else _of_npz)(path, target)
         X = _without_values(X, options.na_values)
-        return as_dataset(X, y, name=path.name)
-    # places are known once the names are
-    by_name = [name for name in categorical if isinstance(name, str)]
-    frame, notes, remarks = read_table(path, options, target, as_text=by_name)
-    name, y = "target", None
-    if target is not None:
-        name = find_column(frame, target, "target")
-        frame, y = split_target(frame, name)
-    data = as_dataset(frame, y, name=path.name)
-    return replace(data, notes=(*data.notes, *notes), remarks=remarks, target_name=str(name))
+        return _of_columns(as_dataset(X, y, name=path.name), *chosen)
+    frame, notes, remarks = read_table(path, options, target, categorical=chosen[2])
+    data, y = Dataset(frame, name=path.name, notes=tuple(notes), remarks=remarks), None
+    name = None if target is None else find_column(frame, target, "target")
+    data = _of_columns(data, *chosen, target=name)
+    if name is not None:
+        rows, y = split_target(data.X, name)
+        data = replace(data, X=rows, target_name=str(name))
+        if name in remarks:
+            data = replace(data, notes=(*data.notes, f"target {str(name)!r}: {remarks[name]}"))
+    made = as_dataset(data.X, y, name=path.name)
+    return replace(data, X=made.X, y=made.y)
 
 
 def _without_values(X, na_values):
@@ -325,30 +352,37 @@ def find_column(frame, wanted, option):
     near = difflib.get_close_matches(str(wanted).lower(), [name.lower() for name in names], 1, 0.6)
     meant = [name for name in names if near and name.lower() == near[0]]
     proposal = f"; did you mean {meant[0]!r}?" if meant else ";"
-    shown = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+    shown = ", ".join(" ".join(name.split()) for name in names[:MAX_LISTED]) + (
+        ", ..." if len(names) > MAX_LISTED else ""
+    )
     raise OptionError(option, f"no column {str(wanted)!r}{proposal} the columns are: {shown}")
 
 
-def _of_columns(data, features, drop, categorical):
-    """The data with those columns only, some of them as categories."""
+def _of_columns(data, features, drop, categorical, target=None):
+    """The data with those columns and the target only, some of them as categories."""
     if features is None and not drop and not categorical:
         return data
     if not isinstance(data.X, pd.DataFrame):
         option = "features" if features else "drop" if drop else "categorical_features"
         raise OptionError(option, f"{data.name} is an array: its columns have no names")
     frame = data.X
+    asked = {"drop": drop, "features": features or (), "categorical_features": categorical}
+    for option, names in asked.items():
+        if target is not None and target in [find_column(frame, name, option) for name in names]:
+            raise OptionError(option, f"column {str(target)!r} is the target")
     dropped = [find_column(frame, name, "drop") for name in drop]
     categories = [find_column(frame, name, "categorical_features") for name in categorical]
     kept = list(frame.columns)
     if features is not None:
         kept = [find_column(frame, name, "features") for name in features]
-    kept = [name for name in dict.fromkeys(kept) if name not in dropped]
+    kept = [name for name in dict.fromkeys(kept) if name not in dropped and name != target]
     if not kept:
         raise OptionError("drop" if drop else "features", "no column is left")
     categories = [name for name in categories if name in kept]
+    left_out = [str(name) for name in frame.columns if name not in kept and name != target]
+    notes = [f"left out as asked: {enumerate_names(left_out)}"] if left_out else []
+    kept += [] if target is None else [target]
     frame = frame[kept].astype(dict.fromkeys(categories, "category"))
-    n_left_out = data.X.shape[1] - len(kept)
-    notes = [f"{n_left_out} of {data.X.shape[1]} columns left out as asked"] if n_left_out else []
     return replace(data, X=frame, notes=(*data.notes, *notes))
 
 

@@ -7,38 +7,44 @@ import gzip
 import io
 import lzma
 import os
+import re
+import unicodedata
 import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from sklearn_ae.comparison._cells import (
-    Conventions,
-    could_be_thousands,
-    missing_cells,
-    read_column,
-)
+from sklearn_ae.comparison._cells import missing_cells, read_columns, stacked
 from sklearn_ae.comparison._head import (
-    COMMENTS,
     SPACES,
     Record,
+    count_comments,
     find_head,
     find_separator,
     lines_of,
+    names_in_comment,
     records,
-    skip_comments,
 )
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
 EXCEL_SUFFIXES = (".xlsx", ".xlsm")
 ARRAY_SUFFIXES = (".npy", ".npz")
-OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-PACKED = (*OPENERS, ".zip")
+PACKED = (".gz", ".bz2", ".xz", ".zip")
+# First bytes of packed files, and what opens them.
+PACKERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 SUFFIXES = (*TEXT_SUFFIXES, *EXCEL_SUFFIXES, ".parquet", *ARRAY_SUFFIXES)
 KINDS = "CSV, TSV, TXT, DAT, DATA, Excel, Parquet, NPY and NPZ"
 # What other files are, and what makes a table of one in Python.
@@ -125,12 +131,18 @@ def first_line(error):
     return lines[0] if lines else type(error).__name__
 
 
+def enumerate_names(names, most=6):
+    """Names, and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def suffix_of(path):
     """What a file is by its name, that of its content where it is packed."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = [suffix for suffix in suffixes[-1:] if suffix in PACKED]
-    if packed and len(suffixes) > 1 and suffixes[-2] in TEXT_SUFFIXES:
-        return suffixes[-2]
+    if suffixes and suffixes[-1] in PACKED:
+        inner = suffixes[-2] if len(suffixes) > 1 else ""
+        return inner if inner in TEXT_SUFFIXES else ".csv"
     return suffixes[-1] if suffixes else ""
 
 
@@ -147,8 +159,26 @@ def refuse(path):
     raise ValueError(f"cannot read {path}: unknown kind of file ({KINDS} are read)")
 
 
-def read_table(path, options, target, as_text=()):
-    """A table, what is to be said of it, and of its columns by their names.
+class Table(NamedTuple):
+    """A table as it was read.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its columns, numbers where their cells say so.
+    notes : list of str
+        What was done to the whole.
+    remarks : dict of str
+        What was done to single columns, by their names.
+    """
+
+    frame: pd.DataFrame
+    notes: list
+    remarks: dict
+
+
+def read_table(path, options, target, categorical=()):
+    """A `Table` from a file.
 
     Parameters
     ----------
@@ -156,19 +186,25 @@ def read_table(path, options, target, as_text=()):
         Of a text, Excel or Parquet file.
     options : Options
         How to read it.
-    target : str or None
+    target : str, int or None
         A column that is looked for.
-    as_text : tuple of str
+    categorical : list of str or int
         Columns that are categories whatever is in them.
     """
     suffix = suffix_of(path)
     try:
         if suffix == ".parquet":
             frame = pd.read_parquet(path)
-            return _without_marks(frame, options.na_values), [], {}
-        if suffix in EXCEL_SUFFIXES:
-            return _read_excel(path, options, target, as_text)
-        return _read_text(path, options, target, as_text)
+            return Table(_without_marks(frame, options.na_values), [], {})
+        read = _read_excel if suffix in EXCEL_SUFFIXES else _read_text
+        frame, notes, separator = read(path, options, target)
+        readings = read_columns(
+            [frame[name] for name in frame.columns],
+            separator,
+            _places(frame, categorical),
+            next(iter(_places(frame, () if target is None else [target])), None),
+            options.na_values,
+        )
     except ImportError as error:
         extra, kind = ("excel", "Excel") if suffix in EXCEL_SUFFIXES else ("compare", "Parquet")
         raise ImportError(
@@ -178,40 +214,69 @@ def read_table(path, options, target, as_text=()):
         raise
     except READ_ERRORS as error:
         raise ValueError(f"cannot read {path}: {first_line(error)}") from error
+    typed = {name: found.values for name, found in zip(frame.columns, readings, strict=True)}
+    remarks = {
+        name: found.remark
+        for name, found in zip(frame.columns, readings, strict=True)
+        if found.remark
+    }
+    return Table(pd.DataFrame(typed, index=frame.index), notes, remarks)
+
+
+def _places(frame, wanted):
+    """Places of columns that are given by name or place; what is none is found out later."""
+    names, found = list(frame.columns), []
+    for name in wanted:
+        if str(name) in names:
+            found.append(names.index(str(name)))
+        elif str(name).lstrip("-").isdigit() and -len(names) <= int(name) < len(names):
+            found.append(int(name) % len(names))
+    return found
 
 
 def _without_marks(frame, na_values):
-    """A table without the values that stand for none."""
-    if not na_values:
-        return frame
-    return frame.mask(frame.astype(object).map(lambda value: _is_one_of(value, na_values)))
+    """A typed table without the values that stand for none."""
+    numbers = [float(value) for value in na_values if is_plain(value)]
+    found = {}
+    for name, column in frame.items():
+        is_number = types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+        is_none = column.isin(numbers) if is_number else column.astype(str).isin(na_values)
+        found[name] = column.mask(is_none) if is_none.any() else column
+    return (
+        frame.assign(**found)
+        if all(isinstance(name, str) for name in found)
+        else (pd.DataFrame(found, index=frame.index))
+    )
 
 
-def _is_one_of(value, marks):
-    """Whether a value is one of the marks, as text or as a number."""
-    if isinstance(value, int | float | np.number):
-        return any(_as_number(mark) == value for mark in marks)
-    return str(value).strip() in marks
-
-
-def _as_number(text):
+def is_plain(text):
+    """Whether a text is a number as Python writes it."""
     try:
-        return float(text)
+        float(text)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------- text
 
 
 def _open(path):
-    """A file as bytes, unpacked."""
-    suffix = path.suffix.lower()
-    if suffix != ".zip":
-        return OPENERS.get(suffix, open)(path, "rb")
+    """A file as bytes, unpacked, whatever it is called."""
+    with open(path, "rb") as file:
+        first = file.read(6)
+    for mark, opener in PACKERS.items():
+        if first.startswith(mark):
+            return opener(path, "rb")
+    if not first.startswith(b"PK\x03\x04"):
+        return open(path, "rb")
     archive = zipfile.ZipFile(path)
-    names = [name for name in archive.namelist() if not name.endswith("/")
-             and not name.startswith("__MACOSX")]  # fmt: skip
+    names = [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not Path(name).name.startswith((".", "__MACOSX"))
+    ]
+    names = [name for name in names if not name.startswith("__MACOSX")]
     if len(names) != 1:
         raise ValueError(f"the archive holds {len(names)} files, not one")
     return archive.open(names[0])
@@ -221,19 +286,15 @@ def find_encoding(path):
     """How a text is encoded: UTF-8, what its first bytes say, or else Windows' cp1252."""
     with _open(path) as file:
         first = file.read(CHUNK)
-        marks = (
-            (codecs.BOM_UTF8, "utf-8-sig"),
-            (codecs.BOM_UTF32_LE, "utf-32"),
-            (codecs.BOM_UTF32_BE, "utf-32"),
-            (codecs.BOM_UTF16_LE, "utf-16"),
-            (codecs.BOM_UTF16_BE, "utf-16"),
-        )
-        for mark, encoding in marks:
+        for mark, encoding in BYTE_ORDER_MARKS:
             if first.startswith(mark):
                 return encoding
-        zeros = [first[start:2000:2].count(0) for start in (0, 1)]
-        if max(zeros) > len(first[:2000]) / 8:  # of the Latin letters in two bytes one is zero
-            return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+        start = first[:2000]
+        zeros = [start[side::2].count(0) for side in (0, 1)]
+        if min(zeros) == 0 and max(zeros) > len(start) / 8:  # Latin letters in two bytes
+            return "utf-16-be" if zeros[0] else "utf-16-le"
+        if b"\0" in first:
+            raise ValueError("it is no text: it holds bytes that are zero")
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             while first:
@@ -245,24 +306,34 @@ def find_encoding(path):
     return "utf-8"
 
 
-def _read_text(path, options, target, as_text):
+def _read_text(path, options, target):
+    """Cells of a text file, notes, and what parts the cells."""
     encoding, notes = options.encoding, []
     if encoding is None:
         encoding = find_encoding(path)
         if not encoding.startswith("utf-8"):
             notes.append(f"text read as {encoding}")
+    encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     with _as_text(path, encoding) as file:
-        n_skipped, separator, head, said = _find_head(file, path, options, target)
+        n_before, separator, head, said = _find_head(file, path, options, target)
     notes += [*said, *head.notes]
     names = unique_names(head.names, target, notes)
+    n_before += head.n_lines
     with _as_text(path, encoding) as file:
-        for _ in range(n_skipped + head.n_lines):
-            file.readline()
-        frame = _read_rows(file, separator, names, options)
-    frame, more = _without_foot(frame)
-    some = _some_rows(path, encoding, n_skipped + head.n_lines, separator)
-    frame, remarks = _typed(frame, separator, options.na_values, target, as_text, some)
-    return frame, [*notes, *more], remarks
+        _skip(file, n_before)
+        try:
+            frame = _read_rows(file, separator, names)
+        except pd.errors.ParserError as error:
+            raise ValueError(_with_own_line(first_line(error), n_before)) from error
+    is_blank = frame.eq("")
+    if is_blank.iloc[:, -1].any() and separator != SPACES:
+        with _as_text(path, encoding) as file:
+            _skip(file, n_before)
+            notes += _short_rows(file, separator, len(names))
+    frame, said = _without_foot(frame, is_blank)
+    if len(names) == 1 and options.sep is None:
+        notes.append("one column was found: say so if there are more (sep)")
+    return frame, [*notes, *said, *_whole_lines(frame, separator)], separator
 
 
 def _as_text(path, encoding):
@@ -271,49 +342,36 @@ def _as_text(path, encoding):
     return io.TextIOWrapper(_open(path), encoding=encoding, errors=errors, newline="")
 
 
-def _find_head(file, path, options, target):
-    """Lines skipped, separator, `Head`, and notes."""
-    for _ in range(options.skip_rows):
+def _skip(file, n_lines):
+    for _ in range(n_lines):
         file.readline()
-    n_skipped, notes, separator = options.skip_rows, [], options.sep
-    text = _first_lines(file)
-    first, *others = lines_of(text) or [""]
-    if first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5:
-        separator = separator or first[4]
-        notes.append(f"first line {first.strip()!r} taken for the separator")
-        text, n_skipped = "".join(others), n_skipped + 1
-    n_comments = skip_comments(text)
-    lines = lines_of(text)
-    rest = "".join(lines[n_comments:])
+
+
+def _find_head(file, path, options, target):
+    """Lines before what the `Head` is of, separator, the head, and notes."""
+    _skip(file, options.skip_rows)
+    lines, notes, separator = _first_lines(file), [], options.sep
+    n_before = options.skip_rows
+    if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip("\r\n")) == 5:
+        separator = separator or lines[0][4]
+        notes.append(f"first line {lines[0].strip()!r} taken for the separator")
+        lines, n_before = lines[1:], n_before + 1
+    n_comments = count_comments(lines)
+    comments, lines = lines[:n_comments], lines[n_comments:]
     if separator is None:
-        separator = "\t" if suffix_of(path) in (".tsv", ".tab") else find_separator(rest or text)
-    elif separator in (" ", r"\s+", "whitespace"):
+        separator = "\t" if suffix_of(path) in (".tsv", ".tab") else find_separator(lines)
+    elif separator in (" ", SPACES):
         separator = SPACES
-    named = _names_in_comment(lines[:n_comments], rest, separator)
-    n_said = n_comments - (named is not None)
-    filled = [line.strip() for line in lines[:n_said] if line.strip()]
+    named = names_in_comment(comments, lines, separator)
+    if named is not None:
+        comments, lines = comments[:-1], [named, *lines]
+    filled = [line.strip() for line in comments if line.strip()]
     if filled:
         shown = ", ".join(repr(line[:60]) for line in filled[:2])
         number = f"{len(filled)} line{'s' if len(filled) > 1 else ''}"
         notes.append(f"{number} of comment skipped: {shown}")
-    if named is not None:
-        rest, n_comments = named + rest, n_comments - 1
-    head = find_head(records(rest, separator), options.header, target)
-    return n_skipped + n_comments, separator, head, notes
-
-
-def _names_in_comment(comments, rest, separator):
-    """The last line of comment without its mark where it holds the names of the columns."""
-    if not comments or not comments[-1].strip():
-        return None
-    line = comments[-1].lstrip()
-    for mark in COMMENTS:
-        line = line.removeprefix(mark)
-    below = [record for record in records(rest, separator) if any(record.cells)]
-    (names,) = records(line.strip(), separator) or [None]
-    if not below or names is None or len(names.cells) < 2:
-        return None
-    return line if all(len(record.cells) == len(names.cells) for record in below[:5]) else None
+    head = find_head(records(lines, separator), options.header, target)
+    return n_before + len(comments), separator, head, notes
 
 
 def _first_lines(file):
@@ -321,20 +379,11 @@ def _first_lines(file):
     text = file.read(HEAD_CHARACTERS)
     if len(text) == HEAD_CHARACTERS:
         text += file.readline()
-    return "".join(lines_of(text)[:HEAD_LINES])
+    return lines_of(text)[:HEAD_LINES]
 
 
-def _some_rows(path, encoding, n_before, separator):
-    """Cells of the first rows as they are written, column by column."""
-    with _as_text(path, encoding) as file:
-        for _ in range(n_before):
-            file.readline()
-        found = [record.cells for record in records(_first_lines(file), separator)]
-    width = max(map(len, found), default=0)
-    return [[cells[place] for cells in found if len(cells) > place] for place in range(width)]
-
-
-def _read_rows(file, separator, names, options):
+def _read_rows(file, separator, names):
+    """All cells as they are written."""
     with warnings.catch_warnings():
         # Cells beyond the header would be lost; without index_col they would shift the others.
         warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -344,22 +393,48 @@ def _read_rows(file, separator, names, options):
                 sep=separator,
                 header=None,
                 names=names,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=separator == SPACES,
                 skipinitialspace=True,
-                low_memory=False,
                 index_col=False,
-                na_values=[*options.na_values, "?"],
             )
         except pd.errors.ParserWarning as error:
             raise ValueError("its rows have more cells than its header") from error
 
 
+def _with_own_line(message, n_before):
+    """A message of the parser with the number that a line has in the file."""
+    return re.sub(r"in line (\d+)", lambda m: f"in line {int(m[1]) + n_before}", message)
+
+
+def _short_rows(file, separator, width):
+    """A note on rows with fewer cells than there are columns, as a list."""
+    n_short = sum(0 < len(record.cells) < width for record in records(file, separator))
+    if not n_short:
+        return []
+    return [f"{n_short} rows have fewer cells than columns: their last are taken for missing"]
+
+
+def _whole_lines(frame, separator):
+    """A note on cells that hold lines of the file, as a quote that is not closed makes them."""
+    found, mark = 0, re.escape(" " if separator == SPACES else separator)
+    for _, cells in stacked([frame[name] for name in frame.columns]):
+        lines = cells[cells.str.contains("\n", regex=False)].str.split("\n").explode()
+        found += int((lines.str.count(mark) >= max(frame.shape[1] - 1, 1)).sum())
+    if not found:
+        return []
+    return [f"{found} lines of the file are inside of cells: a quote may not be closed"]
+
+
 def unique_names(names, target, notes):
     """Names of columns, each different, and those that are missing filled in."""
-    if target is not None and list(names).count(str(target)) > 1:
+    names = [" ".join(unicodedata.normalize("NFC", str(name)).split()) for name in names]
+    if target is not None and names.count(str(target)) > 1:
         raise OptionError("target", f"two columns are called {str(target)!r}")
     taken, found = set(names), []
     for place, name in enumerate(names):
-        new, number = str(name) or f"Unnamed: {place}", 2
+        new, number = name or f"Unnamed: {place}", 2
         if new in found:
             while f"{new} ({number})" in taken:
                 number += 1
@@ -370,76 +445,23 @@ def unique_names(names, target, notes):
     return found
 
 
-def _without_foot(frame):
-    """A table without empty rows, and without lines of words below it."""
-    notes, empty = [], frame.isna().all(axis=1).to_numpy()
-    if empty.any() and frame.shape[1] > 1:
-        frame = frame[~empty].reset_index(drop=True)
-        notes.append(f"{int(empty.sum())} empty rows left out")
-    n_foot = 0
-    if frame.shape[1] > 2:
-        for row in range(len(frame) - 1, max(len(frame) - 1 - MOST_FOOT_LINES, 0), -1):
-            cells = frame.iloc[row]
-            if cells.notna().sum() != 1 or not isinstance(cells.iloc[0], str):
-                break
-            n_foot += 1
-    if n_foot:
-        shown = ", ".join(repr(text[:60]) for text in frame.iloc[-n_foot:, 0].head(2))
-        notes.append(f"{n_foot} line{'s' if n_foot > 1 else ''} below the table skipped: {shown}")
-        frame = frame.iloc[:-n_foot]
-    return frame, notes
-
-
-# ---------------------------------------------------------------------- columns
-
-
-def _typed(frame, separator, na_values, target, as_text, some=()):
-    """A table whose columns are what their cells say, and what is to be said of them."""
-    is_text = {name: _is_text(column) for name, column in frame.items()}
-    texts = [frame[name].astype(object).map(str, na_action="ignore")
-             for name, found in is_text.items() if found]  # fmt: skip
-    has_points = any(
-        types.is_float_dtype(column)
-        and any("." in text and not could_be_thousands(np.ones(1), [text, text]) for text in cells)
-        for (_, column), cells in zip(frame.items(), some, strict=False)
-    )
-    conventions = Conventions(texts, separator, has_points)
-    columns, remarks = {}, {}
-    for place, (name, column) in enumerate(frame.items()):
-        keeps, remark = name in as_text, ""
-        is_target = str(target) in (name, str(place), str(place - frame.shape[1]))
-        if is_text[name] or keeps:
-            text = _as_written(column) if keeps else column
-            text = text.mask(text.astype(object).map(lambda v: _is_one_of(v, na_values)))
-            column, remark = read_column(text, conventions, keeps, is_target)
-        elif types.is_float_dtype(column):
-            column, found = without_infinity(column)
-            if place < len(some) and not conventions.has_points:
-                values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-                if could_be_thousands(values, some[place]):
-                    example = next(text for text in some[place] if text)
-                    text = f"{example!r} is read as {float(example):g}, but could be read otherwise"
-                    found = [text, *found]
-            remark = "; ".join(found)
-        columns[name] = column
-        if remark:
-            remarks[name] = remark
-    return pd.DataFrame(columns, index=frame.index), remarks
-
-
-def _is_text(column):
-    is_typed = (types.is_numeric_dtype, types.is_bool_dtype, types.is_datetime64_any_dtype)
-    return not any(check(column) for check in is_typed)
-
-
-def _as_written(column):
-    """Numbers as text, whole ones without a fraction."""
-
-    def text(value):
-        whole = isinstance(value, float) and value.is_integer()
-        return str(int(value)) if whole else str(value)
-
-    return column.astype(object).map(text, na_action="ignore")
+def _without_foot(frame, is_blank):
+    """A table without empty rows, and without lines of words that an empty one parts from it."""
+    notes, n_rows = [], len(frame)
+    empty = is_blank.all(axis=1).to_numpy().copy()
+    if frame.shape[1] == 1:
+        return frame, notes
+    last = np.flatnonzero(empty)
+    last = last[last >= n_rows - 1 - MOST_FOOT_LINES]
+    foot = range(last[0] + 1, n_rows) if len(last) else ()
+    if foot and all((~is_blank.iloc[row]).sum() <= 1 for row in foot):
+        words = [str(frame.iloc[row, 0]) for row in foot if not empty[row]]
+        if words:
+            shown = ", ".join(repr(text[:60]) for text in words[:2])
+            number = f"{len(words)} line{'s' if len(words) > 1 else ''}"
+            notes.append(f"{number} below the table skipped: {shown}")
+        empty[list(foot)] = True
+    return frame[~empty].reset_index(drop=True), notes
 
 
 def without_infinity(column):
@@ -455,14 +477,21 @@ def without_infinity(column):
 # ---------------------------------------------------------------------- Excel
 
 
-def _read_excel(path, options, target, as_text):
-    with pd.ExcelFile(path, engine="openpyxl") as book:
-        names = book.sheet_names
-        cells = pd.read_excel(book, sheet_name=names[0], header=None, dtype=object)
-    cells = cells.iloc[options.skip_rows :]
+def _read_excel(path, options, target):
+    """Cells of the first sheet that has any, notes, and what parts cells in a text file."""
     notes = []
-    if len(names) > 1:
-        notes.append(f"the first of {len(names)} sheets read, {names[0]!r}")
+    with pd.ExcelFile(path, engine="openpyxl") as book:
+        sheets = book.sheet_names
+        for sheet in sheets:
+            cells = pd.read_excel(
+                book, sheet_name=sheet, header=None, dtype=object, keep_default_na=False,
+                na_values=[""],
+            )  # fmt: skip
+            if len(cells) > 1:
+                break
+    if len(sheets) > 1:
+        notes.append(f"sheet {sheet!r} read, of {', '.join(map(repr, sheets))}")
+    cells = cells.iloc[options.skip_rows :]
     first = cells.head(HEAD_LINES)
     shown = first.map(lambda value: "" if pd.isna(value) else _shown(value))
     found = [
@@ -472,12 +501,9 @@ def _read_excel(path, options, target, as_text):
     head = find_head(found, options.header, target)
     more_names = [""] * (cells.shape[1] - len(head.names))
     names = unique_names([*head.names, *more_names], target, notes)
-    frame = cells.iloc[head.n_lines :].reset_index(drop=True)
-    frame.columns = names
-    frame, more = _without_foot(frame)
-    frame = frame.infer_objects()
-    frame, remarks = _typed(frame, ";", options.na_values, target, as_text)
-    return frame, [*notes, *head.notes, *more], remarks
+    frame = cells.iloc[head.n_lines :].reset_index(drop=True).set_axis(names, axis=1)
+    frame, said = _without_foot(frame, frame.isna())
+    return frame, [*notes, *head.notes, *said], ";"
 
 
 def _shown(value):

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sklearn_ae.comparison._cells import as_text
-from sklearn_ae.comparison._files import unique_names, without_infinity
+from sklearn_ae.comparison._files import enumerate_names, unique_names, without_infinity
 
 MAX_CATEGORIES = 20
 # Words that say in the name of a column that it tells rows apart, if they are its last.
@@ -87,7 +87,7 @@ def _of_kind(name, given):
     n_missing = int(given.isna().sum())
     if kind == DROPPED:
         return Column(name, DROPPED, (values,), n_missing, "")
-    done = []
+    done, n_different = [], given.nunique() if kind == NUMBER else 0
     if kind == NUMBER:
         values, done = without_infinity(values)
         shown = values
@@ -96,14 +96,16 @@ def _of_kind(name, given):
     n_missing = int(values.isna().sum())
     if present.empty:
         return Column(name, DROPPED, (*done, "no values"), n_missing, "")
-    reason = _why_useless(name, values, present, kind)
+    reason = _why_useless(name, values, present, kind, n_different)
     if reason:
         return Column(name, DROPPED, (*done, reason), n_missing, text, is_remarkable=bool(done))
     if kind == DATE:
-        done.append(f"days since {shown.min():%Y-%m-%d}")
+        start = shown.min()
+        done.append(f"days since {start:%Y-%m-%d}")
+        done += sentinels(present, lambda days: f"{start + pd.Timedelta(days=days):%Y-%m-%d}")
     if kind == NUMBER:
-        done += _sentinel(present)
-        if _tells_rows_apart(values, present):
+        done += sentinels(present)
+        if _tells_rows_apart(values, present, n_different):
             done.append("a whole number that differs in every row: leave it out if it is an ID")
     return Column(name, kind, tuple(done), n_missing, text, values, bool(done))
 
@@ -146,10 +148,13 @@ def _inferred(column):
     if present.map(lambda value: isinstance(value, bool | np.bool_)).all():
         return column.astype("boolean")
     numbers = int | float | np.number | decimal.Decimal
-    if present.map(lambda value: isinstance(value, numbers)).all():
-        return column.astype(np.float64)
-    if present.map(lambda value: isinstance(value, datetime.date)).all():
-        return pd.to_datetime(column, errors="coerce")
+    try:
+        if present.map(lambda value: isinstance(value, numbers)).all():
+            return present.astype(np.float64).reindex(column.index)
+        if present.map(lambda value: isinstance(value, datetime.date)).all():
+            return pd.to_datetime(column)
+    except (OverflowError, ValueError, TypeError):  # numbers too large, dates of several zones
+        return column
     return column
 
 
@@ -170,17 +175,17 @@ def _range(kind, values):
     return f"{len(counts)} categories: {shown}{more}"
 
 
-def _why_useless(name, column, present, kind):
+def _why_useless(name, column, present, kind, n_different):
     n_values = present.nunique()
     if n_values == 1 and (len(present) == len(column) or kind != CATEGORY):
         return "constant"
     if len(present) < 5 or kind in (DATE, YES_NO):
         return None
     if kind == NUMBER:
-        if not _tells_rows_apart(column, present):
+        if not _tells_rows_apart(column, present, n_different):
             return None
-        in_order = present.is_monotonic_increasing
-        if in_order and present.max() - present.min() == len(column) - 1:
+        counts = present.min() in (0, 1) and present.max() - present.min() == len(column) - 1
+        if counts and present.is_monotonic_increasing:
             return "a number of the row"
         if _is_called_id(name):
             return "a number of the row, by its name and as it differs in every row"
@@ -191,11 +196,11 @@ def _why_useless(name, column, present, kind):
     return None
 
 
-def _tells_rows_apart(column, present):
+def _tells_rows_apart(column, present, n_different):
     """Whether a column has another whole number in every row."""
     return (
         len(present) == len(column) >= 5
-        and present.nunique() == len(present)
+        and n_different == len(present)
         and bool(np.all(present == np.round(present)))
     )
 
@@ -207,30 +212,49 @@ def _is_called_id(name):
         return True
     if not words:
         return False
-    return words[-1].lower() in ID_WORDS or words[0].lower() in ("account", "uuid", "guid")
+    return words[-1].lower() in ID_WORDS or words[-1].lower().endswith("nummer")
 
 
-def _sentinel(present):
-    """A remark on a value at an end that is repeated and far from all others, as a list."""
-    counts = present.value_counts()
-    for value in (present.min(), present.max()):
-        others = present[present != value]
-        if counts[value] < SENTINEL_TIMES or others.nunique() < SENTINEL_OTHERS:
+def sentinels(present, show="{:.6g}".format):
+    """Remarks on values that are repeated and far from all others, as a list.
+
+    Parameters
+    ----------
+    present : Series of float
+        The values that are there.
+    show : callable
+        From a value to the text that shows it.
+    """
+    counts = present.value_counts().sort_index()
+    values, times = counts.index.to_numpy(dtype=float), counts.to_numpy()
+    found = []
+    for low, high in ((1, 0), (2, 0), (0, 1), (0, 2), (1, 1)):
+        n_others = len(values) - low - high
+        if n_others < SENTINEL_OTHERS:
             continue
-        gap = np.abs(others - value).min()
-        if gap > SENTINEL_APART * others.std():
-            return [
-                f"{value:.6g} occurs {counts[value]} times, far from the rest "
-                f"({others.min():.6g} to {others.max():.6g}): say so if it stands for a missing "
-                "value (na_values)"
-            ]
-    return []
+        kept = values[low : low + n_others]
+        others = present[(present >= kept[0]) & (present <= kept[-1])]
+        far = [place for place in range(len(values)) if not low <= place < low + n_others]
+        if all(times[place] >= SENTINEL_TIMES and _is_far(values[place], others) for place in far):
+            found.append([(values[place], times[place]) for place in far])
+    if not found:
+        return []
+    apart = max(found, key=len)
+    others = present[~present.isin([value for value, _ in apart])]
+    return [
+        f"{show(value)} occurs {number} times, far from the rest "
+        f"({show(others.min())} to {show(others.max())}): say so if it stands for a missing "
+        "value (na_values)"
+        for value, number in apart
+    ]
 
 
-def enumerate_names(names, most=6):
-    """Names, and how many more there are."""
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _is_far(value, others):
+    """Whether a value is far from all others, farther unless it looks like a mark as -999 does."""
+    gap = np.abs(others - value).min()
+    digits = {*f"{abs(value):g}"}
+    is_mark = value == -1 or (len(digits) == 1 and digits <= {"9", "8", "7"})
+    return gap > max(SENTINEL_APART * others.std(), 0.0 if is_mark else np.ptp(others))
 
 
 def _notes_of(columns):

@@ -16,6 +16,7 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.manifold import TSNE
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -203,12 +204,64 @@ def test_table_with_a_target_column_and_a_row_limit():
     assert any("13 numeric columns: standardised" in note for note in result.notes_)
 
 
-def test_target_of_numbers_colours_only(iris):
+def test_target_of_numbers_is_judged_by_its_r2(iris):
     X, _ = iris
-    result = compare(X, X[:, 0] * 1.5, ["pca"], n_repeats=1, random_state=0)
-    assert result.results_["reducer"].tolist() == ["PCA"]
+    y = X[:, 0] * 1.5
+    result = compare(X, y, ["pca"], n_repeats=1, random_state=0, downstream=Ridge())
+    assert result.results_["reducer"].tolist() == ["raw data", "PCA"]
     assert result.results_["knn_accuracy"].isna().all()
-    assert any("colours the maps only" in note for note in result.notes_)
+    assert result.results_["kmeans_ari"].isna().all()
+    rows = np.arange(len(X))
+    train, test = train_test_split(
+        rows, test_size=0.25, random_state=result.settings_["seeds"][0], stratify=None
+    )
+    codes = PCA(2, random_state=result.settings_["seeds"][0]).fit(X[train]).transform(X)
+    found = result.results_.set_index("reducer").loc["PCA"]
+    expected = metrics.knn_r2(codes[train], y[train], codes[test], y[test])
+    assert found["knn_r2"] == pytest.approx(expected)
+    expected = Ridge().fit(codes[train], y[train]).score(codes[test], y[test])
+    assert found["downstream"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("downstream", "y", "error", "message"),
+    [
+        (Ridge, "label", TypeError, "estimator with fit and score"),
+        ("ridge", "label", TypeError, "estimator with fit and score"),
+        (Ridge(), "label", ValueError, "downstream should be a classifier"),
+        (LogisticRegression(), "number", ValueError, "downstream should be a regressor"),
+        (LogisticRegression(), None, ValueError, "downstream needs a target"),
+    ],
+)
+def test_downstream_that_does_not_fit_is_refused(iris, downstream, y, error, message):
+    X, labels = iris
+    y = {"label": labels, "number": X[:, 0] * 1.5, None: None}[y]
+    with pytest.raises(error, match=message):
+        compare(X, y, ["pca"], downstream=downstream)
+
+
+def test_columns_say_what_was_done(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "id": rng.permutation(60) + 100,
+            "x": rng.normal(size=60).round(2).astype(object),
+            "kind": rng.choice(["a", "b"], size=60),
+            "when": pd.date_range("2026-01-01", periods=60).strftime("%d.%m.%Y"),
+            "y": rng.choice(["cat", "dog"], size=60),
+        }
+    )
+    frame.loc[5, "x"] = "n.a."
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    result = compare(tmp_path / "a.csv", "y", ["pca"], n_repeats=1, random_state=0)
+    columns = result.columns_.set_index("name")
+    assert columns["kind"].tolist() == ["dropped", "number", "category", "date", "target"]
+    assert columns.loc["x", "done"] == "1 cell taken for missing: 'n.a.' (1)"
+    assert columns.loc["x", "missing"] == 1 and columns.loc["y", "range"] == "2 classes: cat, dog"
+    assert columns.loc["when", "range"] == "2026-01-01 to 2026-03-01"
+    assert json.loads(result.to_json())["columns"][0]["name"] == "id"
+    html = result.to_html()
+    assert "<h3>Columns</h3>" in html and "n.a." in html
 
 
 def test_rows_without_a_label_are_left_out(iris):

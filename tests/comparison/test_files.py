@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from sklearn_ae.comparison import load_data
-from sklearn_ae.comparison._cells import read_column, written
+from sklearn_ae.comparison._cells import read_columns, unmarked
 from sklearn_ae.comparison._files import OptionError
 from sklearn_ae.comparison._head import find_separator
-from sklearn_ae.comparison._prepare import prepare
+from sklearn_ae.comparison._prepare import prepare, read_frame
 
 KINDS = ["alpha", "beta", "gamma"]
 
@@ -77,7 +77,7 @@ def test_text_of_several_kinds(tmp_path, table, name, separator, end):
 def test_columns_aligned_by_spaces(tmp_path, table):
     text = table.to_string(index=False) + "\n"
     assert_reads(write(tmp_path / "a.txt", text), table)
-    assert find_separator("name\nAda Lovelace\nAlan Turing\n") == ","
+    assert find_separator(["name\n", "Ada Lovelace\n", "Alan Turing\n"]) == ","
 
 
 @pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zip"])
@@ -132,7 +132,7 @@ def test_excel_is_read_by_the_same_rules(tmp_path, table):
     said, kinds = remarks_of(tmp_path / "a.xlsx", target="kind")
     assert said["length"] == "1 cell taken for missing: 'n.a.' (1)"
     assert (kinds["day"], kinds["ok"]) == ("date", "yes/no")
-    assert any("2 sheets" in note for note in data.notes)
+    assert any("sheet 'Data' read, of 'Data', 'Other'" in note for note in data.notes)
     assert any("'Report of May'" in note for note in data.notes)
 
 
@@ -312,7 +312,7 @@ def test_numbers_with_their_usual_marks(tmp_path, cells, expected):
 
 @pytest.mark.parametrize("text", ["12-34", "030 123 456", "5 kg", "1.2.3", "a1", "--5", "1,2,3"])
 def test_what_is_no_number(text):
-    assert written(text) is None
+    assert unmarked(text) is None
 
 
 @pytest.mark.parametrize(
@@ -493,12 +493,265 @@ def test_lines_to_skip_and_a_separator_that_is_given(tmp_path, table):
     assert_reads(path, table, sep=":", skip_rows=2)
 
 
-def test_a_column_is_read_once():
-    reading = read_column(pd.Series(["1", None, " 2 "]), _conventions())
-    assert np.array_equal(reading.values, [1, np.nan, 2], equal_nan=True)
+def test_cells_of_a_column_may_have_types_already():
+    column = pd.Series(["1", None, " 2 ", 3.5, np.nan, "-"], dtype=object)
+    (reading,) = read_columns([column], ",")
+    assert np.array_equal(reading.values, [1, np.nan, 2, 3.5, np.nan, np.nan], equal_nan=True)
+    assert reading.remark == "1 cell taken for missing: '-' (1)"
 
 
-def _conventions():
-    from sklearn_ae.comparison._cells import Conventions
+# ------------------------------------------------------------------ what was once read wrongly
 
-    return Conventions([], ",", False)
+
+def column_of(tmp_path, text, name="a", file="a.csv", **options):
+    """A column of a file that is written, and what is said of it."""
+    data = load_data(write(tmp_path / file, text), **options)
+    return data.X[name], data.remarks.get(name, "")
+
+
+def test_thousands_beside_small_numbers_go_by_the_file(tmp_path):
+    text = "a;k;y\n" + "1.100;0,5;0\n107;1,5;1\n0;2,25;1\n" * 4
+    values, _ = column_of(tmp_path, text)
+    assert values[:3].tolist() == [1100, 107, 0]
+
+
+def test_numbers_of_a_sheet_keep_their_values(tmp_path):
+    pytest.importorskip("openpyxl")
+    frame = pd.DataFrame({"a": [*["1,5"] * 7, *[10.125] * 5], "b": [-999, *range(11)]})
+    frame.astype({"a": object}).to_excel(tmp_path / "a.xlsx", index=False)
+    X = load_data(tmp_path / "a.xlsx", na_values=["-999"]).X
+    assert X["a"].tolist() == [1.5] * 7 + [10.125] * 5
+    assert np.isnan(X["b"][0]) and X["b"][1:].tolist() == list(range(11))
+
+
+@pytest.mark.parametrize("cell", ["-999", "-999,00", "-999 %"])
+def test_values_that_stand_for_none_however_they_are_written(tmp_path, cell):
+    text = "a;b\n" + f"{cell};x\n" + "1,5;y\n2,5;x\n" * 5
+    values, _ = column_of(tmp_path, text, na_values=["-999"])
+    assert np.isnan(values[0]) and values[1:3].tolist() == [1.5, 2.5]
+
+
+def test_places_are_those_of_the_file(tmp_path):
+    text = "e,y,b,c\n" + "1.5,p,2.5,3.5\n2.5,q,1.5,4.5\n" * 5
+    path = write(tmp_path / "a.csv", text)
+    assert list(load_data(path, "y", features=[2]).X) == ["b"]
+    assert list(load_data(path, "y", drop=[2]).X) == ["e", "c"]
+    for option in ("drop", "features", "categorical_features"):
+        with pytest.raises(OptionError, match=f"{option}: column 'y' is the target"):
+            load_data(path, "y", **{option: [1]})
+
+
+def test_thousands_that_are_not_quoted_shift_no_column(tmp_path):
+    text = "y,n,price\n" + "0,3,1,234\n1,4,5,678\n" * 5
+    with pytest.raises(ValueError, match="more cells than its header"):
+        load_data(write(tmp_path / "a.csv", text))
+
+
+def test_a_quote_that_is_not_closed_is_said(tmp_path):
+    rows = [f"{i},x{i % 2},{i % 2}" for i in range(12)]
+    rows[3], rows[8] = '3,"x1,1', '8,"x0,0'
+    data = load_data(write(tmp_path / "a.csv", "a,b,y\n" + "\n".join(rows) + "\n"))
+    assert any("a quote may not be closed" in note for note in data.notes)
+
+
+def test_short_rows_are_said(tmp_path):
+    text = "a,b,c\n" + "1,2,3\n4,5\n6,7,8\n" * 3
+    data = load_data(write(tmp_path / "a.csv", text))
+    assert "3 rows have fewer cells than columns: their last are taken for missing" in data.notes
+
+
+@pytest.mark.parametrize("header", [0, None, "no"])
+def test_header_is_true_false_or_infer(tmp_path, header):
+    with pytest.raises(OptionError, match="header: True, False or 'infer'"):
+        load_data(write(tmp_path / "a.csv", "a,b\n1,2\n"), header=header)
+
+
+@pytest.mark.parametrize("cells", [["10.1.12", "10.2.13"], ["1.2.10", "1.3.11"]])
+def test_versions_are_no_dates(tmp_path, cells):
+    values, _ = column_of(tmp_path, "a,b\n" + "".join(f"{cell},1\n" for cell in cells * 5))
+    assert values.dtype == object
+
+
+def test_years_of_two_digits_are_remarked(tmp_path):
+    _, said = column_of(tmp_path, "a,b\n" + "07.03.60,1\n17.05.85,2\n" * 5)
+    assert "years of two digits are read as 1969 to 2068" in said
+
+
+def test_spellings_of_a_target_are_one(tmp_path):
+    text = "a,y\n" + "1.5,Yes\n2.5,no\n3.5,yes\n4.5,NO\n" * 4
+    data = load_data(write(tmp_path / "a.csv", text), "y")
+    assert set(data.y) == {"yes", "no"} and any("spellings" in note for note in data.notes)
+
+
+@pytest.mark.parametrize("cells", [["1%", "0.02"], ["$3", "€3"], ["5 %", "5 ‰"]])
+def test_units_that_differ_are_remarked(tmp_path, cells):
+    _, said = column_of(tmp_path, "a,b\n" + "".join(f"{cell},x\n" for cell in cells * 5))
+    assert "several units" in said or "others have none" in said
+
+
+def test_remarks_on_the_target_are_notes(tmp_path):
+    text = "a,y\n" + "".join(f"{i}.5,{i}\n" for i in range(30)) + "1.5,10+\n"
+    data = load_data(write(tmp_path / "a.csv", text), "y")
+    assert "target 'y': 1 cell taken for missing: '10+' (1)" in data.notes
+
+
+def test_two_sentinels_are_both_remarked():
+    values = np.random.default_rng(0).normal(50, 5, size=200)
+    values[::20], values[1::20] = 888, 999
+    (column,), _ = read_frame(pd.DataFrame({"a": values}))
+    assert [text[:14] for text in column.done] == ["888 occurs 10 ", "999 occurs 10 "]
+
+
+def test_long_numbers_of_rows_are_no_amounts(tmp_path):
+    cells = [str(1234567890123456789 + i**2) for i in range(12)]
+    path = write(tmp_path / "a.csv", "id,b\n" + "".join(f"{cell},{i}\n" for i, cell in
+                 enumerate(cells)))  # fmt: skip
+    assert load_data(path).X["id"].tolist() == cells
+    frame = pd.DataFrame({"id": np.array(cells, dtype=np.int64)})
+    assert read_frame(frame)[0][0].kind == "dropped"
+
+
+def test_codes_with_leading_zeros(tmp_path):
+    text = "a,b\n" + "01067,1.5\n1067,2.5\n99999,3.5\n" * 4
+    values, said = column_of(tmp_path, text)
+    assert values[0] == 1067 and "begin with 0" in said
+    for by in (["a"], [0]):
+        kept = column_of(tmp_path, text, categorical_features=by)[0]
+        assert kept.astype(str).tolist()[:2] == ["01067", "1067"]
+
+
+@pytest.mark.parametrize("row", ["fail,fail,cat", "k.A.,k.A.,cat"])
+def test_a_row_of_words_is_no_line_of_units(tmp_path, row):
+    text = f"a,b,y\n{row}\n" + "0,2.5,cat\n1,3.5,dog\n" * 12
+    assert len(load_data(write(tmp_path / "a.csv", text)).X) == 25
+
+
+def test_rows_without_values_at_the_end_are_rows(tmp_path):
+    text = "land,a,b,y\n" + "".join(f"L{i},1.5,2.5,{i % 2}\n" for i in range(7)) + "L7,,,\nL8,,,\n"
+    assert len(load_data(write(tmp_path / "a.csv", text)).X) == 9
+
+
+def test_cells_and_lines_of_any_length(tmp_path):
+    long = "ACGT" * 50_000
+    text = "a,b\n" + f"{long},1\n" + "".join(f"x{i},{i}\n" for i in range(9))
+    assert load_data(write(tmp_path / "a.csv", text)).X["a"][0] == long
+
+
+def test_the_target_tells_the_line_of_names(tmp_path):
+    text = "Sales report\nGenerated by X, on 2020, again\na,b,y\n" + "1.5,2,0\n2.5,3,1\n" * 6
+    data = load_data(write(tmp_path / "a.csv", text), "y")
+    assert list(data.X) == ["a", "b"] and len(data.X) == 12
+    text = "g1,g1,g2\na,b,y\n" + "1.5,2,0\n2.5,3,1\n" * 6
+    assert list(load_data(write(tmp_path / "b.csv", text), "y").X) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "names", ["400.0,402.5,405.0,y", "2012,2015,2020,y", "name,2020,2021,y", "2020,2021,2022,y"]
+)
+def test_names_that_are_numbers(tmp_path, names):
+    first = "p,q" if names.startswith("name") else "0.1,0.5"
+    one, two = first.split(",")
+    text = f"{names}\n" + f"{one},1.5,3.5,cat\n{two},2.5,4.5,dog\n" * 6
+    assert len(load_data(write(tmp_path / "a.csv", text)).X) == 12
+
+
+def test_spaces_with_a_tab_before_the_last_cell(tmp_path):
+    text = "".join(f'{18 + i}.0   8   307.0\t"name of {i % 3}"\n' for i in range(12))
+    assert load_data(write(tmp_path / "a.data", text)).X.shape == (12, 4)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("1,23,456", 123456), ("15.50-", -15.5), ("R$ 1,100.50", 1100.5), ("5 usd", 5),
+     ("1'100.--", 1100), ("Rs. 7", 7)],
+)  # fmt: skip
+def test_numbers_of_other_countries(tmp_path, cell, value):
+    values, _ = column_of(tmp_path, "a\tb\n" + f"{cell}\tx\n2.25\ty\n" * 5, file="a.tsv")
+    assert values[0] == value
+
+
+@pytest.mark.parametrize(
+    ("cells", "first"),
+    [
+        (["2021-03", "2021-04"], "2021-03-01"),
+        (["Mar 2021", "Apr 2021"], "2021-03-01"),
+        (["2021-03-01 10:00:00 UTC", "2021-04-01 10:00:00 UTC"], "2021-03-01 10:00"),
+        (["01.03.2021", "02.03.2021 14:30"], "2021-03-01"),
+    ],
+)
+def test_further_dates(tmp_path, cells, first):
+    values, _ = column_of(tmp_path, "a,b\n" + "".join(f"{cell},1\n" for cell in cells * 5))
+    assert values[0] == pd.Timestamp(first)
+
+
+@pytest.mark.parametrize("name", ["account_balance", "year"])
+def test_amounts_are_no_numbers_of_rows(name):
+    values = np.arange(1990, 2022) if name == "year" else np.arange(1, 33)[::-1] ** 3
+    (column,), _ = read_frame(pd.DataFrame({name: values}))
+    assert column.kind == "number"
+
+
+@pytest.mark.parametrize("names", ["#,name,x", "%fat,name,x", "# id,name,x"])
+def test_names_that_begin_with_a_mark_of_comments(tmp_path, names):
+    text = f"{names}\n" + "1.5,a,3\n2.5,b,4\n" * 5
+    X = load_data(write(tmp_path / "a.csv", text)).X
+    assert X.shape == (10, 3) and list(X)[1:] == ["name", "x"]
+    assert next(iter(X)) in names
+
+
+def test_files_are_what_they_hold(tmp_path, table):
+    text = table.to_csv(index=False).encode()
+    for name in ("a.zip", "a.gz", "a.csv"):
+        path = tmp_path / name
+        if name == "a.zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("a.csv", text)
+                archive.writestr(".DS_Store", "x")
+        else:
+            path.write_bytes(gzip.compress(text))
+        assert_reads(path, table)
+    with pytest.raises(ValueError, match="it is no text"):
+        (tmp_path / "b.csv").write_bytes(b"a,b\n\0\1\2\3\n")
+        load_data(tmp_path / "b.csv")
+
+
+def test_numbers_of_lines_in_messages_are_those_of_the_file(tmp_path):
+    text = "# comment\na,b\n" + "1,2\n" * 300 + "1,2,3\n"
+    with pytest.raises(ValueError, match="in line 303, saw 3"):
+        load_data(write(tmp_path / "a.csv", text))
+
+
+def test_messages_are_one_line(tmp_path):
+    text = '"a\n(kg)",b\n' + "1.5,2\n2.5,3\n" * 5
+    with pytest.raises(OptionError) as caught:
+        load_data(write(tmp_path / "a.csv", text), "y")
+    assert "\n" not in str(caught.value) and "a (kg), b" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"skip_rows": "2"}, {"sep": 5}, {"encoding": 5}, {"drop": None}, {"na_values": None},
+     {"target": ["y"]}],
+)  # fmt: skip
+def test_options_of_another_type_are_named(tmp_path, options):
+    with pytest.raises(OptionError, match=next(iter(options))):
+        load_data(write(tmp_path / "a.csv", "a,b\n1.5,2\n2.5,3\n"), **options)
+
+
+def test_options_without_a_meaning_are_refused(tmp_path, table):
+    np.save(tmp_path / "a.npy", np.ones((3, 2)))
+    with pytest.raises(OptionError, match="sep: it has no meaning"):
+        load_data(tmp_path / "a.npy", sep=";")
+
+
+def test_objects_that_are_no_common_type_end_no_run():
+    zones = [pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-02", tz="UTC")]
+    frame = pd.DataFrame(
+        {
+            "a": pd.Series([1, pd.NA, 2.5] * 2, dtype=object),
+            "b": pd.Series([10**400, 1, 2] * 2, dtype=object),
+            "c": pd.Series([*zones, *zones, *zones], dtype=object),
+        }
+    )
+    kinds = [column.kind for column in read_frame(frame)[0]]
+    assert kinds == ["number", "category", "category"]
