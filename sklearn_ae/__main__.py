@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with _terminable():
             arguments = _parser().parse_args(argv)
+            arguments.words = sys.argv[1:] if argv is None else list(argv)
             return arguments.run(arguments)
     except KeyboardInterrupt:
         print("sklearn-ae: interrupted", file=sys.stderr)

@@ -1,9 +1,12 @@
 """The command ``sklearn-ae compare``."""
 
 import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
+
+import numpy as np
 
 from sklearn_ae.comparison._data import NAMED_SETS, load_data
 from sklearn_ae.comparison._files import KINDS, OptionError, first_line
@@ -81,6 +84,12 @@ def add_parser(commands, formatter):
     parser.add_argument("--no-report", action="store_true", help="write no report")
     parser.add_argument("--csv", metavar="FILE", help="write a row per reducer and repeat too")
     parser.add_argument("--json", metavar="FILE", help="write results and settings too")
+    parser.add_argument(
+        "--codes", metavar="FILE", help="write the codes of all rows by what is recommended (CSV)"
+    )
+    parser.add_argument(
+        "--save-model", metavar="FILE", help="write the fitted pipeline that makes them (joblib)"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     _add_reading(parser.add_argument_group("how the file is read"))
     parser.set_defaults(run=run)
@@ -118,6 +127,8 @@ def run(arguments):
         "to_html": None if arguments.no_report else arguments.output,
         "to_csv": arguments.csv,
         "to_json": arguments.json,
+        "codes": arguments.codes,
+        "model": arguments.save_model,
     }
     outputs = {method: Path(path) for method, path in outputs.items() if path is not None}
     _check_distinct(arguments.data, list(outputs.values()))
@@ -127,9 +138,9 @@ def run(arguments):
         _check_report_packages()
     from sklearn_ae.comparison._compare import compare
 
-    names = arguments.reducers
+    names, data = arguments.reducers, _load(arguments)
     result = compare(
-        _load(arguments),
+        data,
         None,
         None if names is None else [name for name in names.split(",") if name.strip()],
         arguments.n_components,
@@ -142,9 +153,17 @@ def run(arguments):
     )
     from sklearn_ae.comparison._text import print_table
 
+    result.settings_["command"] = _command(arguments)
     # The table first: whatever happens to the files, the results are seen.
     problems = _show(lambda: print_table(result))
+    if result.code_:
+        text = f"\nTo fit {result.recommended_} to all rows:\n\n{result.code_}\n\n"
+        problems |= _show(lambda: print(text, end=""))
+    own = {name: outputs.pop(name) for name in ("codes", "model") if name in outputs}
     problems |= _write(result, outputs)
+    if own:
+        problems |= _write_fitted(own, result, data, arguments)
+        outputs |= own
     wrote = "".join(f"wrote {path}\n" for path in outputs.values() if path not in problems)
     problems |= _show(lambda: print(wrote, end=""))
     for path, reason in problems.items():
@@ -152,6 +171,44 @@ def run(arguments):
     if problems and outputs.get("to_json", next(iter(problems))) in problems:
         _save_elsewhere(result)
     return 1 if problems or len(result.errors()) == len(result.summary_) else 0
+
+
+def _command(arguments):
+    """The command that makes the report again."""
+    return shlex.join(["sklearn-ae", *arguments.words])
+
+
+def _write_fitted(paths, result, data, arguments):
+    """Fit what is recommended to all rows, and write it and its codes; reasons where that fails."""
+    import joblib
+    import pandas as pd
+
+    from sklearn_ae.comparison._code import CLASSES, recommended_pipeline
+    from sklearn_ae.comparison._reducers import resolve
+
+    names = arguments.reducers
+    reducers = resolve(None if names is None else [n for n in names.split(",") if n.strip()])
+    key = reducers.get(result.recommended_)
+    if key not in CLASSES:
+        return dict.fromkeys(paths.values(), "there is no verdict, so nothing is recommended")
+    try:
+        model = recommended_pipeline(data, arguments.scale, key, arguments.n_components)
+        codes = model.fit_transform(data.X)
+    except WRITE_ERRORS as error:
+        return dict.fromkeys(paths.values(), first_line(error))
+    problems = {}
+    for kind, path in paths.items():
+        try:
+            if kind == "model":
+                joblib.dump(model, path)
+            else:
+                index = data.X.index if isinstance(data.X, pd.DataFrame) else range(len(codes))
+                columns = [f"component {place}" for place in range(codes.shape[1])]
+                frame = pd.DataFrame(np.asarray(codes), index=index, columns=columns)
+                frame.to_csv(path, index_label="row")
+        except WRITE_ERRORS as error:
+            problems[path] = first_line(error)
+    return problems
 
 
 def _load(arguments):

@@ -25,6 +25,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
+from sklearn_ae.comparison._code import CLASSES, pipeline_code
 from sklearn_ae.comparison._data import Dataset, as_dataset, check_target, load_data, split_target
 from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
@@ -201,6 +202,11 @@ def compare(
         image_shape=data.image_shape if is_image else None,
         pca=next((key for key, value in reducers.items() if _is_pca(value)), None),
         autoencoders=[key for key, value in reducers.items() if _is_ours(value)],
+        code={
+            name: pipeline_code(data, scale, key, n_components)
+            for name, key in reducers.items()
+            if isinstance(key, str) and key in CLASSES
+        },
     )
 
 

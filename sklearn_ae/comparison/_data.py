@@ -87,6 +87,9 @@ class Dataset:
 
     n_without_label : int
         Rows that were left out, as they have no label.
+
+    call : str
+        Python that loads the data; empty where the caller holds them.
     """
 
     X: pd.DataFrame | NDArray[Any]
@@ -98,6 +101,7 @@ class Dataset:
     remarks: dict[str, str] = field(default_factory=dict)
     target_name: str = "target"
     n_without_label: int = 0
+    call: str = ""
 
 
 def load_data(
@@ -205,7 +209,19 @@ def load_data(
             )
         data = _load_named(str(source))
         data = _of_columns(data, features, drop, categorical)
-    return data
+    given = {
+        "features": features,
+        "drop": drop,
+        "categorical_features": categorical,
+        "header": None if options.header == "infer" else options.header,
+        "sep": sep,
+        "encoding": encoding,
+        "na_values": list(options.na_values),
+        "skip_rows": options.skip_rows or None,
+    }
+    said = [f"{name}={value!r}" for name, value in given.items() if value not in (None, [])]
+    first = [repr(str(source)), *([] if target is None else [repr(target)])]
+    return replace(data, call=f"load_data({', '.join([*first, *said])})")
 
 
 def _options(header, sep, encoding, na_values, skip_rows):

@@ -11,7 +11,7 @@ from pandas.api import types
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ae.comparison._cells import as_text
 from sklearn_ae.comparison._files import enumerate_names, unique_names, without_infinity
@@ -24,6 +24,7 @@ ID_WORDS = frozenset(
 # A value that occurs so often and lies so many standard deviations from the rest may stand for
 # none; of the rest there are so many different values at least.
 SENTINEL_TIMES, SENTINEL_APART, SENTINEL_OTHERS = 3, 3.0, 5
+EPOCH = pd.Timestamp("1970-01-01")
 MAX_REMARKS, MAX_SHOWN = 8, 3
 NUMBER, DATE, YES_NO, CATEGORY, DROPPED = "number", "date", "yes/no", "category", "dropped"
 
@@ -81,6 +82,44 @@ def read_frame(frame, remarks=None):
     return columns, notes
 
 
+def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of a table as `compare` prepares them: numbers, or text.
+
+    Booleans become 0 and 1, dates the days since 1970, durations days; infinite values are missing.
+    All else is text without space around it. Nothing is learnt, so that it can be a
+    :class:`~sklearn.preprocessing.FunctionTransformer` in front of a pipeline.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_samples, n_columns)
+        The table; columns of one name are numbered, and those of lists or complex numbers are left
+        out.
+
+    Returns
+    -------
+    columns : DataFrame of shape (n_samples, n_usable_columns)
+        With columns of type float64 or object.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ae.comparison import plain_columns
+    >>> plain_columns(
+    ...     pd.DataFrame({"paid": [True, False], "on": pd.to_datetime(["2026-01-01"] * 2)})
+    ... )
+       paid       on
+    0   1.0  20454.0
+    1   0.0  20454.0
+    """
+    frame = frame.set_axis(unique_names([str(name) for name in frame.columns], None, []), axis=1)
+    made = {}
+    for name in frame.columns:
+        kind, values, _ = _values(frame[name])
+        if kind != DROPPED:
+            made[name] = without_infinity(values)[0] if kind == NUMBER else values
+    return pd.DataFrame(made, index=frame.index)
+
+
 def _of_kind(name, given):
     """A column as numbers, dates, yes and no or categories; dropped where it is none."""
     kind, values, shown = _values(given)
@@ -100,9 +139,8 @@ def _of_kind(name, given):
     if reason:
         return Column(name, DROPPED, (*done, reason), n_missing, text, is_remarkable=bool(done))
     if kind == DATE:
-        start = shown.min()
-        done.append(f"days since {start:%Y-%m-%d}")
-        done += sentinels(present, lambda days: f"{start + pd.Timedelta(days=days):%Y-%m-%d}")
+        done.append(f"days since {EPOCH:%Y-%m-%d}")
+        done += sentinels(present, lambda days: f"{EPOCH + pd.Timedelta(days=days):%Y-%m-%d}")
     if kind == NUMBER:
         done += sentinels(present)
         if _tells_rows_apart(values, present, n_different):
@@ -123,8 +161,8 @@ def _values(given):
     if isinstance(given.dtype, pd.PeriodDtype):
         given = given.dt.to_timestamp()
     if types.is_datetime64_any_dtype(given):
-        start = given.min()
-        return DATE, ((given - start) / pd.Timedelta(days=1)).astype(np.float64), given
+        days = (given.dt.tz_localize(None) - EPOCH) / pd.Timedelta(days=1)
+        return DATE, days.astype(np.float64), given
     if types.is_timedelta64_dtype(given):
         return NUMBER, (given / pd.Timedelta(days=1)).astype(np.float64), None
     if types.is_object_dtype(given) and given.map(types.is_list_like).any():
@@ -306,16 +344,15 @@ class TablePreparation:
             )
             for is_category in (False, True)
         )
+        self.numeric, self.categorical = list(numeric.columns), list(categorical.columns)
         self.frame = pd.concat([numeric, categorical.astype(object)], axis=1)
         self.notes += _describe(numeric, categorical, standardize)
-        scaler = StandardScaler() if standardize else FunctionTransformer()
+        imputer = SimpleImputer(strategy="median", keep_empty_features=True)
         self.transformer = ColumnTransformer(
             [
                 (
                     "numeric",
-                    make_pipeline(
-                        SimpleImputer(strategy="median", keep_empty_features=True), scaler
-                    ),
+                    make_pipeline(imputer, *([StandardScaler()] if standardize else [])),
                     list(numeric.columns),
                 ),
                 (
@@ -393,12 +430,12 @@ class ArrayPreparation:
         missing = np.isnan(self.X)
         empty = missing.all(axis=0)
         if empty.any():
-            self.X, missing = self.X[:, ~empty], missing[:, ~empty]
             names = enumerate_names([int(place) for place in np.flatnonzero(empty)])
-            self.notes.append(f"dropped column {names}: no values")
-        if not self.X.shape[1] or np.all(self.X == self.X[0]):
+            self.notes.append(f"no values in column {names}: zero throughout")
+        if empty.all() or np.all(self.X[:, ~empty] == self.X[0, ~empty]):
             raise ValueError("no usable column: all of them are constant")
-        if missing.any():
+        self.is_imputed = bool(missing.any())
+        if self.is_imputed:
             steps.append(SimpleImputer(strategy="median", keep_empty_features=True))
             self.notes.append(f"{int(missing.sum())} missing values imputed by the median")
         if standardize:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +14,14 @@ from numpy.typing import NDArray
 
 from sklearn_ae.comparison._measures import MEASURES, Measure
 from sklearn_ae.comparison._text import text_table
-from sklearn_ae.comparison._verdict import answers, best_reducers, rankings, summarise, verdict
+from sklearn_ae.comparison._verdict import (
+    answers,
+    best_reducers,
+    rankings,
+    recommended,
+    summarise,
+    verdict,
+)
 from sklearn_ae.utils._typing import StrPath
 
 if TYPE_CHECKING:
@@ -55,6 +63,9 @@ class ComparisonResult:
     autoencoders : list of str
         Names of the rows of this package's estimators.
 
+    code : dict of str
+        Python that fits a reducer, by its name.
+
     Attributes
     ----------
     results_ : DataFrame
@@ -75,6 +86,14 @@ class ComparisonResult:
         One reducer is better than another where the mean of their paired differences is at least
         0.005 and a corrected resampled t-test [1]_ says so at 5 %, in all pairs of reducers
         together (Holm); marks in the table and sentences both follow that.
+
+    recommended_ : str or None
+        The reducer to use: the first autoencoder that gains over PCA, or PCA; None where there is
+        no verdict.
+
+    code_ : str
+        Python that prepares the data and fits what is recommended; empty where that is none of
+        the default reducers.
 
     settings_ : dict
         What was compared and where: sizes, seeds, reducers, versions.
@@ -109,6 +128,8 @@ class ComparisonResult:
     summary_: pd.DataFrame
     answers_: pd.DataFrame
     verdict_: list[str]
+    recommended_: str | None
+    code_: str
     settings_: dict[str, Any]
     notes_: list[str]
     columns_: pd.DataFrame
@@ -125,6 +146,7 @@ class ComparisonResult:
         columns: pd.DataFrame | None = None,
         pca: str | None = None,
         autoencoders: Iterable[str] = (),
+        code: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.results_ = results
         self.settings_ = settings
@@ -138,6 +160,8 @@ class ComparisonResult:
         found = answers(ranked, pca, autoencoders)
         self.answers_ = pd.DataFrame(found)
         self.verdict_ = verdict(ranked, found, settings, pca, autoencoders)
+        self.recommended_ = recommended(ranked, found, settings, pca)
+        self.code_ = code.get(self.recommended_ or "", "")
         self._codes = codes
         self._example = example
         self._colours = colours
@@ -293,8 +317,9 @@ class ComparisonResult:
         -------
         text : str
             An object with ``settings``, ``notes``, ``columns`` and ``answers`` (lists, as
-            ``columns_`` and ``answers_``), ``verdict``, ``results`` (a list of rows) and
-            ``summary`` (reducer, measure, mean and std); what does not apply is null.
+            ``columns_`` and ``answers_``), ``verdict``, ``recommended``, ``code``, ``results``
+            (a list of rows) and ``summary`` (reducer, measure, mean and std); what does not apply
+            is null.
         """
         summary = {
             name: {
@@ -312,6 +337,8 @@ class ComparisonResult:
             "columns": json.loads(self.columns_.to_json(orient="records")),
             "answers": json.loads(self.answers_.to_json(orient="records", double_precision=15)),
             "verdict": self.verdict_,
+            "recommended": self.recommended_,
+            "code": self.code_,
             "summary": summary,
             "results": json.loads(self.results_.to_json(orient="records", double_precision=15)),
         }

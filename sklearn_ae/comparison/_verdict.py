@@ -184,6 +184,13 @@ def verdict(ranked, found, settings, pca, autoencoders):
     ]
 
 
+def recommended(ranked, found, settings, pca):
+    """Name of the reducer to use: the autoencoder that gains first, or PCA; None for no verdict."""
+    if not found or _nothing_to_tell(ranked, settings) is not None:
+        return None
+    return next((row["autoencoder"] for row in found if row["is_gain"]), pca)
+
+
 def _nothing_to_tell(ranked, settings):
     """Why there is no verdict; None where there is one."""
     if settings["rows"] < FEWEST_ROWS:
