@@ -34,6 +34,8 @@ WRITE_ERRORS = (
     TypeError,
     ValueError,
 )
+# Rows of a first look.
+FAST_ROWS = 1000
 EXAMPLES = """\
 examples:
   sklearn-ae compare digits
@@ -65,7 +67,10 @@ def add_parser(commands, formatter):
         help=f"some of {','.join(DEFAULT_REDUCERS.values())} (default: all)",
     )
     parser.add_argument(
-        "--repeats", type=int, default=3, metavar="N", help="number of splits (default: 3)"
+        "--repeats", type=int, metavar="N", help="number of splits (default: 5, fast: 1)"
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help=f"a first look: one split of at most {FAST_ROWS} rows"
     )
     parser.add_argument(
         "--test-size", type=float, default=0.25, metavar="SHARE", help="(default: 0.25)"
@@ -145,8 +150,8 @@ def run(arguments):
         None if names is None else [name for name in names.split(",") if name.strip()],
         arguments.n_components,
         test_size=arguments.test_size,
-        n_repeats=arguments.repeats,
-        max_rows=arguments.max_rows,
+        n_repeats=_first(arguments.repeats, 1 if arguments.fast else 5),
+        max_rows=_first(arguments.max_rows, FAST_ROWS if arguments.fast else None),
         scale=arguments.scale,
         random_state=arguments.seed,
         verbose=0 if arguments.quiet else 2,
@@ -171,6 +176,10 @@ def run(arguments):
     if problems and outputs.get("to_json", next(iter(problems))) in problems:
         _save_elsewhere(result)
     return 1 if problems or len(result.errors()) == len(result.summary_) else 0
+
+
+def _first(value, default):
+    return default if value is None else value
 
 
 def _command(arguments):

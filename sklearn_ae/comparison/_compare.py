@@ -50,7 +50,7 @@ def compare(
     n_components: int = 2,
     *,
     test_size: float = 0.25,
-    n_repeats: int = 3,
+    n_repeats: int = 5,
     max_rows: int | None = None,
     scale: Literal["auto", "standard", "none"] = "auto",
     downstream: BaseEstimator | None = None,
@@ -96,8 +96,8 @@ def compare(
     test_size : float, default=0.25
         Share of the rows in the test part.
 
-    n_repeats : int, default=3
-        Number of splits.
+    n_repeats : int, default=5
+        Number of splits. More of them tell smaller differences apart.
 
     max_rows : int, default=None
         Largest number of rows used; of more, a random subset. None uses all of them.

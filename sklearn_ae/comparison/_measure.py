@@ -20,10 +20,10 @@ from sklearn_ae.display._latent_traversal import decoded_paths
 
 MAX_IN_SAMPLE_ROWS = 5000
 MAX_EXACT_TSNE_ROWS = 1000
-# UMAP's inverse takes about 0.5 ms per value: 500 rows of 64 features, 50 of 784.
+# UMAP's inverse takes about 0.5 ms per value: 125 rows of 64 features, 50 of 784.
 MAX_UMAP_INVERSE_ROWS = 500
 MIN_UMAP_INVERSE_ROWS = 50
-MAX_UMAP_INVERSE_VALUES = 32000
+MAX_UMAP_INVERSE_VALUES = 8000
 MAX_UMAP_INVERSE_COMPONENTS = 3
 MAX_MAP_POINTS = 3000
 MAX_SHOWN_ROWS = 500

@@ -83,7 +83,7 @@ def read_frame(frame, remarks=None):
 
 
 def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of a table as `compare` prepares them: numbers, or text.
+    """Make numbers, or text, of the columns of a table, as `compare` does.
 
     Booleans become 0 and 1, dates the days since 1970, durations days; infinite values are missing.
     All else is text without space around it. Nothing is learnt, so that it can be a

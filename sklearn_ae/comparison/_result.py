@@ -51,11 +51,11 @@ class ComparisonResult:
     colours : ndarray or None
         Label of each test row of the first repeat.
 
-    columns : DataFrame or None
-        What was made of each column of a table.
-
     image_shape : tuple (height, width) or (channels, height, width) or None
         Shape of a row that is an image.
+
+    columns : DataFrame or None
+        What was made of each column of a table.
 
     pca : str or None
         Name of the row of PCA.
