@@ -36,6 +36,7 @@ from sklearn_ae._anomaly.scores import LogScale
 from sklearn_ae._fitting.rows import Rows
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.estimators._detector import PURPOSES
+from sklearn_ae.estimators._folds import parts_of_rows
 from sklearn_ae.estimators._inner import SCORES
 from sklearn_ae.exceptions import ThresholdWarning
 from sklearn_ae.utils._rows import sets_of_equal_rows
@@ -270,8 +271,9 @@ def test_equal_rows_are_on_one_side_of_the_threshold(seed):
 
 @pytest.mark.parametrize("n_rows, n_held_out", [(249, 0), (250, 50), (569, 57)])
 def test_rows_are_held_out_where_a_fifth_is_enough(n_rows, n_held_out):
-    detector = AutoencoderDetector(Autoencoder(2, max_iter=1))
-    assert detector._split(n_rows, 0)[1].sum() == n_held_out
+    learnt, held_out, calibration = parts_of_rows(n_rows, 0, 0.0, 0.05, holds_out=True)
+    assert held_out.sum() == n_held_out and not calibration.any()
+    assert_array_equal(learnt, ~held_out)
 
 
 @pytest.mark.parametrize("n_components", [4, 10])

@@ -173,15 +173,7 @@ def compare(
             folder, reducers, n_components, seeds, is_image, verbose, downstream
         )
         example = splits.example()
-    notes = [*data.notes, *preparation.notes, *splits.notes]
-    if labels is not None and classes is None:
-        notes.append("the target is a number: it colours the maps, and codes are judged by R²")
-    if data.image_shape is not None and not is_image:
-        left = f"{splits.n_features} features are left of {data.X.shape[1]}"
-        notes.append(f"not shown as images: {left}")
-    settings = {
-        "data": data.name,
-        **_sizes(data, labels, classes, splits),
+    chosen = {
         "components": n_components,
         "repeats": n_repeats,
         "random state": _as_int(random_state) if isinstance(random_state, Integral) else None,
@@ -189,12 +181,11 @@ def compare(
         "reducers": {key: _describe(value) for key, value in reducers.items()},
         "downstream": None if downstream is None else _describe(downstream),
         "seconds": round(time.perf_counter() - start, 1),
-        **_surroundings(),
     }
     return ComparisonResult(
         results=_table(rows, n_repeats),
-        settings=settings,
-        notes=notes,
+        settings={**_sizes(data, labels, classes, splits), **chosen, **_surroundings()},
+        notes=_notes(data, preparation, splits, labels is not None and classes is None, is_image),
         codes=arrays,
         example=example,
         columns=_columns(preparation, data, classes),
@@ -202,12 +193,28 @@ def compare(
         image_shape=data.image_shape if is_image else None,
         pca=next((key for key, value in reducers.items() if _is_pca(value)), None),
         autoencoders=[key for key, value in reducers.items() if _is_ours(value)],
-        code={
-            name: pipeline_code(data, scale, key, n_components)
-            for name, key in reducers.items()
-            if isinstance(key, str) and key in CLASSES
-        },
+        code=_code(data, scale, reducers, n_components),
     )
+
+
+def _notes(data, preparation, splits, is_number, is_image):
+    """How the data were prepared, in lines."""
+    notes = [*data.notes, *preparation.notes, *splits.notes]
+    if is_number:
+        notes.append("the target is a number: it colours the maps, and codes are judged by R²")
+    if data.image_shape is not None and not is_image:
+        left = f"{splits.n_features} features are left of {data.X.shape[1]}"
+        notes.append(f"not shown as images: {left}")
+    return notes
+
+
+def _code(data, scale, reducers, n_components):
+    """Python that fits each of the default reducers, by its name."""
+    return {
+        name: pipeline_code(data, scale, key, n_components)
+        for name, key in reducers.items()
+        if isinstance(key, str) and key in CLASSES
+    }
 
 
 def _columns(preparation, data, classes):
@@ -492,6 +499,7 @@ def _describe(reducer):
 def _sizes(data, labels, classes, splits):
     train, test = splits.first
     return {
+        "data": data.name,
         "rows": len(data.X),
         "columns": data.X.shape[1],
         "features": splits.n_features,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from sklearn_ae.comparison._reducers import RAW_DATA
 from sklearn_ae.display import LatentSpaceDisplay, LossCurveDisplay
@@ -212,6 +212,9 @@ def measures(result):
         finite = [value for value in means if value > 0]
         if measure.cost and finite and max(finite) > 50 * min(finite):
             ax.set_xscale("log")
+            # the usual labels are formulas, which are shown as they are written here
+            ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            ax.xaxis.set_minor_formatter(NullFormatter())
         elif measure.cost:
             ax.xaxis.set_major_locator(MaxNLocator(4))
         else:

@@ -7,6 +7,7 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, TemplateError, select_autoescape
 from matplotlib import rc_context
 
+from sklearn_ae.comparison._figures import MAX_FEATURES
 from sklearn_ae.comparison._text import footnotes, table_rows, title
 
 LIGHT = {"text.color": "#1f2430", "axes.labelcolor": "#1f2430", "axes.edgecolor": "#9aa3b2"}
@@ -75,7 +76,11 @@ def _about_maps(result):
 def _about_reconstructions(result):
     if result._image_shape is not None:
         return "Test rows of the first split, and what is left of them after the code."
-    return "Share of the variance of each feature that is left after the code."
+    text = "Share of the variance of each feature that is left after the code"
+    n_features = result.settings_["features"]
+    if n_features > MAX_FEATURES:
+        text += f", of the {MAX_FEATURES} of {n_features} features that vary most"
+    return f"{text}."
 
 
 def _themes(heading, draw, about):

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -63,7 +62,7 @@ class ComparisonResult:
     autoencoders : list of str
         Names of the rows of this package's estimators.
 
-    code : dict of str
+    code : dict of str or None
         Python that fits a reducer, by its name.
 
     Attributes
@@ -88,8 +87,8 @@ class ComparisonResult:
         together (Holm); marks in the table and sentences both follow that.
 
     recommended_ : str or None
-        The reducer to use: the first autoencoder that gains over PCA, or PCA; None where there is
-        no verdict.
+        The reducer to use: the autoencoder that gains over PCA at most aims and is beaten there by
+        no other one, or PCA; None where there is no verdict.
 
     code_ : str
         Python that prepares the data and fits what is recommended; empty where that is none of
@@ -146,7 +145,7 @@ class ComparisonResult:
         columns: pd.DataFrame | None = None,
         pca: str | None = None,
         autoencoders: Iterable[str] = (),
-        code: Mapping[str, str] = MappingProxyType({}),
+        code: Mapping[str, str] | None = None,
     ) -> None:
         self.results_ = results
         self.settings_ = settings
@@ -160,8 +159,8 @@ class ComparisonResult:
         found = answers(ranked, pca, autoencoders)
         self.answers_ = pd.DataFrame(found)
         self.verdict_ = verdict(ranked, found, settings, pca, autoencoders)
-        self.recommended_ = recommended(ranked, found, settings, pca)
-        self.code_ = code.get(self.recommended_ or "", "")
+        self.recommended_ = recommended(ranked, found, settings, pca, autoencoders)
+        self.code_ = (code or {}).get(self.recommended_ or "", "")
         self._codes = codes
         self._example = example
         self._colours = colours

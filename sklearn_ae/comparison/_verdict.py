@@ -12,6 +12,8 @@ from sklearn_ae.comparison._reducers import RAW_DATA
 
 # Differences below this are not worth a word, however sure they are.
 SMALLEST_DIFFERENCE = 0.005
+# Gains from here on are not passed over where they are not sure.
+LARGE_DIFFERENCE = 0.05
 LEVEL = 0.05
 # With fewer rows a verdict is that there is none.
 FEWEST_ROWS = 50
@@ -177,18 +179,34 @@ def verdict(ranked, found, settings, pca, autoencoders):
     if advice is not None:
         return [advice]
     return [
-        _recommendation(found, pca),
+        _recommendation(ranked, found, pca, autoencoders, settings),
         *(_about(row, ranked[row["measure"]], pca) for row in found),
         *_about_time(ranked, pca, autoencoders),
         *_about_tests(found, settings["repeats"]),
     ]
 
 
-def recommended(ranked, found, settings, pca):
-    """Name of the reducer to use: the autoencoder that gains first, or PCA; None for no verdict."""
+def recommended(ranked, found, settings, pca, autoencoders):
+    """Name of the reducer to use; None where there is no verdict.
+
+    The autoencoder that gains over PCA at most aims and is beaten there by no other one; PCA where
+    none gains.
+    """
     if not found or _nothing_to_tell(ranked, settings) is not None:
         return None
-    return next((row["autoencoder"] for row in found if row["is_gain"]), pca)
+    aims = {name: _served(ranked, found, pca, name) for name in autoencoders}
+    name = max(autoencoders, key=lambda name: len(aims[name]), default=None)
+    return name if name is not None and aims[name] else pca
+
+
+def _served(ranked, found, pca, name):
+    """Aims at which an autoencoder gains over PCA, and none is better."""
+    return [
+        row
+        for row in found
+        if ranked[row["measure"]].is_better(name, pca)
+        and not ranked[row["measure"]].is_better(row["autoencoder"], name)
+    ]
 
 
 def _nothing_to_tell(ranked, settings):
@@ -216,24 +234,37 @@ def _nothing_to_tell(ranked, settings):
     return None
 
 
-def _recommendation(found, pca):
+def _recommendation(ranked, found, pca, autoencoders, settings):
     """What to do, in one sentence."""
     if pca is None or all(math.isnan(row["pca_value"]) for row in found):
         return "PCA is not among the results, so that nothing can be said about a gain over it."
     if not any(row["autoencoder"] for row in found):
         return "No autoencoder is among the results, so that nothing can be said about one."
-    gains = [row for row in found if row["is_gain"]]
-    if not gains:
+    name = recommended(ranked, found, settings, pca, autoencoders)
+    if name == pca:
+        unclear = max(found, key=lambda row: -math.inf if math.isnan(row["gain"]) else row["gain"])
+        if unclear["gain"] >= LARGE_DIFFERENCE and settings["repeats"] > 1:
+            label = BY_KEY[unclear["measure"]].label
+            return (
+                f"Not clear yet: {unclear['autoencoder']} has {unclear['gain']:+.3f} {label} over "
+                f"PCA, but {settings['repeats']} splits do not make sure of it; pass more repeats."
+            )
         return (
             "PCA is enough: no autoencoder is better than it if one wants to "
             f"{_join([row['aim'] for row in found], last='or')}."
         )
-    return f"An autoencoder is worth it here: {_join([_use(row) for row in gains])}."
+    aims = _served(ranked, found, pca, name)
+    gains = [_gain(ranked[row["measure"]], name, pca) for row in aims]
+    text = f"An autoencoder is worth it here: {name} has {_join(gains)} over PCA"
+    others = [row for row in found if row["is_gain"] and row not in aims]
+    for row in others:
+        text += f"; to {row['aim']}, {row['autoencoder']} is better"
+    return f"{text}."
 
 
-def _use(row):
-    decimals = BY_KEY[row["measure"]].decimals
-    return f"{row['autoencoder']} to {row['aim']} ({row['gain']:+.{decimals}f} over PCA)"
+def _gain(ranking, name, pca):
+    measure = ranking.measure
+    return f"{ranking.differences[name, pca]:+.{measure.decimals}f} {measure.label}"
 
 
 def _about(row, ranking, pca):

@@ -41,7 +41,11 @@ from sklearn_ae._fitting.plan import VALIDATION_FRACTION
 from sklearn_ae._fitting.rows import Rows
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, check_weights, fits, of_positive_weight
-from sklearn_ae.estimators._folds import FOLDS, left_out_in_folds
+from sklearn_ae.estimators._folds import (
+    FEWEST_ROWS_TO_HOLD_OUT,
+    left_out_in_folds,
+    parts_of_rows,
+)
 from sklearn_ae.estimators._inner import (
     ADDITIVE_SCORES,
     ISOMETRIC_SCORES,
@@ -69,12 +73,6 @@ from sklearn_ae.utils._sklearn import (
 )
 from sklearn_ae.utils._typing import RandomState
 
-# Rows that an autoencoder does not learn from, so that they tell how new ones score: a share, or
-# this many if that is more.
-THRESHOLD_FRACTION = 0.1
-THRESHOLD_ROWS = 50
-# With fewer rows, of which these were more than a fifth, each is left out once, in so many folds.
-FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
 # Draws that the curvature of the distance is estimated with: an error of 4 %.
 CURVATURE_DRAWS = 1000
 # What a fit draws for, each from a stream of its own.
@@ -388,7 +386,13 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
                 f"n_neighbors ({self.n_neighbors}) is greater than or equal to the total number "
                 f"of samples ({n_rows}). n_neighbors will be set to (n_samples - 1)."
             )
-        train, held_out, calibration = self._split(n_rows, seeds["split"])
+        train, held_out, calibration = parts_of_rows(
+            n_rows,
+            seeds["split"],
+            self.calibration_fraction,
+            self.false_positive_rate,
+            holds_out=self._holds_out,
+        )
         self.robust_ = _chosen(self.robust, auto=True)
         with self._task(context, "fit-autoencoder", told, estimator):
             self._train(rows.select(train), seeds, estimator)
@@ -630,29 +634,6 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         if estimator.validation_fraction == "auto":  # one split: rows are scored by what it gives
             estimator.validation_fraction = VALIDATION_FRACTION
         return estimator.fit(rows, sample_weight=weight)
-
-    def _split(self, n_rows, seed):
-        """Which rows the network learns from, which are left out of that, and which calibrate."""
-        order = np.random.default_rng(seed).permutation(n_rows)
-        parts = np.zeros((3, n_rows), dtype=bool)
-        n_calibration = n_held_out = 0
-        if self._calibrates_in_folds:
-            calibration_rank(self.false_positive_rate, n_rows)
-        elif self.calibration_fraction:
-            n_calibration = round(self.calibration_fraction * n_rows)
-            calibration_rank(self.false_positive_rate, n_calibration)
-        elif self._holds_out and n_rows >= FEWEST_ROWS_TO_HOLD_OUT:
-            n_held_out = round(max(THRESHOLD_FRACTION * n_rows, THRESHOLD_ROWS))
-        n_left = n_rows - n_calibration
-        if n_left < 2:
-            raise ValueError(
-                f"calibration_fraction={self.calibration_fraction} leaves {n_left} of {n_rows} "
-                "rows to learn from; at least 2 are needed."
-            )
-        parts[2, order[:n_calibration]] = True
-        parts[1, order[n_calibration : n_calibration + n_held_out]] = True
-        parts[0] = ~(parts[1] | parts[2])
-        return parts
 
     def _train(self, rows, seeds, estimator):
         """Learn scale and autoencoder."""
