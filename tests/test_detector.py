@@ -269,6 +269,17 @@ def test_equal_rows_are_on_one_side_of_the_threshold(seed):
     assert_array_equal(detector.predict(X), alone[level])
 
 
+def split_of(detector, n_rows, seed):
+    """Which rows a detector learns from, holds out and calibrates by."""
+    return parts_of_rows(
+        n_rows,
+        seed,
+        detector.calibration_fraction,
+        detector.false_positive_rate,
+        holds_out=detector._holds_out,
+    )
+
+
 @pytest.mark.parametrize("n_rows, n_held_out", [(249, 0), (250, 50), (569, 57)])
 def test_rows_are_held_out_where_a_fifth_is_enough(n_rows, n_held_out):
     learnt, held_out, calibration = parts_of_rows(n_rows, 0, 0.0, 0.05, holds_out=True)
@@ -294,7 +305,7 @@ def test_auto_threshold_of_a_network_is_that_of_rows_it_has_not_learnt_from(by_s
     X = StandardScaler().fit_transform(load_breast_cancer().data)[:300]
     estimator = Autoencoder(4, **SMALL, init="random")
     detector = AutoencoderDetector(estimator, robust=False, random_state=0).fit(X)
-    train, held_out, calibration = detector._split(len(X), _seed(0))
+    train, held_out, calibration = split_of(detector, len(X), _seed(0))
     assert held_out.sum() == 50 and not calibration.any()
     assert not (train & held_out).any() and (train | held_out).all()
     network = clone(estimator).set_params(validation_fraction=0.1).fit(X[train])
@@ -609,7 +620,7 @@ def test_scores_of_the_rows_of_fit_do_not_tell_which_were_held_out():
     for seed in range(5):
         estimator = Autoencoder(5, max_iter=1, early_stopping=False, hidden_layer_sizes=(5,))
         detector = AutoencoderDetector(estimator, random_state=seed).fit(X)
-        held_out = detector._split(len(X), _seed(seed))[1]
+        held_out = split_of(detector, len(X), _seed(seed))[1]
         areas.append(roc_auc_score(held_out, -detector.score_samples(X)))
     assert abs(np.mean(areas) - 0.5) < 0.1
 
@@ -1010,7 +1021,7 @@ def test_false_positive_rate_and_uniform_p_values_over_refits():
 
 def test_calibration_rows_are_used_for_nothing_else(X):
     detector = linear(calibration_fraction=0.3, contamination="auto").fit(X)
-    calibration = detector._split(len(X), _seed(0))[2]
+    calibration = split_of(detector, len(X), _seed(0))[2]
     assert calibration.sum() == len(detector.calibration_scores_) == 53
     changed = X.copy()
     changed[calibration] *= 3
@@ -1153,7 +1164,7 @@ def test_given_estimator_is_copied_and_gets_the_rows_as_they_are(X):
     assert not hasattr(estimator, "n_features_in_")
     assert_array_equal(detector.mean_, 0)
     assert_array_equal(detector.scale_, 1)
-    train = detector._split(len(X), _seed(0))[0]
+    train = split_of(detector, len(X), _seed(0))[0]
     assert_array_equal(
         detector.estimator_.transform(X), clone(estimator).fit(X[train]).transform(X)
     )
@@ -1455,7 +1466,7 @@ def test_calibration_by_weighted_rows_is_that_by_repeated_ones(X):
     weight = np.random.default_rng(0).integers(1, 5, len(X)).astype(float)
     detector = linear(calibration_fraction=0.5, false_positive_rate=0.2, random_state=0)
     detector.fit(X, sample_weight=weight)
-    chosen = detector._split(len(X), _seed(0))[2]
+    chosen = split_of(detector, len(X), _seed(0))[2]
     p_values, given = detector.p_values(X), np.repeat(X[chosen], weight[chosen].astype(int), axis=0)
     detector.calibrate(given)
     assert_allclose(p_values, detector.p_values(X), rtol=1e-12)
@@ -1573,7 +1584,7 @@ def test_given_pca_and_frozen_autoencoders_learn_from_all_rows(contaminated):
     assert_array_equal(pca.score_samples(rows), default.score_samples(rows))
     frozen = AutoencoderDetector(FrozenEstimator(default.estimator_), random_state=0)
     frozen._score = "latent"
-    assert frozen._split(len(rows), 0)[0].all()
+    assert split_of(frozen, len(rows), 0)[0].all()
 
 
 def test_rows_that_differ_little_beside_a_large_value_are_not_equal():

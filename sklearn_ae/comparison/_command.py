@@ -1,5 +1,6 @@
 """The command ``sklearn-ae compare``."""
 
+import argparse
 import os
 import shlex
 import sys
@@ -59,7 +60,12 @@ def add_parser(commands, formatter):
         "--target", help="column of the labels, by name or place (-1: the last), or NPZ array"
     )
     parser.add_argument(
-        "--n-components", type=int, default=2, metavar="K", help="width of the codes (default: 2)"
+        "--n-components",
+        type=_widths,
+        default=[2],
+        metavar="K",
+        help="width of the codes (default: 2); of several, 2,4,8, the first is compared and the "
+        "variance kept is told for all",
     )
     parser.add_argument(
         "--reducers",
@@ -119,6 +125,14 @@ def _add_reading(group):
     group.add_argument(
         "--skip-rows", type=int, default=0, metavar="N", help="lines at the top to leave out"
     )
+
+
+def _widths(text):
+    """Numbers that commas part."""
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}") from error
 
 
 def _names(text):
@@ -201,7 +215,7 @@ def _write_fitted(paths, result, data, arguments):
     if key not in CLASSES:
         return dict.fromkeys(paths.values(), "there is no verdict, so nothing is recommended")
     try:
-        model = recommended_pipeline(data, arguments.scale, key, arguments.n_components)
+        model = recommended_pipeline(data, arguments.scale, key, arguments.n_components[0])
         codes = model.fit_transform(data.X)
     except WRITE_ERRORS as error:
         return dict.fromkeys(paths.values(), first_line(error))

@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from numbers import Integral, Real
@@ -26,6 +26,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from sklearn_ae.comparison._code import CLASSES, pipeline_code
+from sklearn_ae.comparison._curve import curve
 from sklearn_ae.comparison._data import Dataset, as_dataset, check_target, load_data, split_target
 from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
@@ -47,7 +48,7 @@ def compare(
     X: ArrayLike | Dataset | StrPath,
     y: ArrayLike | str | None = None,
     reducers: Mapping[str, BaseEstimator | str] | Iterable[BaseEstimator | str] | None = None,
-    n_components: int = 2,
+    n_components: int | Sequence[int] = 2,
     *,
     test_size: float = 0.25,
     n_repeats: int = 5,
@@ -90,8 +91,10 @@ def compare(
         ``sklearn_ae.comparison.DEFAULT_REDUCERS``. A ``random_state`` that is None gets the
         seed of the repeat.
 
-    n_components : int, default=2
-        Width of the codes of the default reducers; an estimator passed in keeps its own.
+    n_components : int or list of int, default=2
+        Width of the codes of the default reducers; an estimator passed in keeps its own. Of
+        several, the first is compared, and for all of them PCA and the autoencoders are judged by
+        the variance that they keep (`curve_`): how many components are enough.
 
     test_size : float, default=0.25
         Share of the rows in the test part.
@@ -154,6 +157,7 @@ def compare(
     ['raw data', 'PCA']
     """
     start = time.perf_counter()
+    n_components, *widths = _as_widths(n_components)
     _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbose)
     n_components, n_repeats, max_rows = map(_as_int, (n_components, n_repeats, max_rows))
     reducers = resolve(reducers)
@@ -166,15 +170,16 @@ def compare(
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
     with _temporary_folder() as folder:
         splits = _Splits(folder, preparation, labels, classes is not None, test_size, seeds)
-        _check_n_components(n_components, reducers, splits, preparation.notes)
+        widest = max([n_components, *widths])
+        _check_n_components(widest, reducers, splits, preparation.notes)
         is_image = data.image_shape is not None
         is_image = is_image and math.prod(data.image_shape) == splits.n_features
-        rows, arrays = _run_all(
-            folder, reducers, n_components, seeds, is_image, verbose, downstream
-        )
+        jobs = {"is_image": is_image, "downstream": downstream, "widths": widths}
+        rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose, jobs)
         example = splits.example()
     chosen = {
         "components": n_components,
+        "further components": widths,
         "repeats": n_repeats,
         "random state": _as_int(random_state) if isinstance(random_state, Integral) else None,
         "seeds": seeds,
@@ -189,6 +194,7 @@ def compare(
         codes=arrays,
         example=example,
         columns=_columns(preparation, data, classes),
+        curve=curve(rows, n_components),
         colours=_colours(labels, classes, splits.first[1]),
         image_shape=data.image_shape if is_image else None,
         pca=next((key for key, value in reducers.items() if _is_pca(value)), None),
@@ -273,6 +279,19 @@ def _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbo
             "The 'scale' parameter of compare must be a str among {'auto', 'none', 'standard'}. "
             f"Got {scale!r} instead."
         )
+
+
+def _as_widths(n_components):
+    """The widths of the codes, each once, in the given order."""
+    if isinstance(n_components, str) or not isinstance(n_components, Iterable):
+        return [n_components]
+    widths = list(dict.fromkeys(n_components))
+    if not widths or not all(isinstance(width, Integral) and width >= 1 for width in widths):
+        raise ValueError(
+            "The 'n_components' parameter of compare must be an int in the range [1, inf) or a "
+            f"list of such. Got {n_components!r} instead."
+        )
+    return [operator.index(width) for width in widths]
 
 
 def _as_int(value):
@@ -440,14 +459,15 @@ def _temporary_folder():
         shutil.rmtree(folder)
 
 
-def _run_all(folder, reducers, n_components, seeds, is_image, verbose, downstream):
+def _run_all(folder, reducers, n_components, seeds, verbose, options):
     jobs = {RAW_DATA: RAW_DATA, **reducers} if (folder / "y.npy").exists() else reducers
     rows, arrays = {}, {}
     with progress(len(jobs) * len(seeds), verbose) as shown:
         for number, (name, reducer) in enumerate(jobs.items()):
             shown.start(name)
-            own = folder / f"job_{number}"
-            job = Job(own, folder, reducer, n_components, seeds, is_image, downstream)
+            has_curve = isinstance(reducer, str) and reducer in CLASSES
+            own = {**options, "widths": options["widths"] if has_curve else ()}
+            job = Job(folder / f"job_{number}", folder, reducer, n_components, seeds, **own)
             rows[name], arrays[name] = job.run(shown.step)
             shown.finish(sum(row["error"] is not None for row in rows[name]))
     return rows, arrays

@@ -7,6 +7,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from sklearn_ae.comparison._curve import SHARES
 from sklearn_ae.comparison._reducers import RAW_DATA
 from sklearn_ae.display import LatentSpaceDisplay, LossCurveDisplay
 from sklearn_ae.display._images import draw_montage
@@ -174,6 +175,28 @@ def loss_curves(result):
         ax.xaxis.label.set_size(9)
         ax.yaxis.label.set_size(9)
         ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def curve(result):
+    """Explained variance by the number of components, with the shares that are asked for."""
+    if result.curve_.empty:
+        return None
+    figure = Figure(figsize=(6.4, 3.9), layout="constrained")
+    ax = figure.subplots()
+    for share in SHARES:
+        ax.axhline(share, color="0.6", linewidth=0.8, linestyle=":")
+    for name, lines in result.curve_.groupby("reducer", sort=False):
+        kept = lines.groupby("n_components")["explained_variance"].agg(["mean", "std"])
+        spread = np.nan_to_num(kept["std"])
+        ax.errorbar(kept.index, kept["mean"], yerr=spread, marker="o", capsize=2, label=name)
+    widths = sorted(result.curve_["n_components"].unique())
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(widths, [str(width) for width in widths])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set(xlabel="components", ylabel="held-out explained variance", ylim=(None, 1.02))
+    ax.legend(frameon=False, fontsize=9)
+    ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 

@@ -150,6 +150,17 @@ def measure(estimator, X_train, X_test, target, seed, meter, decode_codes=False,
     return _measure_in_sample(model, X_test, target, seed, meter)
 
 
+def at_width(estimator, X_train, X_test, seed):
+    """Held-out explained variance of a code of some width, and the log-likelihood of a VAE."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the fit of the first width has warned
+        model = seeded(estimator, seed).fit(X_train)
+        found = {"explained_variance": metrics.explained_variance_scorer(model, X_test)}
+        if is_variational(model):
+            found["log_likelihood"] = float(model.score(X_test))
+    return found
+
+
 def _measure_held_out(model, X_train, X_test, target, seed, meter, downstream):
     start = time.perf_counter()
     # Some reducers return nothing from fit.

@@ -28,6 +28,12 @@ ABOUT_DECODED = (
 )
 
 
+ABOUT_CURVE = (
+    "Share of the variance of held-out rows that a code of so many components keeps, mean and "
+    "standard deviation over the splits; dotted lines at 90, 95 and 99 %."
+)
+
+
 def render(result):
     """The report of a `ComparisonResult` as text."""
     environment = Environment(
@@ -41,6 +47,7 @@ def render(result):
         ("Maps", result.plot_maps, _about_maps(result)),
         ("Reconstructions", result.plot_reconstructions, _about_reconstructions(result)),
         ("Codes decoded", result.plot_decoded_codes, ABOUT_DECODED),
+        ("Components", result.plot_curve, ABOUT_CURVE),
         ("Training", result.plot_loss_curves, "The objective after each epoch, first split."),
         ("Measures", result.plot_metrics, "Bars are means, lines the spread over repeats."),
     ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from sklearn_ae.comparison._curve import fewest_components, sentences
 from sklearn_ae.comparison._measures import MEASURES, Measure
 from sklearn_ae.comparison._text import text_table
 from sklearn_ae.comparison._verdict import (
@@ -56,6 +57,9 @@ class ComparisonResult:
     columns : DataFrame or None
         What was made of each column of a table.
 
+    curve : DataFrame or None
+        Explained variance by the width of the code.
+
     pca : str or None
         Name of the row of PCA.
 
@@ -94,6 +98,14 @@ class ComparisonResult:
         Python that prepares the data and fits what is recommended; empty where that is none of
         the default reducers.
 
+    curve_ : DataFrame
+        Of several widths: a row per reducer, ``n_components`` and repeat with the held-out
+        ``explained_variance`` and, of a variational autoencoder, ``log_likelihood``.
+
+    fewest_components_ : DataFrame
+        A row per reducer of ``curve_``: the fewest components that keep 90, 95 and 99 % of the
+        variance, and those whose log-likelihood is within one standard error of the best.
+
     settings_ : dict
         What was compared and where: sizes, seeds, reducers, versions.
 
@@ -129,6 +141,8 @@ class ComparisonResult:
     verdict_: list[str]
     recommended_: str | None
     code_: str
+    curve_: pd.DataFrame
+    fewest_components_: pd.DataFrame
     settings_: dict[str, Any]
     notes_: list[str]
     columns_: pd.DataFrame
@@ -143,6 +157,7 @@ class ComparisonResult:
         colours: NDArray[Any] | None = None,
         image_shape: tuple[int, ...] | None = None,
         columns: pd.DataFrame | None = None,
+        curve: pd.DataFrame | None = None,
         pca: str | None = None,
         autoencoders: Iterable[str] = (),
         code: Mapping[str, str] | None = None,
@@ -159,6 +174,11 @@ class ComparisonResult:
         found = answers(ranked, pca, autoencoders)
         self.answers_ = pd.DataFrame(found)
         self.verdict_ = verdict(ranked, found, settings, pca, autoencoders)
+        self.curve_ = pd.DataFrame() if curve is None else curve
+        self.fewest_components_ = (
+            pd.DataFrame() if self.curve_.empty else fewest_components(self.curve_)
+        )
+        self.verdict_ += sentences(self.curve_)
         self.recommended_ = recommended(ranked, found, settings, pca, autoencoders)
         self.code_ = (code or {}).get(self.recommended_ or "", "")
         self._codes = codes
@@ -252,6 +272,16 @@ class ComparisonResult:
         """
         return self._figures().loss_curves(self)
 
+    def plot_curve(self) -> Figure | None:
+        """Draw the explained variance by the number of components.
+
+        Returns
+        -------
+        figure : matplotlib.figure.Figure or None
+            A line per reducer; None where there is one width only.
+        """
+        return self._figures().curve(self)
+
     def plot_metrics(self) -> Figure:
         """Draw a bar chart of each measure, with the spread over repeats.
 
@@ -316,9 +346,9 @@ class ComparisonResult:
         -------
         text : str
             An object with ``settings``, ``notes``, ``columns`` and ``answers`` (lists, as
-            ``columns_`` and ``answers_``), ``verdict``, ``recommended``, ``code``, ``results``
-            (a list of rows) and ``summary`` (reducer, measure, mean and std); what does not apply
-            is null.
+            ``columns_`` and ``answers_``), ``curve`` (as ``curve_``), ``verdict``,
+            ``recommended``, ``code``, ``results`` (a list of rows) and ``summary`` (reducer,
+            measure, mean and std); what does not apply is null.
         """
         summary = {
             name: {
@@ -335,6 +365,7 @@ class ComparisonResult:
             "notes": self.notes_,
             "columns": json.loads(self.columns_.to_json(orient="records")),
             "answers": json.loads(self.answers_.to_json(orient="records", double_precision=15)),
+            "curve": json.loads(self.curve_.to_json(orient="records", double_precision=15)),
             "verdict": self.verdict_,
             "recommended": self.recommended_,
             "code": self.code_,

@@ -41,9 +41,14 @@ class Job:
 
     downstream : estimator or None
         What is fitted to codes and targets.
+
+    widths : list of int
+        Further widths that the explained variance of a default reducer is asked for.
     """
 
-    def __init__(self, folder, data, reducer, n_components, seeds, is_image=False, downstream=None):
+    def __init__(
+        self, folder, data, reducer, n_components, seeds, is_image=False, downstream=None, widths=()
+    ):
         folder.mkdir()
         self.folder, self.seeds, self.content = folder, seeds, (reducer, downstream)
         content = {
@@ -51,6 +56,8 @@ class Job:
             "n_components": n_components,
             "seeds": seeds,
             "is_image": is_image,
+            "key": reducer if isinstance(reducer, str) else None,
+            "widths": list(widths),
         }
         (folder / "job.json").write_text(json.dumps(content))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_ae.comparison._files import first_line
-from sklearn_ae.comparison._measure import MemoryMeter, measure, warm_up
+from sklearn_ae.comparison._measure import MemoryMeter, at_width, measure, warm_up
 from sklearn_ae.comparison._reducers import RAW_DATA, make
 
 MAX_WARNINGS = 3
@@ -50,6 +50,10 @@ def main(folder):
                 decode_codes=job["is_image"] and repeat == 0,
                 downstream=downstream,
             )
+        figures["curve"] = [
+            {"n_components": width, **at_width(make(job["key"], width), X_train, X_test, seed)}
+            for width in job["widths"]
+        ]
         figures["notes"] = notes + figures["notes"] + _messages(caught)
         if repeat == 0:
             np.savez(folder / "arrays.npz", **arrays)

@@ -60,7 +60,7 @@ def test_code_for_each_of_the_own_reducers_runs(path, key):
 def test_code_for_an_array_that_the_caller_holds(scale):
     X = np.random.default_rng(0).normal(size=(60, 5))
     X[3, 1], X[:, 4] = np.nan, np.nan
-    result = compare(X, reducers=["pca", "umap"][:1], n_repeats=1, random_state=0, scale=scale)
+    result = compare(X, reducers=["pca"], n_repeats=1, random_state=0, scale=scale)
     assert result.code_ == ""  # with one reducer there is no verdict
     from sklearn_ae.comparison._data import as_dataset
 

@@ -240,6 +240,27 @@ def test_downstream_that_does_not_fit_is_refused(iris, downstream, y, error, mes
         compare(X, y, ["pca"], downstream=downstream)
 
 
+def test_several_widths_give_a_curve(iris):
+    X, y = iris
+    result = compare(X, y, ["pca"], n_components=[1, 3, 2], n_repeats=2, random_state=0)
+    assert result.settings_["components"] == 1
+    assert result.curve_["n_components"].tolist() == [1, 1, 2, 2, 3, 3]
+    first = result.curve_.query("n_components == 1")["explained_variance"].tolist()
+    assert first == result.results_.query("reducer == 'PCA'")["explained_variance"].tolist()
+    seed = result.settings_["seeds"][1]
+    train, test = train_test_split(X, test_size=0.25, random_state=seed, stratify=y)
+    expected = metrics.explained_variance_scorer(PCA(3).fit(train), test)
+    assert result.curve_["explained_variance"].iloc[-1] == pytest.approx(expected)
+    assert "Components that keep 90, 95, 99 % of the variance: PCA" in result.verdict_[-1]
+    assert len(json.loads(result.to_json())["curve"]) == 6
+    assert result.plot_curve() is not None and "Components" in result.to_html()
+    with pytest.raises(ValueError, match="n_components=5 must be between 1 and"):
+        compare(X, y, ["pca"], n_components=[1, 5])
+    for bad in ([], [0, 2], [2.5], "2"):
+        with pytest.raises(ValueError, match="'n_components' parameter"):
+            compare(X, y, ["pca"], n_components=bad)
+
+
 def test_columns_say_what_was_done(tmp_path):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(

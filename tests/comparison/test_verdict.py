@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from sklearn_ae.comparison._curve import curve, fewest_components, sentences
 from sklearn_ae.comparison._verdict import (
     answers,
     best_reducers,
@@ -190,3 +191,39 @@ def test_the_autoencoder_that_serves_most_aims_is_recommended():
     settings = {**SETTINGS, "repeats": 3}
     assert recommended(ranked, found, settings, "PCA", ["A", "B"]) == "A"
     assert recommended(ranked, found, {**settings, "rows": 20}, "PCA", ["A", "B"]) is None
+
+
+def curve_table(**kept):
+    rows = [
+        {"curve": [{"n_components": 4, "explained_variance": b},
+                   {"n_components": 8, "explained_variance": c}], "explained_variance": a}
+        for a, b, c in kept["PCA"]
+    ]  # fmt: skip
+    vae = [
+        {
+            "curve": [
+                {"n_components": 4, "explained_variance": 0.8, "log_likelihood": score - 0.5},
+                {"n_components": 8, "explained_variance": 0.96, "log_likelihood": score - 0.4},
+            ],
+            "explained_variance": 0.5,
+            "log_likelihood": score - 4,
+        }
+        for score in (10.0, 10.5, 11.0)
+    ]
+    return curve({"PCA": rows, "UMAP": [{"explained_variance": 0.1}], "VAE": vae}, 2)
+
+
+def test_fewest_components_are_those_of_the_mean():
+    found = curve_table(PCA=[(0.5, 0.89, 0.999), (0.6, 0.91, 0.999), (0.5, 0.91, 0.999)])
+    assert found["reducer"].unique().tolist() == ["PCA", "VAE"]
+    assert found.query("reducer == 'PCA'")["n_components"].tolist() == [2] * 3 + [4] * 3 + [8] * 3
+    fewest = fewest_components(found)
+    assert fewest.loc["PCA", ["90 %", "95 %", "99 %"]].tolist() == [4, 8, 8]
+    # the smallest width within one standard error of the best likelihood
+    assert fewest.loc["VAE", "log-likelihood"] == 4 and pd.isna(fewest.loc["VAE", "99 %"])
+    (sentence,) = sentences(found)
+    assert sentence == (
+        "Components that keep 90, 95, 99 % of the variance: PCA 4, 8, 8; VAE 8, 8, more than 8 "
+        "(by its likelihood 4)."
+    )
+    assert sentences(curve({"PCA": [{"explained_variance": 0.1}]}, 2)) == []
