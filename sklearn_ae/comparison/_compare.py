@@ -190,7 +190,14 @@ def compare(
     return ComparisonResult(
         results=_table(rows, n_repeats),
         settings={**_sizes(data, labels, classes, splits), **chosen, **_surroundings()},
-        notes=_notes(data, preparation, splits, labels is not None and classes is None, is_image),
+        notes=_notes(
+            data,
+            preparation,
+            splits,
+            has_target=labels is not None,
+            is_number=labels is not None and classes is None,
+            is_image=is_image,
+        ),
         codes=arrays,
         example=example,
         columns=_columns(preparation, data, classes),
@@ -203,9 +210,11 @@ def compare(
     )
 
 
-def _notes(data, preparation, splits, is_number, is_image):
+def _notes(data, preparation, splits, has_target, is_number, is_image):
     """How the data were prepared, in lines."""
     notes = [*data.notes, *preparation.notes, *splits.notes]
+    if data.y is not None and not has_target:
+        notes.append("the target has one value only: codes are not judged by it")
     if is_number:
         notes.append("the target is a number: it colours the maps, and codes are judged by R²")
     if data.image_shape is not None and not is_image:
@@ -238,7 +247,7 @@ def _columns(preparation, data, classes):
     if lines and data.y is not None:
         y = pd.Series(data.y).infer_objects()
         shown = f"{y.min()} to {y.max()}" if classes is None else _classes_shown(classes)
-        done = "colours the maps" if classes is None else "judges the codes"
+        done = "judges the codes" if y.nunique() > 1 else "has one value only"
         said = data.remarks.get(data.target_name)
         lines.append(
             {
@@ -353,7 +362,8 @@ def _drop_rows(data, max_rows, rng):
 def _labels(data):
     """Class of each row as a number, and the classes as text.
 
-    Of a target that is no label, its values and None; None and None without a target.
+    Of a target that is no label, its values and None; None and None without a target, or with one
+    of a single value.
     """
     if data.y is None:
         return None, None
@@ -362,8 +372,8 @@ def _labels(data):
         y = (y - y.min()) / pd.Timedelta(days=1)
     numeric = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
     n_classes = y.nunique()
-    if n_classes < 2:
-        raise ValueError("the labels have a single class: there is nothing to tell apart")
+    if n_classes < 2:  # nothing to tell apart
+        return None, None
     if not numeric:
         if n_classes > len(y) / 2:
             raise ValueError(f"the target has {n_classes} classes in {len(y)} rows: it is no label")

@@ -240,6 +240,15 @@ def test_downstream_that_does_not_fit_is_refused(iris, downstream, y, error, mes
         compare(X, y, ["pca"], downstream=downstream)
 
 
+def test_few_rows_of_one_class_are_compared_and_said_to_be_few(iris):
+    X, y = iris
+    result = compare(pd.DataFrame(X[:10]), y[:10], ["pca", "autoencoder"], n_repeats=1)
+    assert result.results_["reducer"].tolist() == ["PCA", "Autoencoder"]
+    assert "the target has one value only: codes are not judged by it" in result.notes_
+    assert result.verdict_[0].startswith("Too few rows to tell: 10 rows leave 3")
+    assert result.columns_.iloc[-1]["done"] == "has one value only"
+
+
 def test_several_widths_give_a_curve(iris):
     X, y = iris
     result = compare(X, y, ["pca"], n_components=[1, 3, 2], n_repeats=2, random_state=0)
@@ -356,7 +365,6 @@ def test_bad_reducers(reducers, error, message):
         ({"image_shape": (2, 2, 1)}, "with 1 or 3 channels. Got (2, 2, 1) instead"),
         ({"X": np.ones((1, 4))}, "1 sample"),
         ({"X": np.ones((20, 2, 2, 1, 1))}, "Expected 2D array"),
-        ({"X": np.arange(40.0).reshape(20, 2), "y": np.ones(20)}, "single class"),
         ({"y": [f"id {i}" for i in range(150)]}, "it is no label"),
         ({"y": "species"}, "not a DataFrame"),
         ({"X": "no_such_set"}, "neither a file nor a named data set"),
