@@ -26,7 +26,8 @@ def recommended_pipeline(data, scale, key, n_components):
     preparation = prepare(data, scale)
     steps = [] if preparation.transformer is None else [preparation.transformer]
     if isinstance(preparation, TablePreparation):
-        steps.insert(0, FunctionTransformer(plain_columns))
+        options = {"categorical": preparation.categorical}
+        steps.insert(0, FunctionTransformer(plain_columns, kw_args=options))
     return make_pipeline(*steps, seeded(make(key, n_components), 0))
 
 
@@ -41,7 +42,8 @@ def pipeline_code(data, scale, key, n_components):
         imports.add(("sklearn_ae.comparison", "load_data"))
         lines = [f"X = {data.call}.X"]
     write = _of_table if isinstance(preparation, TablePreparation) else _of_array
-    more, changes, steps = write(preparation, scale)
+    names = list(getattr(data.X, "columns", ()))
+    more, changes, steps = write(preparation, scale, names)
     lines += [*changes, f"model = make_pipeline({', '.join([*steps, call])})"]
     names = {}
     for origin, name in sorted(imports | more, key=lambda pair: (pair[0], pair[1].lower())):
@@ -50,7 +52,7 @@ def pipeline_code(data, scale, key, n_components):
     return "\n".join([*head, "", *lines, "codes = model.fit_transform(X)"])
 
 
-def _of_array(preparation, scale):
+def _of_array(preparation, scale, names):
     """Imports, lines before the pipeline, and its first steps."""
     imports, steps = set(), []
     if preparation.is_imputed:
@@ -62,7 +64,7 @@ def _of_array(preparation, scale):
     return imports, [], steps
 
 
-def _of_table(preparation, scale):
+def _of_table(preparation, scale, names):
     """The same for a table."""
     imports = {
         (COMPOSE, "ColumnTransformer"),
@@ -71,6 +73,8 @@ def _of_table(preparation, scale):
         ("sklearn_ae.comparison", "plain_columns"),
     }
     lines, parts = [], []
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        lines.append(f"X = X.set_axis({[column.name for column in preparation.columns]!r}, axis=1)")
     if preparation.numeric:
         steps = 'SimpleImputer(strategy="median", keep_empty_features=True)'
         if scale != "none":
@@ -89,5 +93,7 @@ def _of_table(preparation, scale):
             f"max_categories={MAX_CATEGORIES}, sparse_output=False),",
             "    ), categorical),",
         ]
+    given = "categorical" if preparation.categorical else "[]"
+    lines.append(f'plain = FunctionTransformer(plain_columns, kw_args={{"categorical": {given}}})')
     lines += ["prepare = ColumnTransformer([", *parts, "])"]
-    return imports, lines, ["FunctionTransformer(plain_columns)", "prepare"]
+    return imports, lines, ["plain", "prepare"]

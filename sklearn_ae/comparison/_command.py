@@ -57,7 +57,8 @@ def add_parser(commands, formatter):
     )
     parser.add_argument("data", metavar="DATA", help="a file or the name of a data set")
     parser.add_argument(
-        "--target", help="column of the labels, by name or place (-1: the last), or NPZ array"
+        "--target",
+        help="column of labels or numbers, by name or place (-1: the last), or NPZ array",
     )
     parser.add_argument(
         "--n-components",

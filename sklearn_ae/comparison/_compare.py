@@ -32,9 +32,10 @@ from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._prepare import prepare
 from sklearn_ae.comparison._progress import progress
-from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_from, resolve
+from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, resolve
 from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._runner import Job
+from sklearn_ae.display._estimators import final_estimator
 from sklearn_ae.display._images import has_colours
 from sklearn_ae.utils._typing import RandomState, StrPath
 
@@ -161,9 +162,14 @@ def compare(
     _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbose)
     n_components, n_repeats, max_rows = map(_as_int, (n_components, n_repeats, max_rows))
     reducers = resolve(reducers)
+    if widths and not any(value in CLASSES for value in reducers.values() if _is_name(value)):
+        raise ValueError(
+            f"n_components={[n_components, *widths]}: several widths are for the default reducers, "
+            "and there is none of them"
+        )
     rng = check_random_state(random_state)
-    data = _load(X, y, name, image_shape)
-    data = _drop_rows(data, max_rows, rng)
+    loaded = _load(X, y, name, image_shape)
+    data = _drop_rows(loaded, max_rows, rng)
     labels, classes = _labels(data)
     _check_downstream(downstream, labels, classes)
     preparation = prepare(data, scale)
@@ -204,9 +210,9 @@ def compare(
         curve=curve(rows, n_components),
         colours=_colours(labels, classes, splits.first[1]),
         image_shape=data.image_shape if is_image else None,
-        pca=next((key for key, value in reducers.items() if _is_pca(value)), None),
+        pca=_pca_of(reducers),
         autoencoders=[key for key, value in reducers.items() if _is_ours(value)],
-        code=_code(data, scale, reducers, n_components),
+        code=_code(loaded, scale, reducers, n_components),
     )
 
 
@@ -225,6 +231,8 @@ def _notes(data, preparation, splits, has_target, is_number, is_image):
 
 def _code(data, scale, reducers, n_components):
     """Python that fits each of the default reducers, by its name."""
+    if data.is_changed:  # not what the caller holds
+        return {}
     return {
         name: pipeline_code(data, scale, key, n_components)
         for name, key in reducers.items()
@@ -339,10 +347,13 @@ def _drop_rows(data, max_rows, rng):
     """Without rows that have no label, and without more than `max_rows`."""
     keep, notes = np.arange(len(data.X)), list(data.notes)
     if data.y is not None:
-        keep = np.flatnonzero(~pd.isna(data.y))
+        missing = pd.isna(data.y)
+        if data.y.dtype.kind == "f":
+            missing |= np.isinf(data.y)
+        keep = np.flatnonzero(~missing)
         if len(keep) < len(data.X):
             n_without = len(data.X) - len(keep)
-            notes.append(f"{n_without} rows without a label left out")
+            notes.append(f"{n_without} row{'s' * (n_without > 1)} without a label left out")
             data = replace(data, n_without_label=n_without)
     if max_rows is not None and len(keep) > max_rows:
         notes.append(f"a random subset of {max_rows} of {len(keep)} rows")
@@ -509,14 +520,26 @@ def _colours(labels, classes, test):
     return labels[test] if classes is None else classes[labels[test]]
 
 
+def _is_name(reducer):
+    return isinstance(reducer, str)
+
+
+def _pca_of(reducers):
+    """Name of the default PCA, or of another one where there is none."""
+    names = [name for name, reducer in reducers.items() if reducer == "pca"]
+    names += [name for name, reducer in reducers.items() if _is_pca(reducer)]
+    return names[0] if names else None
+
+
 def _is_pca(reducer):
-    return reducer == "pca" if isinstance(reducer, str) else type(reducer).__name__ == "PCA"
+    return not isinstance(reducer, str) and type(final_estimator(reducer)).__name__ == "PCA"
 
 
 def _is_ours(reducer):
     if isinstance(reducer, str):
         return reducer in ("autoencoder", "neighbors", "vae")
-    return is_from(reducer, "sklearn_ae")
+    bases = type(final_estimator(reducer)).__mro__
+    return any(base.__module__.partition(".")[0] == "sklearn_ae" for base in bases)
 
 
 def _describe(reducer):

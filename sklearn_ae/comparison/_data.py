@@ -90,6 +90,9 @@ class Dataset:
 
     call : str
         Python that loads the data; empty where the caller holds them.
+
+    is_changed : bool
+        Whether the rows are others than those that the caller holds.
     """
 
     X: pd.DataFrame | NDArray[Any]
@@ -102,6 +105,7 @@ class Dataset:
     target_name: str = "target"
     n_without_label: int = 0
     call: str = ""
+    is_changed: bool = False
 
 
 def load_data(
@@ -187,6 +191,7 @@ def load_data(
     features = None if features is None else _as_list(features, "features")
     drop = _as_list(drop, "drop")
     categorical = _as_list(categorical_features, "categorical_features")
+    target = target.item() if isinstance(target, np.generic) else target
     if not isinstance(target, str | Integral | None):
         raise OptionError("target", f"one column is expected, not {target!r}")
     if not isinstance(source, str | os.PathLike):
@@ -221,7 +226,7 @@ def load_data(
     }
     said = [f"{name}={value!r}" for name, value in given.items() if value not in (None, [])]
     first = [repr(str(source)), *([] if target is None else [repr(target)])]
-    return replace(data, call=f"load_data({', '.join([*first, *said])})")
+    return replace(data, is_changed=False, call=f"load_data({', '.join([*first, *said])})")
 
 
 def _options(header, sep, encoding, na_values, skip_rows):
@@ -247,10 +252,10 @@ def _options(header, sep, encoding, na_values, skip_rows):
 
 def _as_list(values, option):
     if isinstance(values, str | Real):
-        return [values]
+        values = [values]
     if not isinstance(values, Iterable):
         raise OptionError(option, f"a list is expected, not {values!r}")
-    return list(values)
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def _first_given(options):
@@ -446,7 +451,7 @@ def as_dataset(X, y=None, *, name="data", image_shape=None):
         return X
     if issparse(X):
         raise TypeError("sparse data are not supported: pass X.toarray()")
-    notes = ()
+    notes, given = (), X
     if not isinstance(X, pd.DataFrame):
         X = X.to_pandas() if hasattr(X, "to_pandas") else np.asarray(X)
     if not isinstance(X, pd.DataFrame):
@@ -460,7 +465,8 @@ def as_dataset(X, y=None, *, name="data", image_shape=None):
             notes = ("bytes divided by 255, so they lie in [0, 1]; not standardised",)
     if y is not None:
         y = check_target(y, len(X))
-    return Dataset(X, y, name, image_shape or _guess_image_shape(X), notes=notes)
+    shape = image_shape or _guess_image_shape(X)
+    return Dataset(X, y, name, shape, notes=notes, is_changed=X is not given)
 
 
 def _as_matrix(X, image_shape):

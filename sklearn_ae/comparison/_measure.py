@@ -151,13 +151,19 @@ def measure(estimator, X_train, X_test, target, seed, meter, decode_codes=False,
 
 
 def at_width(estimator, X_train, X_test, seed):
-    """Held-out explained variance of a code of some width, and the log-likelihood of a VAE."""
+    """Held-out explained variance of a code of some width, and the log-likelihood of a VAE.
+
+    Missing where the fit fails, as with more components than a split has features.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the fit of the first width has warned
-        model = seeded(estimator, seed).fit(X_train)
-        found = {"explained_variance": metrics.explained_variance_scorer(model, X_test)}
-        if is_variational(model):
-            found["log_likelihood"] = float(model.score(X_test))
+        try:
+            model = seeded(estimator, seed).fit(X_train)
+            found = {"explained_variance": metrics.explained_variance_scorer(model, X_test)}
+            if is_variational(model):
+                found["log_likelihood"] = float(model.score(X_test))
+        except FAILURES as error:
+            return {"explained_variance": math.nan, "note": first_line(error)}
     return found
 
 
@@ -175,6 +181,8 @@ def _measure_held_out(model, X_train, X_test, target, seed, meter, downstream):
         "notes": _fit_notes(model),
         **_neighbour_scores(X_test, Z_test, seed),
     }
+    if is_variational(model) and hasattr(model, "score"):
+        figures["log_likelihood"] = float(model.score(X_test))
     variance, reconstruction, notes = _reconstruct(model, X_test, Z_test)
     figures["explained_variance"] = variance
     figures["notes"] += notes
@@ -283,8 +291,9 @@ def _target_scores(Z_train, Z_test, target, seed, downstream):
         try:
             fitted = seeded(downstream, seed).fit(Z_train, y_train)
             scores["downstream"] = float(fitted.score(Z_test, y_test))
-        except FAILURES as error:
-            scores["notes"] = [f"the downstream estimator failed: {first_line(error)}"]
+        except (*FAILURES, AssertionError, ImportError, MemoryError, OSError) as error:
+            reason = first_line(error).replace("; ", ", ")
+            scores["notes"] = [f"the downstream estimator failed: {reason}"]
     return scores
 
 

@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,7 +83,7 @@ def read_frame(frame, remarks=None):
     return columns, notes
 
 
-def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
+def plain_columns(frame: pd.DataFrame, categorical: Collection[str] | None = None) -> pd.DataFrame:
     """Make numbers, or text, of the columns of a table, as `compare` does.
 
     Booleans become 0 and 1, dates the days since 1970, durations days; infinite values are missing.
@@ -94,6 +95,10 @@ def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
     frame : DataFrame of shape (n_samples, n_columns)
         The table; columns of one name are numbered, and those of lists or complex numbers are left
         out.
+
+    categorical : list of str, default=None
+        Columns that are text; all others are numbers then, so that a column is the same in
+        whatever rows. None tells by the types, and by the values where these are objects.
 
     Returns
     -------
@@ -115,6 +120,12 @@ def plain_columns(frame: pd.DataFrame) -> pd.DataFrame:
     made = {}
     for name in frame.columns:
         kind, values, _ = _values(frame[name])
+        if categorical is not None and kind != DROPPED:
+            if name in categorical:
+                kind, values = CATEGORY, as_text(frame[name])
+            elif kind == CATEGORY:
+                kind = NUMBER
+                values = pd.to_numeric(frame[name], errors="coerce").astype(np.float64)
         if kind != DROPPED:
             made[name] = without_infinity(values)[0] if kind == NUMBER else values
     return pd.DataFrame(made, index=frame.index)

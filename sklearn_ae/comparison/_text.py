@@ -5,7 +5,8 @@ import sys
 IN_SAMPLE_MARK = "†"
 BEST_MARK = "*"
 ABOUT_MARKS = (
-    "best of its column among rows judged on held-out data, with what cannot be told apart from it"
+    "best of its column among rows judged on held-out data, with what none is surely better than; "
+    "of time and memory the least"
 )
 
 
@@ -65,8 +66,9 @@ def title(result):
     spread = "mean ± standard deviation of" if settings["repeats"] > 1 else "from"
     splits = f"{settings['repeats']} split" + ("s" if settings["repeats"] > 1 else "")
     return (
-        f"{settings['data']}: {settings['rows']} rows, {settings['features']} features, "
-        f"{settings['components']} components; {spread} {splits}"
+        f"{settings['data']}: {settings['rows']} rows, {settings['features']} "
+        f"feature{'s' * (settings['features'] != 1)}, {settings['components']} "
+        f"component{'s' * (settings['components'] != 1)}; {spread} {splits}"
     )
 
 

@@ -14,7 +14,7 @@ from sklearn_ae.comparison._reducers import RAW_DATA
 SMALLEST_DIFFERENCE = 0.005
 # Gains from here on are not passed over where they are not sure.
 LARGE_DIFFERENCE = 0.05
-LEVEL = 0.05
+LEVEL, ROUNDING = 0.05, 1e-12
 # With fewer rows a verdict is that there is none.
 FEWEST_ROWS = 50
 # Of variance and of neighbours kept, below which there is nothing to reduce.
@@ -43,15 +43,15 @@ def corrected_p_value(differences, test_over_train):
 
     The splits overlap, so that the variance of the mean is taken to be
     :math:`(1/J + n_{test} / n_{train}) s^2` (Nadeau and Bengio, "Inference for the generalization
-    error", Machine Learning 52, 2003), with J - 1 degrees of freedom.
+    error", Machine Learning 52, 2003), with J - 1 degrees of freedom, and s of 0.0025 at least.
     """
     n_splits = len(differences)
     if n_splits < 2:
         return math.nan
-    error = np.std(differences, ddof=1) * math.sqrt(1 / n_splits + test_over_train)
+    # shares of few rows come in steps, so that equal differences tell little
+    deviation = max(np.std(differences, ddof=1), SMALLEST_DIFFERENCE / 2)
+    error = deviation * math.sqrt(1 / n_splits + test_over_train)
     mean = abs(float(np.mean(differences)))
-    if error <= 1e-12 * max(mean, 1e-300):
-        return 1.0 if mean == 0 else 0.0
     return float(2 * stats.t.sf(mean / error, n_splits - 1))
 
 
@@ -87,6 +87,8 @@ class Ranking:
         judged = results[~results["in_sample"] & (results["reducer"] != RAW_DATA)]
         table = judged.pivot(index="repeat", columns="reducer", values=measure.key)
         table = table.reindex(columns=judged["reducer"].unique()).dropna(axis=1, how="all")
+        # of repeats that failed for some the others tell nothing that is paired
+        table = table.dropna() if table.notna().all(axis=1).any() else table
         self.measure, self.means = measure, table.mean()
         self.is_tested = len(table) > 1
         pairs = list(combinations(table.columns, 2))
@@ -108,18 +110,17 @@ class Ranking:
         gain = self.differences[name, other] * (1 if self.measure.higher_is_better else -1)
         p_value = self.p_values[name, other]
         is_sure = p_value < LEVEL if not math.isnan(p_value) else not self.is_tested
-        return bool(gain > SMALLEST_DIFFERENCE and is_sure)
+        return bool(gain >= SMALLEST_DIFFERENCE - ROUNDING and is_sure)
 
     def best(self):
-        """The reducer of the best mean, and those that it is not better than."""
+        """The reducers that none is better than, by falling mean; by cost those of the least."""
         if self.means.empty:
             return []
         if self.measure.cost:
             rounded = self.means.round(self.measure.decimals)
             return list(rounded.index[rounded == rounded.min()])
-        first = self.means.idxmax()
-        others = [name for name in self.means.index if not self.is_better(first, name)]
-        return sorted(others, key=lambda name: -self.means[name])
+        unbeaten = [name for name in self.means.index if self.place(name) == 1]
+        return sorted(unbeaten, key=lambda name: -self.means[name])
 
     def place(self, name):
         """1 and how many reducers are better."""
@@ -145,8 +146,8 @@ def answers(ranked, pca, autoencoders):
     """For each aim the winners, the best autoencoder, its place, and its gain over PCA."""
     rows = []
     for aim, keys in AIMS:
-        key = next((key for key in keys if key in ranked), None)
-        if key is None or len(ranked[key].means) < 2:
+        key = next((key for key in keys if key in ranked and len(ranked[key].means) > 1), None)
+        if key is None:
             continue
         ranking = ranked[key]
         ours = ranking.means.reindex(autoencoders).dropna()
@@ -189,24 +190,45 @@ def verdict(ranked, found, settings, pca, autoencoders):
 def recommended(ranked, found, settings, pca, autoencoders):
     """Name of the reducer to use; None where there is no verdict.
 
-    The autoencoder that gains over PCA at most aims and is beaten there by no other one; PCA where
-    none gains.
+    The autoencoder that gains over PCA at most aims, less those at which it loses, and that no
+    other one beats there; PCA where none gains, and no large gain is unsure.
     """
     if not found or _nothing_to_tell(ranked, settings) is not None:
         return None
-    aims = {name: _served(ranked, found, pca, name) for name in autoencoders}
-    name = max(autoencoders, key=lambda name: len(aims[name]), default=None)
-    return name if name is not None and aims[name] else pca
+    if not _has_pca(found) or not any(row["autoencoder"] for row in found):
+        return None
+    served = {name: _served(ranked, found, pca, name, autoencoders) for name in autoencoders}
+
+    def worth(name):
+        lost = sum(ranked[row["measure"]].is_better(pca, name) for row in found)
+        first = sum(row["autoencoder"] == name for row in found)
+        return len(served[name]) - lost, first
+
+    name = max((name for name in autoencoders if served[name]), key=worth, default=None)
+    if name is None and not _unclear(found, settings):
+        return pca
+    return name
 
 
-def _served(ranked, found, pca, name):
-    """Aims at which an autoencoder gains over PCA, and none is better."""
+def _has_pca(found):
+    return not all(math.isnan(row["pca_value"]) for row in found)
+
+
+def _served(ranked, found, pca, name, autoencoders):
+    """Aims at which an autoencoder gains over PCA, and no other one is better."""
     return [
         row
         for row in found
         if ranked[row["measure"]].is_better(name, pca)
-        and not ranked[row["measure"]].is_better(row["autoencoder"], name)
+        and not any(ranked[row["measure"]].is_better(other, name) for other in autoencoders)
     ]
+
+
+def _unclear(found, settings):
+    """The aim of the largest gain where it is large but not sure; None where there is none."""
+    row = max(found, key=lambda row: -math.inf if math.isnan(row["gain"]) else row["gain"])
+    is_large = row["gain"] >= LARGE_DIFFERENCE and not row["is_gain"]
+    return row if is_large and settings["repeats"] > 1 else None
 
 
 def _nothing_to_tell(ranked, settings):
@@ -218,8 +240,8 @@ def _nothing_to_tell(ranked, settings):
         )
     if settings["features"] <= settings["components"]:
         return (
-            f"Nothing to reduce: rows have {settings['features']} features and codes "
-            f"{settings['components']} components."
+            f"Nothing to reduce: rows have {_count(settings['features'], 'feature')} and codes "
+            f"{_count(settings['components'], 'component')}."
         )
     variance, neighbours = (
         ranked[key].means.max() if key in ranked else 1.0
@@ -227,8 +249,8 @@ def _nothing_to_tell(ranked, settings):
     )
     if variance < LEAST_VARIANCE and neighbours < LEAST_TRUSTWORTHINESS:
         return (
-            f"Nothing to reduce to {settings['components']} components: the best reducer keeps "
-            f"{max(100 * variance, 0.0):.1f} % of the variance of held-out rows, "
+            f"Nothing to reduce to {_count(settings['components'], 'component')}: the best reducer "
+            f"keeps {max(100 * variance, 0.0):.1f} % of the variance of held-out rows, "
             "and next to none of their neighbours."
         )
     return None
@@ -236,29 +258,33 @@ def _nothing_to_tell(ranked, settings):
 
 def _recommendation(ranked, found, pca, autoencoders, settings):
     """What to do, in one sentence."""
-    if pca is None or all(math.isnan(row["pca_value"]) for row in found):
+    if pca is None or not _has_pca(found):
         return "PCA is not among the results, so that nothing can be said about a gain over it."
     if not any(row["autoencoder"] for row in found):
         return "No autoencoder is among the results, so that nothing can be said about one."
     name = recommended(ranked, found, settings, pca, autoencoders)
+    if name is None:
+        row = _unclear(found, settings)
+        label = BY_KEY[row["measure"]].label
+        return (
+            f"Not clear yet: {row['autoencoder']} has {row['gain']:+.3f} {label} over PCA, but "
+            f"{settings['repeats']} splits do not make sure of it; pass more repeats."
+        )
     if name == pca:
-        unclear = max(found, key=lambda row: -math.inf if math.isnan(row["gain"]) else row["gain"])
-        if unclear["gain"] >= LARGE_DIFFERENCE and settings["repeats"] > 1:
-            label = BY_KEY[unclear["measure"]].label
-            return (
-                f"Not clear yet: {unclear['autoencoder']} has {unclear['gain']:+.3f} {label} over "
-                f"PCA, but {settings['repeats']} splits do not make sure of it; pass more repeats."
-            )
         return (
             "PCA is enough: no autoencoder is better than it if one wants to "
             f"{_join([row['aim'] for row in found], last='or')}."
         )
-    aims = _served(ranked, found, pca, name)
+    aims = _served(ranked, found, pca, name, autoencoders)
     gains = [_gain(ranked[row["measure"]], name, pca) for row in aims]
     text = f"An autoencoder is worth it here: {name} has {_join(gains)} over PCA"
-    others = [row for row in found if row["is_gain"] and row not in aims]
-    for row in others:
-        text += f"; to {row['aim']}, {row['autoencoder']} is better"
+    rankings_of_found = [ranked[row["measure"]] for row in found]
+    losses = [_gain(one, name, pca) for one in rankings_of_found if one.is_better(pca, name)]
+    if losses:
+        text += f", but {_join(losses)}"
+    for row in found:
+        if row["is_gain"] and row not in aims:
+            text += f"; to {row['aim']}, {row['autoencoder']} is better"
     return f"{text}."
 
 
@@ -278,11 +304,9 @@ def _about(row, ranking, pca):
     if len(winners) == 1:
         text += f"is best ({measure.label} {shown(row['best_value'])})"
     else:
-        lowest = shown(min(ranking.means[name] for name in winners))
-        text += (
-            "are best and cannot be told apart "
-            f"({measure.label} {lowest} to {shown(row['best_value'])})"
-        )
+        values = {shown(min(ranking.means[name] for name in winners)), shown(row["best_value"])}
+        span = " to ".join(sorted(values, key=float))
+        text += f"are best and cannot be told apart ({measure.label} {span})"
     if ours is None or (ours in winners and pca in winners):
         return f"{text}."
     if ours not in winners:
@@ -290,12 +314,9 @@ def _about(row, ranking, pca):
             f"; the best autoencoder, {ours}, has {shown(row['autoencoder_value'])}, "
             f"{_ordinal(row['place'])} of {len(ranking.means)}"
         )
-    if ours in winners and len(winners) > 1:
-        text += f"; {ours} is"
-    else:
-        text += ","
     if math.isnan(row["gain"]):
-        return f"{text}.".replace(",.", ".")
+        return f"{text}."
+    text += f"; {ours} is" if ours in winners and len(winners) > 1 else ","
     pca_value = f"PCA ({shown(row['pca_value'])})"
     if row["is_gain"]:
         return f"{text} {shown(row['gain'])} above {pca_value}."
@@ -330,8 +351,13 @@ def _about_tests(found, n_repeats):
     return [text + ("; more repeats tell smaller ones." if unclear else ".")]
 
 
+def _count(number, name):
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
 def _ordinal(number):
-    return {1: "1st", 2: "2nd", 3: "3rd"}.get(number, f"{number}th")
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if 10 < number % 100 < 20 else ends.get(number % 10, 'th')}"
 
 
 def _join(parts, last="and"):

@@ -54,7 +54,12 @@ def main(folder):
             {"n_components": width, **at_width(make(job["key"], width), X_train, X_test, seed)}
             for width in job["widths"]
         ]
-        figures["notes"] = notes + figures["notes"] + _messages(caught)
+        failed = [
+            f"{found['n_components']} components: {found.pop('note')}"
+            for found in figures["curve"]
+            if "note" in found
+        ]
+        figures["notes"] = notes + figures["notes"] + failed + _messages(caught)
         if repeat == 0:
             np.savez(folder / "arrays.npz", **arrays)
         _write(folder / f"result_{repeat}.json", figures)

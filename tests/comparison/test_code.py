@@ -5,10 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA, TruncatedSVD
 
 from sklearn_ae.__main__ import main
 from sklearn_ae.comparison import compare, load_data, plain_columns
 from sklearn_ae.comparison._code import pipeline_code, recommended_pipeline
+from sklearn_ae.comparison._data import as_dataset
 from sklearn_ae.comparison._prepare import prepare
 
 
@@ -62,11 +65,47 @@ def test_code_for_an_array_that_the_caller_holds(scale):
     X[3, 1], X[:, 4] = np.nan, np.nan
     result = compare(X, reducers=["pca"], n_repeats=1, random_state=0, scale=scale)
     assert result.code_ == ""  # with one reducer there is no verdict
-    from sklearn_ae.comparison._data import as_dataset
-
     data = as_dataset(X)
     found = run(pipeline_code(data, scale, "pca", 2), X=X)
     assert np.allclose(found["codes"], recommended_pipeline(data, scale, "pca", 2).fit_transform(X))
+
+
+@pytest.mark.parametrize("change", ["stack", "bytes"])
+def test_there_is_no_code_for_what_the_caller_does_not_hold(change):
+    X = np.random.default_rng(0).random((60, 8, 8))
+    X = X if change == "stack" else (X.reshape(60, 64) * 255).astype(np.uint8)
+    result = compare(X, reducers={"PCA": "pca", "t": TruncatedSVD(2)}, n_repeats=1)
+    assert result.code_ == "" and result.columns_.empty
+
+
+@pytest.mark.parametrize("names", [[0, 1, 2, 3, "kind"], ["a", "a", "b", "b", "kind"]])
+def test_names_that_are_no_text_or_twice(names):
+    frame = pd.DataFrame(load_iris().data).assign(kind=["x", "y", "z"] * 50)
+    frame = frame.set_axis(names, axis=1)
+    data = as_dataset(frame)
+    found = run(pipeline_code(data, "auto", "pca", 2), X=frame)
+    prepared, _ = prepare(data, "auto").transform(np.arange(150))
+    assert np.allclose(found["codes"], PCA(2, random_state=0).fit_transform(prepared))
+
+
+def test_a_row_has_one_code_whatever_rows_are_beside_it(path):
+    data = load_data(path, "y")
+    model = recommended_pipeline(data, "auto", "pca", 2).fit(data.X)
+    alone = np.vstack([model.transform(data.X.iloc[[row]]) for row in range(10)])
+    assert np.allclose(alone, model.transform(data.X)[:10])
+
+
+def test_code_is_that_of_all_rows(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    frame.loc[299, "c"] = np.nan
+    result = compare(
+        frame, reducers={"PCA": "pca", "A": "autoencoder"}, n_repeats=1, max_rows=60,
+        n_components=2, random_state=3,
+    )  # fmt: skip
+    if result.code_:
+        run(result.code_, X=frame)
+    assert run(pipeline_code(as_dataset(frame), "auto", "pca", 2), X=frame)["codes"].shape[0] == 300
 
 
 def test_a_named_set_is_loaded_by_its_name():

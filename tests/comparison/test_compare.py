@@ -22,9 +22,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ae import metrics
+from sklearn_ae import Autoencoder, metrics
 from sklearn_ae.comparison import DEFAULT_REDUCERS, compare
-from sklearn_ae.comparison._compare import _colours, _drop_rows, _labels
+from sklearn_ae.comparison._compare import _colours, _drop_rows, _is_ours, _labels, _pca_of
 from sklearn_ae.comparison._data import Dataset, as_dataset, load_data
 from sklearn_ae.comparison._measure import MemoryMeter, _fit_notes, measure
 from sklearn_ae.comparison._reducers import resolve, seeded
@@ -268,6 +268,53 @@ def test_several_widths_give_a_curve(iris):
     for bad in ([], [0, 2], [2.5], "2"):
         with pytest.raises(ValueError, match="'n_components' parameter"):
             compare(X, y, ["pca"], n_components=bad)
+
+
+class Derived(Autoencoder):
+    """A class of the caller's that is an autoencoder of this package."""
+
+
+def test_pca_and_autoencoders_are_known_wherever_they_are():
+    reducers = {
+        "wide": PCA(4),
+        "scaled": make_pipeline(StandardScaler(), PCA(2)),
+        "PCA": "pca",
+        "own": Derived(2, max_iter=0),
+    }
+    assert _pca_of(reducers) == "PCA" and _is_ours(reducers["own"])
+    del reducers["PCA"], reducers["wide"]
+    assert _pca_of(reducers) == "scaled"
+
+
+def test_a_width_that_fails_in_a_split_costs_no_other_figure():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 2)), columns=["a", "b"])
+    frame["k"] = ["r"] * 29 + ["g"] * 29 + ["x", "z"]
+    reducers = {"PCA": "pca", "t": PCA(2)}
+    result = compare(frame, None, reducers, n_components=[2, 6], n_repeats=4, random_state=3)
+    assert result.results_["explained_variance"].notna().all()
+    assert result.results_["error"].isna().all()
+    assert result.curve_.query("n_components == 2")["repeat"].tolist() == [0, 1, 2, 3]
+
+
+def test_likelihoods_are_those_of_all_widths(iris):
+    X, _ = iris
+    result = compare(X, None, ["pca", "vae"], n_components=[1, 2], n_repeats=1, random_state=0)
+    vae = result.curve_.query("reducer == 'VariationalAutoencoder'")
+    assert vae["log_likelihood"].notna().all() and len(vae) == 2
+
+
+def test_several_widths_need_a_default_reducer(iris):
+    with pytest.raises(ValueError, match="several widths are for the default reducers"):
+        compare(iris[0], None, [PCA(2)], n_components=[2, 3])
+
+
+def test_infinite_targets_are_missing(iris):
+    X, _ = iris
+    y = X[:, 0] * 1.5
+    y[:3] = np.inf
+    result = compare(X, y, ["pca"], n_repeats=1, random_state=0)
+    assert result.settings_["rows"] == 147
 
 
 def test_columns_say_what_was_done(tmp_path):

@@ -62,7 +62,10 @@ def test_the_corrected_test_is_a_paired_one_with_a_larger_variance():
     assert corrected_p_value(differences, 0.0) == pytest.approx(plain.pvalue)
     t = plain.statistic * np.sqrt((1 / 4) / (1 / 4 + 1 / 3))
     assert corrected_p_value(differences, 1 / 3) == pytest.approx(2 * stats.t.sf(t, 3))
-    assert corrected_p_value([0.1, 0.1], 1 / 3) == 0 and corrected_p_value([0.0, 0.0], 1 / 3) == 1
+    assert corrected_p_value([0.0, 0.0], 1 / 3) == 1
+    # equal differences of shares of few rows are no certainty
+    assert corrected_p_value([0.025, 0.025], 1 / 3) > 0.05
+    assert corrected_p_value([0.3] * 5, 1 / 3) < 1e-6
     assert np.isnan(corrected_p_value([0.1], 1 / 3))
 
 
@@ -227,3 +230,68 @@ def test_fewest_components_are_those_of_the_mean():
         "(by its likelihood 4)."
     )
     assert sentences(curve({"PCA": [{"explained_variance": 0.1}]}, 2)) == []
+
+
+def test_what_is_told_apart_is_not_called_equal():
+    results = table(UMAP=[0.99, 0.70, 0.99], A=[0.85, 0.86, 0.85], PCA=[0.80, 0.81, 0.80])
+    ranked, found, sentences = judged(results)
+    assert best_reducers(ranked)["explained_variance"] == ["UMAP", "A"] == found[0]["best"]
+    assert sentences[1].startswith("To keep the variance, UMAP and A are best and cannot")
+    assert sentences[1].endswith("; A is 0.050 above PCA (0.803).")
+    assert (found[0]["place"], found[0]["is_gain"]) == (1, True)
+
+
+def test_losses_are_said_beside_gains():
+    results = table(PCA=[0.90] * 3, A=[0.20, 0.21, 0.20], B=[0.90, 0.89, 0.90])
+    results["trustworthiness"] = [0.80] * 3 + [0.88, 0.88, 0.89] + [0.80] * 3
+    _, _, sentences = judged(results, autoencoders=["B", "A"])
+    assert sentences[0] == (
+        "An autoencoder is worth it here: A has +0.083 trustworthiness over PCA, but -0.697 "
+        "explained variance."
+    )
+
+
+def test_what_another_autoencoder_beats_is_not_recommended():
+    results = table(PCA=[0.5, 0.51, 0.5], A=[0.9, 0.7, 0.9], B=[0.81, 0.8, 0.81],
+                    C=[0.75, 0.74, 0.75])  # fmt: skip
+    assert "here: B has" in judged(results, autoencoders=["C", "B", "A"])[2][0]
+    results = table(PCA=[0.5, 0.51, 0.5], A=[0.6, 0.61, 0.6], B=[0.601, 0.611, 0.601])
+    assert "here: B has" in judged(results, autoencoders=["A", "B"])[2][0]
+
+
+@pytest.mark.parametrize(
+    ("values", "pca", "autoencoders"),
+    [
+        ({"A": [0.5] * 3, "B": [0.6] * 3}, "PCA", ["A"]),  # PCA failed
+        ({"PCA": [0.5] * 3, "B": [0.6] * 3}, "PCA", []),
+        ({"PCA": [0.50, 0.51, 0.52], "A": [0.40, 0.91, 0.40]}, "PCA", ["A"]),  # not clear
+    ],
+)
+def test_without_a_verdict_nothing_is_recommended(values, pca, autoencoders):
+    ranked, found, sentences = judged(table(**values), pca=pca, autoencoders=autoencoders)
+    settings = {**SETTINGS, "repeats": 3}
+    assert recommended(ranked, found, settings, pca, autoencoders) is None
+    assert "can be said" in sentences[0] or "Not clear" in sentences[0]
+
+
+def test_repeats_that_failed_for_one_are_left_out_for_all():
+    results = table(PCA=[0.60, 0.50, 0.40, 0.61, 0.51], A=[0.57, 0.47, np.nan, 0.58, 0.48])
+    _, found, _ = judged(results)
+    (row,) = found
+    assert row["best"] == ["PCA"] and row["place"] == 2 and row["is_loss"]
+    assert row["gain"] == pytest.approx(row["autoencoder_value"] - row["pca_value"])
+
+
+def test_the_next_measure_tells_where_downstream_does_not():
+    results = table("knn_accuracy", PCA=[0.5, 0.51, 0.5], A=[0.9, 0.91, 0.9])
+    results["downstream"] = [0.7, 0.7, 0.7, np.nan, np.nan, np.nan]
+    _, found, _ = judged(results)
+    assert [row["measure"] for row in found] == ["knn_accuracy"]
+
+
+def test_sentences_without_pca_are_whole():
+    results = table(A=[0.5, 0.51, 0.5], B=[0.5, 0.505, 0.501])
+    assert judged(results, pca=None)[2][1] == (
+        "To keep the variance, A and B are best and cannot be told apart (explained variance "
+        "0.502 to 0.503)."
+    )
