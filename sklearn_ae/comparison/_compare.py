@@ -32,10 +32,9 @@ from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._prepare import prepare
 from sklearn_ae.comparison._progress import progress
-from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, resolve
+from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_ours, pca_of, resolve
 from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._runner import Job
-from sklearn_ae.display._estimators import final_estimator
 from sklearn_ae.display._images import has_colours
 from sklearn_ae.utils._typing import RandomState, StrPath
 
@@ -158,15 +157,10 @@ def compare(
     ['raw data', 'PCA']
     """
     start = time.perf_counter()
-    n_components, *widths = _as_widths(n_components)
+    reducers = resolve(reducers)
+    n_components, *widths = _as_widths(n_components, reducers)
     _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbose)
     n_components, n_repeats, max_rows = map(_as_int, (n_components, n_repeats, max_rows))
-    reducers = resolve(reducers)
-    if widths and not any(value in CLASSES for value in reducers.values() if _is_name(value)):
-        raise ValueError(
-            f"n_components={[n_components, *widths]}: several widths are for the default reducers, "
-            "and there is none of them"
-        )
     rng = check_random_state(random_state)
     loaded = _load(X, y, name, image_shape)
     data = _drop_rows(loaded, max_rows, rng)
@@ -210,8 +204,8 @@ def compare(
         curve=curve(rows, n_components),
         colours=_colours(labels, classes, splits.first[1]),
         image_shape=data.image_shape if is_image else None,
-        pca=_pca_of(reducers),
-        autoencoders=[key for key, value in reducers.items() if _is_ours(value)],
+        pca=pca_of(reducers),
+        autoencoders=[key for key, value in reducers.items() if is_ours(value)],
         code=_code(loaded, scale, reducers, n_components),
     )
 
@@ -298,7 +292,7 @@ def _check_parameters(n_components, test_size, n_repeats, max_rows, scale, verbo
         )
 
 
-def _as_widths(n_components):
+def _as_widths(n_components, reducers):
     """The widths of the codes, each once, in the given order."""
     if isinstance(n_components, str) or not isinstance(n_components, Iterable):
         return [n_components]
@@ -307,6 +301,12 @@ def _as_widths(n_components):
         raise ValueError(
             "The 'n_components' parameter of compare must be an int in the range [1, inf) or a "
             f"list of such. Got {n_components!r} instead."
+        )
+    keys = [reducer for reducer in reducers.values() if isinstance(reducer, str)]
+    if len(widths) > 1 and not any(key in CLASSES for key in keys):
+        raise ValueError(
+            f"n_components={widths}: several widths are for the default reducers, and there is "
+            "none of them"
         )
     return [operator.index(width) for width in widths]
 
@@ -518,28 +518,6 @@ def _colours(labels, classes, test):
     if labels is None:
         return None
     return labels[test] if classes is None else classes[labels[test]]
-
-
-def _is_name(reducer):
-    return isinstance(reducer, str)
-
-
-def _pca_of(reducers):
-    """Name of the default PCA, or of another one where there is none."""
-    names = [name for name, reducer in reducers.items() if reducer == "pca"]
-    names += [name for name, reducer in reducers.items() if _is_pca(reducer)]
-    return names[0] if names else None
-
-
-def _is_pca(reducer):
-    return not isinstance(reducer, str) and type(final_estimator(reducer)).__name__ == "PCA"
-
-
-def _is_ours(reducer):
-    if isinstance(reducer, str):
-        return reducer in ("autoencoder", "neighbors", "vae")
-    bases = type(final_estimator(reducer)).__mro__
-    return any(base.__module__.partition(".")[0] == "sklearn_ae" for base in bases)
 
 
 def _describe(reducer):

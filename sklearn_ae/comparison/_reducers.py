@@ -124,3 +124,22 @@ def seeded(estimator, seed):
         if unset:
             estimator.set_params(**dict.fromkeys(unset, seed))
     return estimator
+
+
+def pca_of(reducers):
+    """Name of the default PCA, or of another one where there is none."""
+    names = [name for name, reducer in reducers.items() if reducer == "pca"]
+    names += [name for name, reducer in reducers.items() if _is_pca(reducer)]
+    return names[0] if names else None
+
+
+def _is_pca(reducer):
+    return not isinstance(reducer, str) and type(final_estimator(reducer)).__name__ == "PCA"
+
+
+def is_ours(reducer):
+    """Whether a reducer is an autoencoder of this package, or derives from one."""
+    if isinstance(reducer, str):
+        return reducer in ("autoencoder", "neighbors", "vae")
+    bases = type(final_estimator(reducer)).__mro__
+    return any(base.__module__.partition(".")[0] == "sklearn_ae" for base in bases)

@@ -24,10 +24,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ae import Autoencoder, metrics
 from sklearn_ae.comparison import DEFAULT_REDUCERS, compare
-from sklearn_ae.comparison._compare import _colours, _drop_rows, _is_ours, _labels, _pca_of
+from sklearn_ae.comparison._compare import _colours, _drop_rows, _labels
 from sklearn_ae.comparison._data import Dataset, as_dataset, load_data
 from sklearn_ae.comparison._measure import MemoryMeter, _fit_notes, measure
-from sklearn_ae.comparison._reducers import resolve, seeded
+from sklearn_ae.comparison._reducers import is_ours, pca_of, resolve, seeded
 from sklearn_ae.comparison._runner import Job
 
 
@@ -281,9 +281,9 @@ def test_pca_and_autoencoders_are_known_wherever_they_are():
         "PCA": "pca",
         "own": Derived(2, max_iter=0),
     }
-    assert _pca_of(reducers) == "PCA" and _is_ours(reducers["own"])
+    assert pca_of(reducers) == "PCA" and is_ours(reducers["own"])
     del reducers["PCA"], reducers["wide"]
-    assert _pca_of(reducers) == "scaled"
+    assert pca_of(reducers) == "scaled"
 
 
 def test_a_width_that_fails_in_a_split_costs_no_other_figure():
