@@ -267,7 +267,7 @@ def _recommendation(ranked, found, pca, autoencoders, settings):
         row = _unclear(found, settings)
         label = BY_KEY[row["measure"]].label
         return (
-            f"Not clear yet: {row['autoencoder']} has {row['gain']:+.3f} {label} over PCA, but "
+            f"Not clear yet: {_named(row['autoencoder'])} has {row['gain']:+.3f} {label} over PCA, but "
             f"{settings['repeats']} splits do not make sure of it; pass more repeats."
         )
     if name == pca:
@@ -277,14 +277,14 @@ def _recommendation(ranked, found, pca, autoencoders, settings):
         )
     aims = _served(ranked, found, pca, name, autoencoders)
     gains = [_gain(ranked[row["measure"]], name, pca) for row in aims]
-    text = f"An autoencoder is worth it here: {name} has {_join(gains)} over PCA"
+    text = f"An autoencoder is worth it here: {_named(name)} has {_join(gains)} over PCA"
     rankings_of_found = [ranked[row["measure"]] for row in found]
     losses = [_gain(one, name, pca) for one in rankings_of_found if one.is_better(pca, name)]
     if losses:
         text += f", but {_join(losses)}"
     for row in found:
         if row["is_gain"] and row not in aims:
-            text += f"; to {row['aim']}, {row['autoencoder']} is better"
+            text += f"; to {row['aim']}, {_named(row['autoencoder'])} is better"
     return f"{text}."
 
 
@@ -300,7 +300,7 @@ def _about(row, ranking, pca):
     def shown(value):
         return f"{value:.{measure.decimals}f}"
 
-    text = f"To {row['aim']}, {_join(winners)} "
+    text, said = f"To {row['aim']}, {_join([_named(one) for one in winners])} ", _named(ours)
     if len(winners) == 1:
         text += f"is best ({measure.label} {shown(row['best_value'])})"
     else:
@@ -311,12 +311,12 @@ def _about(row, ranking, pca):
         return f"{text}."
     if ours not in winners:
         text += (
-            f"; the best autoencoder, {ours}, has {shown(row['autoencoder_value'])}, "
+            f"; the best autoencoder, {said}, has {shown(row['autoencoder_value'])}, "
             f"{_ordinal(row['place'])} of {len(ranking.means)}"
         )
     if math.isnan(row["gain"]):
         return f"{text}."
-    text += f"; {ours} is" if ours in winners and len(winners) > 1 else ","
+    text += f"; {said} is" if ours in winners and len(winners) > 1 else ","
     pca_value = f"PCA ({shown(row['pca_value'])})"
     if row["is_gain"]:
         return f"{text} {shown(row['gain'])} above {pca_value}."
@@ -333,7 +333,7 @@ def _about_time(ranked, pca, autoencoders):
     if len(names) < 2:
         return []
     measure = BY_KEY[TIME]
-    return [f"Time to fit: {_join([f'{n} {measure.format(means[n])} s' for n in names])}."]
+    return [f"Time to fit: {_join([f'{_named(n)} {measure.format(means[n])} s' for n in names])}."]
 
 
 def _about_tests(found, n_repeats):
@@ -349,6 +349,11 @@ def _about_tests(found, n_repeats):
         f"{SMALLEST_DIFFERENCE} on"
     )
     return [text + ("; more repeats tell smaller ones." if unclear else ".")]
+
+
+def _named(name):
+    """A name as it stands in a list: in quotes where it has a comma."""
+    return f'"{name}"' if name is not None and "," in name else name
 
 
 def _count(number, name):

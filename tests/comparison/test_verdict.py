@@ -295,3 +295,10 @@ def test_sentences_without_pca_are_whole():
         "To keep the variance, A and B are best and cannot be told apart (explained variance "
         "0.502 to 0.503)."
     )
+
+
+def test_names_with_commas_stand_in_quotes():
+    results = table(**{"PCA": [0.5, 0.51, 0.5], "A, near": [0.9, 0.91, 0.9]})
+    sentences = judged(results, autoencoders=["A, near"])[2]
+    assert 'here: "A, near" has' in sentences[0] and 'variance, "A, near" is best' in sentences[1]
+    assert sentences[2] == 'Time to fit: PCA 1.0 s and "A, near" 1.0 s.'
