@@ -267,8 +267,8 @@ def _recommendation(ranked, found, pca, autoencoders, settings):
         row = _unclear(found, settings)
         label = BY_KEY[row["measure"]].label
         return (
-            f"Not clear yet: {_named(row['autoencoder'])} has {row['gain']:+.3f} {label} over PCA, but "
-            f"{settings['repeats']} splits do not make sure of it; pass more repeats."
+            f"Not clear yet: {_named(row['autoencoder'])} has {row['gain']:+.3f} {label} over PCA, "
+            f"but {settings['repeats']} splits do not make sure of it; pass more repeats."
         )
     if name == pca:
         return (
