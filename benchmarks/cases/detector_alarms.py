@@ -14,8 +14,8 @@ times as far from the column's median.
 `AutoencoderDetector` has its defaults: contamination="auto", and calibration_fraction="folds" at
 false positive rates of .02, .05 and .1. The others have their own "auto", where there is one, and
 contamination=.05: a quantile of the scores of training rows, which is PyOD's threshold too (two
-draws). `EllipticEnvelope` is fitted where there are more than two rows for each column, and has no
-result of rows that are mostly equal.
+draws). `EllipticEnvelope` is fitted where there are more than two rows for each column, in two draws
+of tables of more than a million values, and has no result of rows that are mostly equal.
 """
 
 import time
@@ -34,6 +34,8 @@ from sklearn_ae import AutoencoderDetector
 
 LIMIT_S = 3600
 N_CELLS, N_DRAWS, N_DRAWS_OF_PYOD = 60, 10, 2
+# Values of a table from which on what takes minutes is fitted to as few draws.
+LARGE = 1_000_000
 N_NEW, N_OUTLIERS = 1000, 200
 ROWS, COLUMNS = (50, 200, 1000, 5000), (2, 10, 30, 100, 500)
 LIGHT = ("Gauss", "counts", "mixture")
@@ -134,7 +136,7 @@ def run(cell, options):
         scaled = [scaler.transform(rows) for rows in (X, new, outliers)]
         for name, figures in in_folds(seed, X, new, outliers, options).items():
             found.setdefault(name, []).append(figures)
-        for name, make in detectors(n_rows, n_columns, options):
+        for name, make in detectors(n_rows, n_columns, seed, options):
             rows = (X, new, outliers) if name.startswith(OURS) else scaled
             try:
                 found.setdefault(name, []).append(judged(make(seed), *rows))
@@ -150,7 +152,7 @@ def run(cell, options):
     }
 
 
-def detectors(n_rows, n_columns, options):
+def detectors(n_rows, n_columns, draw, options):
     """Names, and how each is made of a seed."""
 
     def ours(**parameters):
@@ -160,7 +162,8 @@ def detectors(n_rows, n_columns, options):
 
     yield AUTO, ours()
     for name, make in PEERS.items():
-        if name != ELLIPTIC or n_rows > 2 * n_columns:
+        is_short = n_rows * n_columns <= LARGE or draw < N_DRAWS_OF_PYOD
+        if name != ELLIPTIC or (n_rows > 2 * n_columns and is_short):
             yield name, make
 
 
