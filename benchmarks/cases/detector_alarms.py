@@ -14,8 +14,8 @@ times as far from the column's median.
 `AutoencoderDetector` has its defaults: contamination="auto", and calibration_fraction="folds" at
 false positive rates of .02, .05 and .1. The others have their own "auto", where there is one, and
 contamination=.05: a quantile of the scores of training rows, which is PyOD's threshold too (two
-draws). `EllipticEnvelope` is fitted where there are more than two rows for each column, in two draws
-of tables of more than a million values, and has no result of rows that are mostly equal.
+draws). `EllipticEnvelope` is fitted where there are more than two rows for each column, in two
+draws of tables of more than a million values, and has no result of rows that are mostly equal.
 """
 
 import time
