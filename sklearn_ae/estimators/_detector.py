@@ -62,6 +62,7 @@ from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae.estimators._thresholds import warn_of_few, warn_of_new_rows
 from sklearn_ae.estimators._variational import VariationalAutoencoder
 from sklearn_ae.utils._images import flatten_images
+from sklearn_ae.utils._parts import check_finite
 from sklearn_ae.utils._seeds import draw_seeds
 from sklearn_ae.utils._sklearn import (
     CallbackSupportMixin,
@@ -806,6 +807,9 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
                 named = scaled if names is None else pd.DataFrame(scaled, columns=names)
                 scores[part] = self.estimator_.score_samples(named)
             elif self._scores.is_isometric and score in ISOMETRIC_SCORES:
+                inference_device(self.estimator_.device)  # that it is not there is said
+                if not np.isfinite(rows[part]).all():
+                    check_finite(rows[part], "Input X contains values that are no numbers.")
                 rows_alone = SplitErrors(errors=scaled, outputs=0.0, codes=None)
                 scores[part] = -getattr(self._scores, score)(rows_alone)
             else:
