@@ -252,6 +252,17 @@ def _few_rows(X, Z, max_samples, random_state):
     return X, Z
 
 
+def _n_available(name, Z, y, Z_test, y_test, n_neighbors):
+    """Neighbours that a row can have: no more than there are other rows."""
+    if (Z_test is None) != (y_test is None):
+        raise ValueError("pass both of Z_test and y_test, or none of them")
+    check_consistent_length(Z, y)
+    available = len(y) - (1 if Z_test is None else 0)
+    if available < 1:
+        raise ValueError(f"{name} needs more rows, got n_samples = {len(y)}")
+    return min(n_neighbors, available)
+
+
 def knn_accuracy(
     Z: ArrayLike,
     y: ArrayLike,
@@ -291,14 +302,8 @@ def knn_accuracy(
     >>> knn_accuracy([[0], [1], [10], [11]], [0, 0, 1, 1], n_neighbors=1)
     1.0
     """
-    if (Z_test is None) != (y_test is None):
-        raise ValueError("pass both of Z_test and y_test, or none of them")
-    check_consistent_length(Z, y)
     y = np.asarray(y)
-    available = len(y) - (1 if Z_test is None else 0)
-    if available < 1:
-        raise ValueError(f"knn_accuracy needs more rows, got n_samples = {len(y)}")
-    n_neighbors = min(n_neighbors, available)
+    n_neighbors = _n_available("knn_accuracy", Z, y, Z_test, y_test, n_neighbors)
     if Z_test is not None:
         model = KNeighborsClassifier(n_neighbors=n_neighbors).fit(Z, y)
         return float(model.score(Z_test, y_test))
@@ -348,14 +353,8 @@ def knn_r2(
     >>> knn_r2([[0], [1], [10], [11]], [0, 0, 5, 5], n_neighbors=1)
     1.0
     """
-    if (Z_test is None) != (y_test is None):
-        raise ValueError("pass both of Z_test and y_test, or none of them")
-    check_consistent_length(Z, y)
     y = np.asarray(y, dtype=np.float64)
-    available = len(y) - (1 if Z_test is None else 0)
-    if available < 1:
-        raise ValueError(f"knn_r2 needs more rows, got n_samples = {len(y)}")
-    n_neighbors = min(n_neighbors, available)
+    n_neighbors = _n_available("knn_r2", Z, y, Z_test, y_test, n_neighbors)
     if Z_test is not None:
         model = KNeighborsRegressor(n_neighbors=n_neighbors).fit(Z, y)
         return float(model.score(Z_test, y_test))
