@@ -242,11 +242,7 @@ def _without_marks(frame, na_values):
         is_number = types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
         is_none = column.isin(numbers) if is_number else column.astype(str).isin(na_values)
         found[name] = column.mask(is_none) if is_none.any() else column
-    return (
-        frame.assign(**found)
-        if all(isinstance(name, str) for name in found)
-        else (pd.DataFrame(found, index=frame.index))
-    )
+    return pd.DataFrame(found, index=frame.index)
 
 
 def is_plain(text):
@@ -274,9 +270,9 @@ def _open(path):
     names = [
         name
         for name in archive.namelist()
-        if not name.endswith("/") and not Path(name).name.startswith((".", "__MACOSX"))
+        if not name.endswith("/") and not Path(name).name.startswith(".")
+        if not name.startswith("__MACOSX")
     ]
-    names = [name for name in names if not name.startswith("__MACOSX")]
     if len(names) != 1:
         raise ValueError(f"the archive holds {len(names)} files, not one")
     return archive.open(names[0])
