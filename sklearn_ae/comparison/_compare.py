@@ -34,6 +34,7 @@ from sklearn_ae.comparison._prepare import prepare
 from sklearn_ae.comparison._progress import progress
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_ours, pca_of, resolve
 from sklearn_ae.comparison._result import ComparisonResult
+from sklearn_ae.comparison._rows import MAX_POINTS, as_images, shown_rows
 from sklearn_ae.comparison._runner import Job
 from sklearn_ae.display._images import has_colours
 from sklearn_ae.utils._typing import RandomState, StrPath
@@ -163,20 +164,22 @@ def compare(
     n_components, n_repeats, max_rows = map(_as_int, (n_components, n_repeats, max_rows))
     rng = check_random_state(random_state)
     loaded = _load(X, y, name, image_shape)
-    data = _drop_rows(loaded, max_rows, rng)
+    data, kept = _drop_rows(loaded, max_rows, rng)
     labels, classes = _labels(data)
     _check_downstream(downstream, labels, classes)
     preparation = prepare(data, scale)
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
     with _temporary_folder() as folder:
-        splits = _Splits(folder, preparation, labels, classes is not None, test_size, seeds)
+        splits = _Splits(
+            folder, preparation, labels, classes is not None, test_size, seeds, data.image_shape
+        )
         widest = max([n_components, *widths])
         _check_n_components(widest, reducers, splits, preparation.notes)
-        is_image = data.image_shape is not None
-        is_image = is_image and math.prod(data.image_shape) == splits.n_features
+        is_image = splits.images is not None
         jobs = {"is_image": is_image, "downstream": downstream, "widths": widths}
         rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose, jobs)
         example = splits.example()
+    names = data.X.index if isinstance(data.X, pd.DataFrame) else kept
     chosen = {
         "components": n_components,
         "further components": widths,
@@ -207,6 +210,7 @@ def compare(
         pca=pca_of(reducers),
         autoencoders=[key for key, value in reducers.items() if is_ours(value)],
         code=_code(loaded, scale, reducers, n_components),
+        rows=shown_rows(names, preparation, splits, arrays),
     )
 
 
@@ -344,7 +348,7 @@ def _load(X, y, name, image_shape):
 
 
 def _drop_rows(data, max_rows, rng):
-    """Without rows that have no label, and without more than `max_rows`."""
+    """Without rows that have no label, nor more than `max_rows`; places of those that stay."""
     keep, notes = np.arange(len(data.X)), list(data.notes)
     if data.y is not None:
         missing = pd.isna(data.y)
@@ -364,10 +368,10 @@ def _drop_rows(data, max_rows, rng):
             "required by compare."
         )
     if len(keep) == len(data.X):
-        return data
+        return data, keep
     X = data.X.iloc[keep] if isinstance(data.X, pd.DataFrame) else data.X[keep]
     y = None if data.y is None else data.y[keep]
-    return replace(data, X=X, y=y, notes=tuple(notes))
+    return replace(data, X=X, y=y, notes=tuple(notes)), keep
 
 
 def _labels(data):
@@ -419,7 +423,9 @@ def _check_downstream(downstream, labels, classes):
 class _Splits:
     """The rows, labels and splits, written once for the processes of the reducers."""
 
-    def __init__(self, folder, preparation, target, are_labels, test_size, seeds):
+    def __init__(
+        self, folder, preparation, target, are_labels, test_size, seeds, image_shape=None
+    ):
         self.notes, self.folder, fixed = [], folder, None
         n_samples = len(preparation.frame if hasattr(preparation, "frame") else preparation.X)
         labels = target if are_labels else None
@@ -436,7 +442,10 @@ class _Splits:
             X, names = preparation.transform(train)
             if repeat == 0:
                 self.first, self.n_features, self.names = (train, test), X.shape[1], names
-                self.X_test = X[test[:MAX_SHOWN_ROWS]]
+                self.X_test, self.units = X[test[:MAX_SHOWN_ROWS]], preparation.units()
+                self.images = self.limits = None
+                if image_shape is not None and math.prod(image_shape) == X.shape[1]:
+                    self.images, self.limits = as_images(X[test[:MAX_POINTS]], image_shape)
             if X is not fixed:
                 np.save(folder / f"X_{repeat}.npy", X)
             elif repeat == 1:

@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import json
 import math
 import sys
 import time
@@ -12,8 +13,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_ae import metrics
+from sklearn_ae.comparison._decoder import page_decoder
 from sklearn_ae.comparison._files import first_line
 from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, is_from, seeded
+from sklearn_ae.comparison._rows import MAX_POINTS
 from sklearn_ae.display._estimators import final_estimator, is_variational
 from sklearn_ae.display._latent_manifold import decoded_grid
 from sklearn_ae.display._latent_traversal import decoded_paths
@@ -25,8 +28,9 @@ MAX_UMAP_INVERSE_ROWS = 500
 MIN_UMAP_INVERSE_ROWS = 50
 MAX_UMAP_INVERSE_VALUES = 8000
 MAX_UMAP_INVERSE_COMPONENTS = 3
-MAX_MAP_POINTS = 3000
 MAX_SHOWN_ROWS = 500
+# Rows with the greatest errors that are listed.
+N_WORST = 10
 # What a reducer's method raises where it cannot do what is asked.
 FAILURES = (
     ValueError,
@@ -132,8 +136,19 @@ def _checked_codes(Z, n_rows):
     return Z
 
 
-def measure(estimator, X_train, X_test, target, seed, meter, decode_codes=False, downstream=None):
-    """Figures, map and reconstructions of one reducer on one split."""
+def measure(
+    estimator,
+    X_train,
+    X_test,
+    target,
+    seed,
+    meter,
+    is_first=False,
+    is_image=False,
+    downstream=None,
+):
+    """Figures of one reducer on one split; of the first also its map and reconstructions."""
+    decode_codes = is_first and is_image
     if estimator is None:
         figures = {"in_sample": False, "notes": []}
         figures |= _target_scores(X_train, X_test, target, seed, downstream)
@@ -142,12 +157,18 @@ def measure(estimator, X_train, X_test, target, seed, meter, decode_codes=False,
     meter.restart()
     if hasattr(model, "transform"):
         figures, arrays = _measure_held_out(model, X_train, X_test, target, seed, meter, downstream)
-        if decode_codes and "reconstruction" in arrays:
-            notes, decoded = _decoded(model, arrays["codes"])
-            figures["notes"] += notes
-            arrays |= decoded
+        if "reconstruction" in arrays:
+            draws = [_decoded] * decode_codes + [_in_page] * (is_first and _is_map(arrays))
+            for draw in draws:
+                notes, drawn = draw(model, arrays["codes"])
+                figures["notes"] += notes
+                arrays |= drawn
         return figures, arrays | _course(model)
     return _measure_in_sample(model, X_test, target, seed, meter)
+
+
+def _is_map(arrays):
+    return arrays["codes"].shape[1] == 2
 
 
 def at_width(estimator, X_train, X_test, seed):
@@ -191,9 +212,10 @@ def _measure_held_out(model, X_train, X_test, target, seed, meter, downstream):
         scores = _target_scores(Z_train, Z_test, target, seed, downstream)
         figures["notes"] += scores.pop("notes", [])
         figures |= scores
-    arrays = {"codes": Z_test[:MAX_MAP_POINTS], "rows": np.arange(len(Z_test))[:MAX_MAP_POINTS]}
+    arrays = {"codes": Z_test[:MAX_POINTS], "rows": np.arange(len(Z_test))[:MAX_POINTS]}
     if reconstruction is not None:
-        arrays["reconstruction"] = reconstruction
+        arrays |= {"reconstruction": reconstruction[:MAX_SHOWN_ROWS]}
+        arrays |= _worst(X_test[: len(reconstruction)], reconstruction)
     return figures, arrays
 
 
@@ -225,7 +247,7 @@ def _measure_in_sample(model, X_test, target, seed, meter):
             if is_number
             else {"knn_accuracy": metrics.knn_accuracy(Z, y), **_cluster_scores(Z, y, seed)}
         )
-    return figures, {"codes": Z[:MAX_MAP_POINTS], "rows": rows[:MAX_MAP_POINTS]}
+    return figures, {"codes": Z[:MAX_POINTS], "rows": rows[:MAX_POINTS]}
 
 
 def _decoded(model, codes):
@@ -244,6 +266,31 @@ def _decoded(model, codes):
         return [], {"decoded": images.astype(np.float64)}
     except FAILURES as error:  # a figure more or less: the measures stay
         return [f"codes between those of rows are not shown: {first_line(error)}"], {}
+
+
+def _worst(X, reconstruction):
+    """The rows with the greatest squared errors, what was made of them, and the mean error."""
+    errors = np.zeros(len(X))
+    for start in range(0, len(X), MAX_SHOWN_ROWS):
+        part = slice(start, start + MAX_SHOWN_ROWS)
+        errors[part] = np.square(np.subtract(X[part], reconstruction[part], dtype=float)).sum(1)
+    worst = np.argsort(-errors, kind="stable")[:N_WORST]
+    return {
+        "worst": worst,
+        "worst_errors": errors[worst],
+        "worst_rows": np.asarray(X[worst], dtype=np.float64),
+        "worst_reconstructions": np.asarray(reconstruction[worst], dtype=np.float64),
+        "mean_error": errors.mean(),
+    }
+
+
+def _in_page(model, codes):
+    """Notes, and the decoder that runs in the page of the report, as JSON."""
+    try:
+        decoder = page_decoder(model, codes)
+    except FAILURES as error:  # a figure more or less: the measures stay
+        return [f"points of the map cannot be decoded in the report: {first_line(error)}"], {}
+    return [], {} if decoder is None else {"decoder": np.array(json.dumps(decoder))}
 
 
 def _course(model):
@@ -327,4 +374,4 @@ def _reconstruct(model, X, Z):
     except FAILURES as error:
         reason = str(error).strip().split("\n")[0]
         return math.nan, None, [f"inverse_transform failed: {reason}"]
-    return variance, reconstruction[:MAX_SHOWN_ROWS], notes
+    return variance, reconstruction, notes

@@ -16,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_ae.comparison._cells import as_text
 from sklearn_ae.comparison._files import enumerate_names, unique_names, without_infinity
+from sklearn_ae.comparison._rows import Unit
 
 MAX_CATEGORIES = 20
 # Words that say in the name of a column that it tells rows apart, if they are its last.
@@ -390,6 +391,27 @@ class TablePreparation:
         X = np.asarray(fitted.transform(self.frame), dtype=np.float64)
         return X, [str(name) for name in fitted.get_feature_names_out()]
 
+    def units(self):
+        """How each column stands in the matrix of the last `transform`: a list of `Unit`."""
+        kinds = {column.name: column.kind for column in self.columns}
+        fitted, units = self.transformer.named_transformers_, []
+        if self.numeric:
+            shifts, scales = _units_of(fitted["numeric"], len(self.numeric))
+            for place, name in enumerate(self.numeric):
+                units.append(Unit(name, kinds[name], [place], shifts[place], scales[place]))
+        if self.categorical:
+            encoder, first = fitted["categorical"][-1], len(units)
+            for place, name in enumerate(self.categorical):
+                categories = _categories(encoder, place)
+                features = list(range(first, first + len(categories)))
+                units.append(Unit(name, CATEGORY, features, categories=categories))
+                first += len(categories)
+        return units
+
+    def values(self, unit, rows):
+        """Values of a column in some rows, numbers or text."""
+        return self.frame[unit.name].iloc[rows].to_numpy()
+
 
 def _describe(numeric, categorical, standardize):
     notes = []
@@ -461,6 +483,34 @@ class ArrayPreparation:
         if self.transformer is None:
             return self.X, None
         return self.transformer.fit(self.X[train]).transform(self.X), None
+
+    def units(self):
+        """How each column stands in the matrix of the last `transform`: a list of `Unit`."""
+        n_features = self.X.shape[1]
+        shifts, scales = _units_of(self.transformer, n_features)
+        return [
+            Unit(f"feature {place}", NUMBER, [place], shifts[place], scales[place])
+            for place in range(n_features)
+        ]
+
+    def values(self, unit, rows):
+        """Values of a column in some rows."""
+        return self.X[rows, unit.features[0]]
+
+
+def _units_of(pipeline, n_features):
+    """What a pipeline that ends in a scaler, or does not, subtracts from columns and divides by."""
+    if pipeline is not None and isinstance(pipeline[-1], StandardScaler):
+        return pipeline[-1].mean_.tolist(), pipeline[-1].scale_.tolist()
+    return [0.0] * n_features, [1.0] * n_features
+
+
+def _categories(encoder, place):
+    """What the features of a column stand for, rare categories together at the end."""
+    rare = encoder.infrequent_categories_[place]
+    rare = [] if rare is None else [str(value) for value in rare]
+    kept = [str(value) for value in encoder.categories_[place] if str(value) not in rare]
+    return [*kept, "other"] if rare else kept
 
 
 def prepare(data, scale):

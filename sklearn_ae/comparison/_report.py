@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, TemplateError, select_autoescape
 from matplotlib import rc_context
 
 from sklearn_ae.comparison._figures import MAX_FEATURES
+from sklearn_ae.comparison._live import live, script
 from sklearn_ae.comparison._text import footnotes, table_rows, title
 
 LIGHT = {"text.color": "#1f2430", "axes.labelcolor": "#1f2430", "axes.edgecolor": "#9aa3b2"}
@@ -64,6 +65,8 @@ def render(result):
         columns=result.columns_.to_dict("records"),
         settings=result.settings_,
         figures=[_themes(*figure) for figure in figures] if succeeded else [],
+        live=live(result),
+        script=script(),
         date=datetime.now().strftime("%Y-%m-%d %H:%M"),
     )
     try:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sklearn_ae.comparison._curve import fewest_components, sentences
 from sklearn_ae.comparison._measures import MEASURES, Measure
+from sklearn_ae.comparison._rows import ShownRows
 from sklearn_ae.comparison._text import text_table
 from sklearn_ae.comparison._verdict import (
     answers,
@@ -161,6 +162,7 @@ class ComparisonResult:
         pca: str | None = None,
         autoencoders: Iterable[str] = (),
         code: Mapping[str, str] | None = None,
+        rows: ShownRows | None = None,
     ) -> None:
         self.results_ = results
         self.settings_ = settings
@@ -185,6 +187,7 @@ class ComparisonResult:
         self._example = example
         self._colours = colours
         self._image_shape = image_shape
+        self._rows = rows
 
     def __repr__(self) -> str:
         return text_table(self)

@@ -47,7 +47,8 @@ def main(folder):
                 target,
                 seed,
                 meter,
-                decode_codes=job["is_image"] and repeat == 0,
+                is_first=repeat == 0,
+                is_image=job["is_image"],
                 downstream=downstream,
             )
         figures["curve"] = [

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ae._compute import make_generator, slices
 from sklearn_ae._fitting.branches import has_positions, image_shape_of
+from sklearn_ae._fitting.layers import decoder_layers
 from sklearn_ae.estimators._base import check_weights
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
@@ -69,6 +70,45 @@ class ReconstructionMixin:
         """
         Z = self._check_codes(Z)
         return self._like_fitted(self._fitted.decode(Z, self._device()))
+
+    def decoder_layers(self) -> list[dict[str, Any]]:
+        """List the layers of the decoder as arrays, to run it without torch.
+
+        Returns
+        -------
+        layers : list of dict
+            Each takes the output of the one before, the first a code as `transform` gives it; the
+            last gives data as `inverse_transform` does, images as flat rows, channels first.
+            ``"kind"`` is one of
+
+            - ``"dense"``: ``weight`` (n_outputs, n_inputs) ``@ x + bias``;
+            - ``"scale"``: ``x * factor + shift``, numbers or one for each value;
+            - ``"activation"``: ``function``, a name as in ``activation``, or ``"exp"``;
+            - ``"softmax"``: within groups of ``group_sizes``, an int, a list or None for one group;
+            - ``"sum"``: the sum of what the ``paths``, each a list of layers, make of ``x``;
+            - ``"limits"``: with ``c`` the value clipped to ``lower`` and ``upper``, ``c + slope *
+              (x - c)``, and a slope of 1 farther out than these are apart;
+            - ``"convolution"`` and ``"transposed_convolution"``, with ``weight`` and ``bias`` as
+              torch has them, ``stride`` and ``padding`` (height, width); ``"pad"`` with zeros,
+              ``padding`` ((top, bottom), (left, right)); ``"nearest"``, which repeats values. All
+              of them have ``input_shape`` (channels, height, width), and all but ``"pad"``
+              ``output_shape``.
+
+        Raises
+        ------
+        ValueError
+            If the decoder has other layers, as a network of your own may.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn_ae import Autoencoder
+        >>> autoencoder = Autoencoder(max_iter=0).fit(load_iris().data)
+        >>> [layer["kind"] for layer in autoencoder.decoder_layers()]
+        ['scale', 'dense', 'scale']
+        """
+        check_is_fitted(self)
+        return decoder_layers(self._fitted)
 
     def _check_codes(self, Z):
         """Checked codes."""
