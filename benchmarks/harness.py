@@ -8,8 +8,9 @@ A case is a module of ``benchmarks/cases`` with
 - ``tables(lines)``: dict from a title to the rows (list of dicts) of a table, of the lines of
   the cells that were not stopped;
 - ``pictures(lines)``, where it has some: dict from a name to a figure of matplotlib;
-- ``figures(lines)``, where README or the user guide name some: dict from a name to the text of
-  a figure, "README" for that of README's table; what these say beside the figures is asserted;
+- ``figures(lines)``, where README or the documentation name some: dict from a name to the text of
+  a figure, and from "README" to its rows of README's table, a list of `readme_row`; what is said
+  beside the figures is asserted;
 - ``LIMIT_S``, where a cell may take longer than ten minutes.
 """
 
@@ -289,6 +290,19 @@ def show(value):
 def span(values, form):
     """Least and greatest value as text, each in the given format."""
     return f"{min(values):{form}} to {max(values):{form}}"
+
+
+def readme_row(form, ours, pca=None, peers=None, best=max):
+    """Cells of a row of README's table: ours, PCA's and the best peer's, the best of them in bold.
+
+    ``peers`` are figures by name; what there is no figure of is a dash.
+    """
+    peer = best(peers, key=peers.get) if peers else None
+    values = [ours, pca, peers[peer] if peers else None]
+    first = best(value for value in values if value is not None)
+    shown = ["-" if value is None else f"{value:{form}}" for value in values]
+    cells = [f"**{text}**" if text == f"{first:{form}}" else text for text in shown]
+    return [*cells[:2], f"{cells[2]} ({peer})" if peer else cells[2]]
 
 
 def fit_time(figures, limit=FIT_LIMIT_S):

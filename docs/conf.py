@@ -63,8 +63,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sklearn-ae"
 html_static_path = ["_static"]
 html_show_sourcelink = False
-html_sidebars = {"install": [], "changelog": []}
+html_sidebars = {"install": [], "benchmarks": [], "changelog": []}
 html_theme_options = {
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_toc_level": 2,

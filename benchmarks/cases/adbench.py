@@ -31,6 +31,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import ADBENCH, labelled_table
 from benchmarks.detectors import DETERMINISTIC, PYOD, SKLEARN, negated, timed
+from benchmarks.harness import readme_row
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder, AutoencoderDetector
 from sklearn_ae._anomaly import AnomalyScores
@@ -49,7 +50,7 @@ WITHOUT_ERRORS = {"on rows": False, "on PCA codes": True}
 TOO_SLOW = {("adbench/InternetAds", "EllipticEnvelope"), ("adbench/InternetAds", "PyOD MCD")}
 NOT_TRIED = f"not tried: over {METHOD_LIMIT_S} s with seed 0"
 OTHER_SCORES = ("reconstruction", "standardized", "mahalanobis", "neighbors")
-NEIGHBOUR, ROBUST = "k-NN distance", "robust Mahalanobis"
+NEIGHBOUR, ROBUST, PCA_ERROR = "k-NN distance", "robust Mahalanobis", "PCA error"
 # that of another package
 SAME_AS_NEIGHBOUR = "PyOD KNN"
 # name of a figure -> the method that it is of
@@ -352,12 +353,13 @@ def figures(lines):
         of_protocol = figures_of(protocol, areas[protocol], ranks(lines, protocol))
         found |= {f"{name}.{protocol}": text for name, text in of_protocol.items()}
     behind = areas["one-class"][NEIGHBOUR] - areas["one-class"][DEFAULT]
+    means = [areas[protocol].mean() for protocol in PROTOCOLS]
+    peers = [method for method in (*SKLEARN, *PYOD) if method != PCA_ERROR]
     return found | {
         "behind": paired(behind, 1).removeprefix("+"),
-        "README": "; ".join(
-            " and ".join(f"{areas[protocol][method].mean():.1f}" for protocol in PROTOCOLS)
-            for method in (DEFAULT, NEIGHBOUR, "IsolationForest")
-        ),
+        "README": [
+            readme_row(".1f", one[DEFAULT], one[PCA_ERROR], dict(one[peers])) for one in means
+        ],
     }
 
 

@@ -289,5 +289,4 @@ def figures(lines):
         named[f"{name}_most"] = f"{100 * shares[method].max():.0f} %"
         named[f"{name}_hits"] = f"{100 * hits[method]:.0f} %"
     named["hits"] = f"{100 * hits[AUTO]:.0f} %"
-    named["README"] = f"{named['folds_0.05']} tables within a factor of two"
     return named

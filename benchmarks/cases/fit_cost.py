@@ -37,7 +37,7 @@ from sklearn.decomposition import PCA, KernelPCA
 from benchmarks.cases.seed_recipe import TestCurve
 from benchmarks.data import IMAGES, explained_variance, images
 from benchmarks.fits import SklearnFit, SklearnStoppedFit, mean_square, time_to
-from benchmarks.harness import FIT_LIMIT_S, encoder_sizes, seconds, show
+from benchmarks.harness import FIT_LIMIT_S, encoder_sizes, lines_with, seconds, show
 from benchmarks.worker import Remote, peer_versions
 from sklearn_ae import Autoencoder
 from sklearn_ae._fitting.plan import auto_batch_size
@@ -312,3 +312,9 @@ def when(figures):
         return figures["until_s"]
     passed_s = figures.get("passed_s")
     return "never" if passed_s is None else f"not kept, passed at {show(passed_s)}"
+
+
+def figures(lines):
+    """How often ours is the first at the goal, of the runs that there are."""
+    first = [of_goal(line["figures"])["first"] for line in lines_with(lines, method=TURNS)]
+    return {"first": f"{first.count(OURS)} of {len(first)}"}

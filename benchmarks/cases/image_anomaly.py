@@ -132,14 +132,15 @@ def figures(lines):
     ).pivot(index=["data", "normal"], columns="method", values="area")
     others = [method for method in METHODS if not method.startswith("AutoencoderDetector")]
     areas = found[[CONVOLUTIONAL, DENSE, *others]].dropna()
-    shown = []
+    found = {}
     for data in DATA:
         means = areas.loc[data].mean()
         # convolutional comes first on both
         assert means.idxmax() == CONVOLUTIONAL
-        values = means[CONVOLUTIONAL], means[DENSE], means[others].max()
-        classes = f"({len(areas.loc[data])} classes)"
-        shown.append(f"{', '.join(f'{value:.1f}' for value in values)} {classes}")
+        named = {"convolutional": means[CONVOLUTIONAL], "dense": means[DENSE]}
+        named["others"] = means[others].max()
+        found |= {f"{data}.{name}": f"{value:.1f}" for name, value in named.items()}
+        found[f"{data}.classes"] = f"{len(areas.loc[data])}"
     # and dense second on the mean of both
     assert areas.drop(columns=CONVOLUTIONAL).mean().idxmax() == DENSE
-    return {"README": "; ".join(shown)}
+    return found

@@ -65,6 +65,13 @@ METHODS = (
     "weight_decay x 4",
     "noise of 0.1",
 )
+# name of a figure -> the method that it is of
+IN_DOCS = {
+    "one_cycle": "one_cycle, average=False",
+    "adaptive": "adaptive",
+    "patience": "n_iter_no_change=30",
+    "decay": "weight_decay x 4",
+}
 
 
 def cells():
@@ -214,6 +221,17 @@ def tables(lines):
         for name in scores
     ]
     return {f"{len(complete)} sets of rows and numbers of components": summary} | found
+
+
+def figures(lines):
+    """What other values gain over the defaults, and their time over the defaults'."""
+    (title, summary), *_ = tables(lines).items()
+    rows = {row["method"]: row for row in summary}
+    found = {"sets": title.split()[0]}
+    for name, method in IN_DOCS.items():
+        gain, share = (rows[method][title] for title in ("less the default", "over the default's"))
+        found |= {name: gain, f"{name}_time": f"{share:.2f}"}
+    return found
 
 
 def of_pca(lines):

@@ -186,4 +186,5 @@ def figures(lines):
     )
     loop, peers = ratios("two", ["hand-written"]), ratios("all", PEERS)
     linear = [1 / ratio for ratio in ratios("all", [OURS_FROM_PCA])]
-    return {"README": "; ".join(span(values, ".2f") for values in (loop, peers, linear))}
+    found = {"loop": loop, "peers": peers, "linear_path": linear}
+    return {name: span(values, ".2f") for name, values in found.items()}
