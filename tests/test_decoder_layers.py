@@ -53,9 +53,7 @@ def convolution(layer, x):
     out = np.zeros(layer["output_shape"])
     for i in range(height):
         for j in range(width):
-            window = image[
-                :, i * s : i * s + weight.shape[2], j * t : j * t + weight.shape[3]
-            ]
+            window = image[:, i * s : i * s + weight.shape[2], j * t : j * t + weight.shape[3]]
             out[:, i, j] = np.einsum("ochw,chw->o", weight, window) + layer["bias"]
     return out.ravel()
 
@@ -183,5 +181,5 @@ def test_odd_images():
 )
 def test_other_layers_are_refused(estimator):
     estimator.set_params(max_iter=1, early_stopping=False).fit(DIGITS)
-    with pytest.raises(ValueError, match="decoder_layers knows .* use inverse_transform"):
+    with pytest.raises(ValueError, match=r"decoder_layers knows .* use inverse_transform"):
         estimator.decoder_layers()

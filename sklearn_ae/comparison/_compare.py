@@ -423,9 +423,7 @@ def _check_downstream(downstream, labels, classes):
 class _Splits:
     """The rows, labels and splits, written once for the processes of the reducers."""
 
-    def __init__(
-        self, folder, preparation, target, are_labels, test_size, seeds, image_shape=None
-    ):
+    def __init__(self, folder, preparation, target, are_labels, test_size, seeds, image_shape=None):
         self.notes, self.folder, fixed = [], folder, None
         n_samples = len(preparation.frame if hasattr(preparation, "frame") else preparation.X)
         labels = target if are_labels else None

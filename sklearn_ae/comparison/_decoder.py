@@ -63,7 +63,10 @@ def _layers(model):
 def _packed(layer):
     """A layer whose arrays are text."""
     if layer["kind"] == "sum":
-        return {"kind": "sum", "paths": [[_packed(part) for part in path] for path in layer["paths"]]}
+        return {
+            "kind": "sum",
+            "paths": [[_packed(part) for part in path] for path in layer["paths"]],
+        }
     return {
         name: as_text(value) if isinstance(value, np.ndarray) else value
         for name, value in layer.items()
@@ -95,4 +98,3 @@ def _grid(model, codes):
         "high": high.tolist(),
         "size": size,
     }
-

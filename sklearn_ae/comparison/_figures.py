@@ -14,6 +14,8 @@ from sklearn_ae.display._images import draw_montage
 from sklearn_ae.display._latent_space import MAX_CLASSES, in_order, label_palette, legend_handles
 
 MAX_IMAGES = 10
+# Points of a map in a picture; rows are in random order, so that the first will do.
+MAX_DOTS = 3000
 MAX_FEATURES = 30
 PANEL_INCHES = 2.9
 TILE_INCHES = 0.42
@@ -44,7 +46,7 @@ def maps(result):
     extra = 0.25 + 0.25 * math.ceil(len(palette) / columns) if has_legend else 0.0
     figure, axes = _grid(len(drawn), 3, extra=extra)
     for ax, (name, content) in zip(axes, drawn.items(), strict=True):
-        Z, rows = content["codes"], content["rows"]
+        Z, rows = content["codes"][:MAX_DOTS], content["rows"][:MAX_DOTS]
         display = LatentSpaceDisplay(Z, None if labels is None else labels[rows]).plot(
             ax,
             max_points=None,
@@ -170,12 +172,34 @@ def loss_curves(result):
             start_loss=content.get("start_loss"),
         ).plot(ax)
         ax.set_title(name, fontsize=11)
-        ax.legend(frameon=False, fontsize=9)
+        if ax.get_legend() is not None:
+            ax.get_legend().remove()
         ax.tick_params(labelsize=9)
         ax.xaxis.label.set_size(9)
         ax.yaxis.label.set_size(9)
         ax.spines[["top", "right"]].set_visible(False)
+    _legend_below(figure, axes)
     return figure
+
+
+def _legend_below(figure, axes):
+    """One legend for all panels, where it covers no line."""
+    entries = {}
+    for ax in axes:
+        handles, labels = ax.get_legend_handles_labels()
+        # the best epoch is another one in each panel, and can be read off there
+        shared = [label.partition(": ")[0] for label in labels]
+        entries |= dict(zip(shared, handles, strict=True))
+    longest = max(map(len, entries))
+    fitting = int(figure.get_figwidth() / (0.7 + 0.075 * longest))
+    figure.legend(
+        entries.values(),
+        entries.keys(),
+        loc="outside lower center",
+        ncols=max(1, min(len(entries), fitting)),
+        frameon=False,
+        fontsize=9,
+    )
 
 
 def curve(result):
@@ -195,7 +219,7 @@ def curve(result):
     ax.set_xticks(widths, [str(width) for width in widths])
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set(xlabel="components", ylabel="held-out explained variance", ylim=(None, 1.02))
-    ax.legend(frameon=False, fontsize=9)
+    _legend_below(figure, [ax])
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -51,7 +51,7 @@ def live(result):
     found = {
         "names": [str(name) for name in rows.names],
         "target": _target(result._colours, len(rows.names)),
-        "columns": [_column(*pair) for pair in zip(rows.units, rows.values, strict=True)],
+        "columns": [_column(*pair) for pair in zip(rows.units, rows.values, strict=False)],
         "images": None if rows.images is None else _images(rows, result._image_shape),
         "maps": maps,
     }
@@ -120,7 +120,7 @@ def _images(rows, image_shape):
         shrunk = _shrunk(images, factor)
         height, width = shrunk.shape[1:3]
         content = _montage(shrunk) if shrunk[..., 0].size <= MAX_PIXELS else None
-        if content is not None and len(content) <= MAX_BYTES or min(height, width) <= 2:
+        if (content is not None and len(content) <= MAX_BYTES) or min(height, width) <= 2:
             break
         factor += 1
     text = base64.b64encode(content or _montage(shrunk)).decode("ascii")
@@ -164,6 +164,11 @@ def _montage(images):
     page[:n] = images
     page = page.reshape(lines, columns, *images.shape[1:]).swapaxes(1, 2)
     page = page.reshape(lines * height, columns * width, *images.shape[3:])
+    return png(page)
+
+
+def png(pixels):
+    """Bytes of shape (height, width) or (height, width, 3) as a PNG."""
     content = io.BytesIO()
-    Image.fromarray(page).save(content, format="PNG", optimize=True)
+    Image.fromarray(pixels).save(content, format="PNG", optimize=True)
     return content.getvalue()

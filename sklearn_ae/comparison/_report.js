@@ -687,5 +687,5 @@
   resize();
   new ResizeObserver(resize).observe(live);
   // for tests and for whoever wants more of a map
-  window.sklearnAeMaps = { panels, pick, data };
+  window.sklearnAeMaps = { panels, data, decoder };
 })();

@@ -2,25 +2,29 @@
 
 import base64
 import io
+import warnings
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, TemplateError, select_autoescape
 from matplotlib import rc_context
 
 from sklearn_ae.comparison._figures import MAX_FEATURES
+from sklearn_ae.comparison._fonts import families
 from sklearn_ae.comparison._live import live, script
 from sklearn_ae.comparison._text import footnotes, table_rows, title
+from sklearn_ae.comparison._worst import worst_rows
 
 LIGHT = {"text.color": "#1f2430", "axes.labelcolor": "#1f2430", "axes.edgecolor": "#9aa3b2"}
 DARK = {"text.color": "#e6e9ef", "axes.labelcolor": "#e6e9ef", "axes.edgecolor": "#5c6575"}
 SHARED = {
-    "font.family": "sans-serif",
     "svg.fonttype": "path",
     "figure.facecolor": "none",
     # Names are shown as they are: a dollar sign starts no formula.
     "text.parse_math": False,
 }
 DOTS_PER_INCH = 144
+# Characters without a font that are named.
+MAX_MISSING = 20
 ABOUT_DECODED = (
     "Images of codes that no row has. With two components a grid, the first to the right, the "
     "second upwards; otherwise a row for each of five components, which alone changes. Values go "
@@ -52,6 +56,7 @@ def render(result):
         ("Training", result.plot_loss_curves, "The objective after each epoch, first split."),
         ("Measures", result.plot_metrics, "Bars are means, lines the spread over repeats."),
     ]
+    fonts, missing = families(_names(result))
     content = dict(
         title=title(result),
         verdict=result.verdict_,
@@ -64,7 +69,9 @@ def render(result):
         command=result.settings_.get("command"),
         columns=result.columns_.to_dict("records"),
         settings=result.settings_,
-        figures=[_themes(*figure) for figure in figures] if succeeded else [],
+        figures=[_themes(*figure, fonts) for figure in figures] if succeeded else [],
+        missing="".join(sorted(missing)[:MAX_MISSING]),
+        worst=worst_rows(result),
         live=live(result),
         script=script(),
         date=datetime.now().strftime("%Y-%m-%d %H:%M"),
@@ -74,6 +81,12 @@ def render(result):
     except TemplateError as error:
         # Callers need not know which package renders.
         raise RuntimeError(f"the report cannot be rendered: {error}") from error
+
+
+def _names(result):
+    """All names that figures may show, as one text."""
+    labels = [] if result._colours is None else set(result._colours.tolist())
+    return "".join(map(str, [*result._codes, *labels, *(result._example[1] or [])]))
 
 
 def _about_maps(result):
@@ -93,19 +106,24 @@ def _about_reconstructions(result):
     return f"{text}."
 
 
-def _themes(heading, draw, about):
+def _themes(heading, draw, about, fonts):
     return {
         "heading": heading,
         "about": about,
-        "light": _png(draw, LIGHT),
-        "dark": _png(draw, DARK),
+        "light": _png(draw, LIGHT, fonts),
+        "dark": _png(draw, DARK, fonts),
     }
 
 
-def _png(draw, colours):
+def _png(draw, colours, fonts):
     ticks = {"xtick.color": colours["text.color"], "ytick.color": colours["text.color"]}
     faces = {"axes.facecolor": "none", "axes.titlecolor": colours["text.color"]}
-    with rc_context({**SHARED, **colours, **ticks, **faces}):
+    with (
+        rc_context({**SHARED, **colours, **ticks, **faces, "font.family": fonts}),
+        warnings.catch_warnings(),
+    ):
+        # said in the report, once
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure = draw()
         if figure is None:
             return None

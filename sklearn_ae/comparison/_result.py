@@ -70,6 +70,9 @@ class ComparisonResult:
     code : dict of str or None
         Python that fits a reducer, by its name.
 
+    rows : ShownRows or None
+        What the report says of the test rows of the first repeat.
+
     Attributes
     ----------
     results_ : DataFrame
@@ -172,7 +175,7 @@ class ComparisonResult:
         test_over_train = settings["test rows"] / settings["training rows"]
         ranked = rankings(results, test_over_train)
         self._best = best_reducers(ranked)
-        autoencoders = list(autoencoders)
+        self._autoencoders = autoencoders = list(autoencoders)
         found = answers(ranked, pca, autoencoders)
         self.answers_ = pd.DataFrame(found)
         self.verdict_ = verdict(ranked, found, settings, pca, autoencoders)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 # Columns of a row that are shown beside its point, and rows of which points are drawn.
 MAX_COLUMNS = 8
@@ -34,6 +35,22 @@ class Unit:
     scale: float = 1.0
     categories: list = field(default_factory=list)
 
+    def text(self, features):
+        """The value of the column in a row of features, or what decoded features say of it."""
+        if self.kind == "category":
+            best = int(np.argmax(features[self.features]))
+            share = min(max(float(features[self.features[best]]), 0.0), 1.0)
+            return self.categories[best] + (f" ({100 * share:.0f} %)" if share < 1 else "")
+        value = float(features[self.features[0]]) * self.scale + self.shift
+        if self.kind == "date":
+            day = pd.Timestamp("1970-01-01") + pd.Timedelta(days=round(value))
+            return f"{day:%Y-%m-%d}"
+        if self.kind == "yes/no":
+            return (
+                f"yes {100 * value:.0f} %" if 0.005 < value < 0.995 else ["no", "yes"][value > 0.5]
+            )
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.6g}"
+
 
 @dataclass(frozen=True)
 class ShownRows:
@@ -44,9 +61,9 @@ class ShownRows:
     names : list
         What the caller's data call them: the index of a table, or places in an array.
     units : list of Unit
-        Columns that matter most; none where rows are images.
+        All columns, those that matter most first; none where rows are images.
     values : list of ndarray of shape (n_rows,)
-        Values of these columns, numbers or text.
+        Values of the first of these columns, numbers or text.
     images : ndarray of shape (n_rows, height, width) or (n_rows, height, width, 3) or None
         Bytes from the least to the greatest value of the data.
     limits : tuple of float
@@ -79,8 +96,9 @@ def shown_rows(names, preparation, splits, arrays):
     if splits.images is not None:
         return ShownRows(names, [], [], splits.images, splits.limits)
     weights = _kept_variance(splits.X_test, arrays)
-    units = sorted(splits.units, key=lambda unit: -weights[unit.features].sum())[:MAX_COLUMNS]
-    return ShownRows(names, units, [preparation.values(unit, test) for unit in units])
+    units = sorted(splits.units, key=lambda unit: -weights[unit.features].sum())
+    values = [preparation.values(unit, test) for unit in units[:MAX_COLUMNS]]
+    return ShownRows(names, units, values)
 
 
 def as_images(X, image_shape):
