@@ -23,6 +23,8 @@ SHARED = {
     "text.parse_math": False,
 }
 DOTS_PER_INCH = 144
+# Below so many dots of the screen an inch of a figure cannot be read.
+LEAST_DOTS_PER_INCH = 66
 # Characters without a font that are named.
 MAX_MISSING = 20
 ABOUT_DECODED = (
@@ -107,15 +109,13 @@ def _about_reconstructions(result):
 
 
 def _themes(heading, draw, about, fonts):
-    return {
-        "heading": heading,
-        "about": about,
-        "light": _png(draw, LIGHT, fonts),
-        "dark": _png(draw, DARK, fonts),
-    }
+    light, width = _png(draw, LIGHT, fonts)
+    dark, _ = _png(draw, DARK, fonts)
+    return {"heading": heading, "about": about, "light": light, "dark": dark, "width": width}
 
 
 def _png(draw, colours, fonts):
+    """A figure as text, and the least width in which it is shown; None and 0 for no figure."""
     ticks = {"xtick.color": colours["text.color"], "ytick.color": colours["text.color"]}
     faces = {"axes.facecolor": "none", "axes.titlecolor": colours["text.color"]}
     with (
@@ -126,7 +126,8 @@ def _png(draw, colours, fonts):
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure = draw()
         if figure is None:
-            return None
+            return None, 0
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=DOTS_PER_INCH, transparent=True)
-    return base64.b64encode(content.getvalue()).decode("ascii")
+    readable = round(LEAST_DOTS_PER_INCH * figure.get_figwidth())
+    return base64.b64encode(content.getvalue()).decode("ascii"), readable

@@ -10,7 +10,7 @@ MAX_COLUMNS = 8
 MAX_POINTS = 50_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unit:
     """How a column of the data stands in the features that reducers see.
 

@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import subprocess
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ae import Autoencoder, VariationalAutoencoder, compare
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.comparison._decoder import MAX_CHARACTERS, page_decoder
+from sklearn_ae.comparison._worst import worst_rows
 from sklearn_ae.likelihoods import Bernoulli, Poisson
 
 pytest.importorskip("matplotlib")
@@ -237,11 +240,11 @@ def test_mouse_keys_and_labels(tmp_path, live_page):
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 def test_fifty_thousand_points(tmp_path):
     rng = np.random.default_rng(0)
-    X = rng.integers(0, 2, size=(200_000, 28 * 28), dtype=np.uint8)
-    X[:, 100:] = 0
+    X = rng.integers(0, 256, size=(100_000, 16 * 16), dtype=np.uint8)
     y = rng.integers(0, 10, size=len(X))
-    reducers = {f"PCA {i}": PCA(2) for i in range(6)}
-    result = compare(X, y, reducers, n_repeats=1, random_state=0, verbose=0)
+    reducers = {f"PCA {i}": PCA(2, svd_solver="covariance_eigh") for i in range(6)}
+    shared = {"n_repeats": 1, "test_size": 0.5, "random_state": 0, "verbose": 0}
+    result = compare(X, y, reducers, image_shape=(16, 16), **shared)
     page = result.to_html()
     assert len(page.encode()) <= 20e6
     script = """
@@ -258,3 +261,84 @@ def test_fifty_thousand_points(tmp_path):
     found = browse(page, script, tmp_path)
     assert found["points"] == [50_000] * 6
     print(f"median frame of 50000 points: {found['median']:.1f} ms, {len(page) / 1e6:.1f} MB")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("data", ["digits", "table"])
+def test_axe_finds_nothing(data, scheme, tmp_path, live_page):
+    spec = find_spec("axe_core_python")
+    if spec is None:
+        pytest.skip("axe-core-python is not installed")
+    axe = (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text("utf-8")
+    page = live_page[data == "table"].to_html()
+    page = page.replace("</body>", f"<script>{axe}</script></body>")
+    script = """
+        const found = await axe.run(document);
+        if (found.passes.length < 10) throw new Error("axe did not run");
+        return found.violations.map(({ id, nodes }) => [id, nodes.slice(0, 3).map((n) => n.html)]);
+    """
+    # Chromium counts the schemes so
+    scheme = f"--blink-settings=preferredColorScheme={['dark', 'light'].index(scheme)}"
+    assert browse(page, script, tmp_path, options=[scheme]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+def test_a_phone_scrolls_down_only(tmp_path, live_page):
+    script = """
+        const wide = [...document.querySelectorAll("section > *")]
+          .filter((each) => each.getBoundingClientRect().right > innerWidth + 1);
+        const images = [...document.querySelectorAll("picture:not(.still) img")];
+        return { width: document.documentElement.scrollWidth, inner: innerWidth,
+                 wide: wide.map((each) => each.outerHTML.slice(0, 80)),
+                 images: images.map((image) => image.getBoundingClientRect().width) };
+    """
+    for result in live_page:
+        found = browse(result.to_html(), script, tmp_path, size=(500, 900))
+        assert found["width"] <= found["inner"] and found["wide"] == []
+        assert min(found["images"]) > 250
+
+
+def test_without_a_script_there_are_pictures(live_page):
+    for result in live_page:
+        page = result.to_html()
+        assert '<picture class="still">' in page and page.count("<picture") >= 4
+        assert "https://" not in re.sub(r"<(script|pre).*?</\1>", "", page, flags=re.DOTALL)
+
+
+def test_worst_rows(live_page):
+    digits, table = live_page
+    for result in live_page:
+        found = worst_rows(result)
+        errors = [float(row["error"]) for row in found["rows"]]
+        assert len(errors) == 10 and errors == sorted(errors, reverse=True) and errors[0] > 1
+    assert all(len(row["pictures"]) == 2 for row in worst_rows(digits)["rows"])
+    # the worst row of a reducer, by its own inverse
+    reducer = worst_rows(table)["reducer"]
+    content = table._codes[reducer]
+    X, _ = table._example
+    off = np.square(X - content["reconstruction"]).sum(axis=1)
+    assert content["worst"].tolist() == np.argsort(-off, kind="stable")[:10].tolist()
+    (first, *_) = worst_rows(table)["rows"]
+    assert first["name"] == table._rows.names[content["worst"][0]]
+    named = {column["name"] for row in worst_rows(table)["rows"] for column in row["columns"]}
+    assert "petal length (cm)" in named or "sepal length (cm)" in named
+
+
+def test_units_are_those_of_the_columns(live_page):
+    _, table = live_page
+    units = {unit.name: unit for unit in table._rows.units}
+    X, _ = table._example
+    rows, values = table._rows, dict(zip(table._rows.units, table._rows.values, strict=False))
+    assert {unit.kind for unit in rows.units} == {"number", "category", "date"}
+    for unit, column in ((units[unit.name], column) for unit, column in values.items()):
+        for row in (0, 5, 11):
+            if unit.kind == "category":
+                assert unit.text(X[row]) == column[row]
+            elif unit.kind == "date":
+                day = pd.Timestamp("1970-01-01") + pd.Timedelta(days=float(column[row]))
+                assert unit.text(X[row]) == f"{day:%Y-%m-%d}"
+            else:
+                assert float(unit.text(X[row])) == pytest.approx(column[row], abs=1e-3)
