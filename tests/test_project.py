@@ -309,8 +309,8 @@ def test_constraints_pin_every_requirement():
     pins = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     pinned = {name.lower().replace("_", "-") for name in pins}
     project = PYPROJECT["project"]
-    extras = itertools.chain.from_iterable(project["optional-dependencies"].values())
-    requirements = [*project["dependencies"], *extras]
+    more = [*project["optional-dependencies"].values(), *PYPROJECT["dependency-groups"].values()]
+    requirements = [*project["dependencies"], *itertools.chain.from_iterable(more)]
     assert {requirement.split(">=")[0] for requirement in requirements} - pinned == set()
 
 
@@ -340,6 +340,8 @@ def test_tag_of_a_release_is_the_version(tag, passes):
 def test_source_archive_holds_what_the_tests_read():
     included = PYPROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     assert {"/tests", "/.github", "/.pre-commit-config.yaml", "/benchmarks"} <= set(included)
+    assert {"/.readthedocs.yaml", "/CITATION.cff", "/SECURITY.md", "/conda"} <= set(included)
+    assert [name for name in included if not (ROOT / name.removeprefix("/")).exists()] == []
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -353,7 +355,7 @@ def test_workflow_steps_are_make_targets(path):
 
 
 def test_workflows_are_all_there():
-    assert [path.stem for path in WORKFLOWS] == ["docs", "release", "tests"]
+    assert [path.stem for path in WORKFLOWS] == ["docs", "nightly", "release", "tests"]
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/install.md"])

@@ -36,6 +36,7 @@ def live(result):
         if content["codes"].shape[1] < 2:
             continue
         decoder = str(content.get("decoder", ""))
+        decoder = decoder if len(decoder) <= room else ""  # the file stays small
         room -= len(decoder)
         maps.append(
             {
@@ -43,7 +44,7 @@ def live(result):
                 "in_sample": bool(in_sample[name]),
                 "rows": as_text(content["rows"].astype("<i4")),
                 **_places(content["codes"][:, :2].astype(np.float64)),
-                "decoder": json.loads(decoder) if decoder and room >= 0 else None,
+                "decoder": json.loads(decoder) if decoder else None,
             }
         )
     if not maps:
