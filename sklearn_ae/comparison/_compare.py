@@ -28,10 +28,11 @@ from sklearn.utils import check_random_state
 from sklearn_ae.comparison._code import CLASSES, pipeline_code
 from sklearn_ae.comparison._curve import curve
 from sklearn_ae.comparison._data import Dataset, as_dataset, check_target, load_data, split_target
+from sklearn_ae.comparison._estimate import expected_seconds, in_words
 from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._prepare import prepare
-from sklearn_ae.comparison._progress import progress
+from sklearn_ae.comparison._progress import announce, progress
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_ours, pca_of, resolve
 from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._rows import MAX_POINTS, as_images, shown_rows
@@ -125,8 +126,8 @@ def compare(
         Controls the splits and the seeds of the reducers.
 
     verbose : int, default=1
-        0 is silent, 1 shows a progress bar on a terminal and in a notebook, 2 writes a line
-        for each reducer where there is neither.
+        0 is silent, 1 says how long it will take, roughly, and shows a progress bar on a terminal
+        and in a notebook, 2 writes a line for each reducer where there is neither.
 
     Returns
     -------
@@ -177,6 +178,9 @@ def compare(
         _check_n_components(widest, reducers, splits, preparation.notes)
         is_image = splits.images is not None
         jobs = {"is_image": is_image, "downstream": downstream, "widths": widths}
+        jobs["n_train"] = len(splits.first[0])
+        sizes = (*map(len, splits.first), splits.n_features, n_repeats, 1 + len(widths))
+        announce(in_words(expected_seconds(reducers.values(), *sizes)), verbose)
         rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose, jobs)
         example = splits.example()
     names = data.X.index if isinstance(data.X, pd.DataFrame) else kept
@@ -488,16 +492,27 @@ def _temporary_folder():
 
 
 def _run_all(folder, reducers, n_components, seeds, verbose, options):
-    jobs = {RAW_DATA: RAW_DATA, **reducers} if (folder / "y.npy").exists() else reducers
-    rows, arrays = {}, {}
+    """Figures and arrays of all reducers, fitted one after the other."""
+    wanted = {RAW_DATA: RAW_DATA, **reducers} if (folder / "y.npy").exists() else reducers
+    jobs = {}
+    for number, (name, reducer) in enumerate(wanted.items()):
+        has_curve = isinstance(reducer, str) and reducer in CLASSES
+        own = {**options, "widths": options["widths"] if has_curve else ()}
+        jobs[name] = Job(folder / f"job_{number}", folder, reducer, n_components, seeds, **own)
+    rows, arrays, waiting = {}, {}, [*jobs.values()]
+    # While one is fitted the next makes itself ready, where there is a processor for it.
+    n_started = 1 + ((os.cpu_count() or 1) > 1)
     with progress(len(jobs) * len(seeds), verbose) as shown:
-        for number, (name, reducer) in enumerate(jobs.items()):
-            shown.start(name)
-            has_curve = isinstance(reducer, str) and reducer in CLASSES
-            own = {**options, "widths": options["widths"] if has_curve else ()}
-            job = Job(folder / f"job_{number}", folder, reducer, n_components, seeds, **own)
-            rows[name], arrays[name] = job.run(shown.step)
-            shown.finish(sum(row["error"] is not None for row in rows[name]))
+        try:
+            for number, (name, job) in enumerate(jobs.items()):
+                shown.start(name)
+                while waiting and len(jobs) - len(waiting) < number + n_started:
+                    waiting.pop(0).start()
+                rows[name], arrays[name] = job.run(shown.step)
+                shown.finish(sum(row["error"] is not None for row in rows[name]))
+        finally:
+            for job in jobs.values():
+                job.stop()
     return rows, arrays
 
 

@@ -95,11 +95,10 @@ def _peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def warm_up(estimator, X_train, X_test):
+def warm_up(estimator, rows, others, n_train):
     """Compile what `estimator` compiles, on few rows; the reason where that fails."""
-    rows, others = X_train[:N_WARM_UP_ROWS], X_test[:N_WARM_UP_ROWS]
     copies = [seeded(estimator, 0)]
-    if is_from(estimator, "umap") and len(X_train) >= UMAP_EXACT_ROWS:
+    if is_from(estimator, "umap") and n_train >= UMAP_EXACT_ROWS:
         copies.append(seeded(estimator, 0).set_params(force_approximation_algorithm=True))
     for copy in copies:
         try:

@@ -9,6 +9,13 @@ def _interactive():
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
+def announce(time_in_words, verbose):
+    """Say how long it will take, where somebody watches or lines are wanted."""
+    if verbose >= 2 or (verbose and _interactive()):
+        text = f"this takes about {time_in_words} on a machine that does nothing else"
+        print(text, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def progress(n_steps, verbose):
     """Context that yields ``step(name)`` and ``finished(name, problem)``."""

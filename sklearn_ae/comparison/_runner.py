@@ -12,12 +12,13 @@ import joblib
 import numpy as np
 
 from sklearn_ae.comparison._files import first_line
+from sklearn_ae.comparison._reducers import is_from
 
 POLL_SECONDS = 0.1
 
 
 class Job:
-    """One reducer on all splits.
+    """One reducer on all splits: `start` makes its process ready, `run` lets it go.
 
     Parameters
     ----------
@@ -44,12 +45,25 @@ class Job:
 
     widths : list of int
         Further widths that the explained variance of a default reducer is asked for.
+
+    n_train : int
+        Training rows of a split.
     """
 
     def __init__(
-        self, folder, data, reducer, n_components, seeds, is_image=False, downstream=None, widths=()
+        self,
+        folder,
+        data,
+        reducer,
+        n_components,
+        seeds,
+        is_image=False,
+        downstream=None,
+        widths=(),
+        n_train=0,
     ):
         folder.mkdir()
+        self._process = self._not_sent = None
         self.folder, self.seeds, self.content = folder, seeds, (reducer, downstream)
         content = {
             "data": str(data),
@@ -57,12 +71,14 @@ class Job:
             "seeds": seeds,
             "is_image": is_image,
             "key": reducer if isinstance(reducer, str) else None,
+            "is_umap": reducer == "umap" if isinstance(reducer, str) else is_from(reducer, "umap"),
             "widths": list(widths),
+            "n_train": n_train,
         }
         (folder / "job.json").write_text(json.dumps(content))
 
-    def run(self, on_repeat):
-        """Run to the end; `on_repeat` is called after each repeat that is done."""
+    def start(self):
+        """Start the process: it imports and compiles, and waits."""
         try:
             # By value where it has to be: a class of a script or a notebook has no module that
             # the other process could import.
@@ -73,9 +89,20 @@ class Job:
                 )
             )
         except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
-            problem = f"cannot be sent to its process: {first_line(error)}"
+            self._not_sent = f"cannot be sent to its process: {first_line(error)}"
         else:
-            problem = self._run_process(message, on_repeat)
+            self._start_process(message)
+
+    def stop(self):
+        """End the process, if there is one."""
+        if self._process is not None:
+            _kill(self._process)
+
+    def run(self, on_repeat):
+        """Run to the end; `on_repeat` is called after each repeat that is done."""
+        if self._process is None and self._not_sent is None:
+            self.start()
+        problem = self._not_sent or self._run_process(on_repeat)
         rows = []
         for repeat in range(len(self.seeds)):
             path = self.folder / f"result_{repeat}.json"
@@ -89,12 +116,12 @@ class Job:
                 arrays = dict(content.items())
         return rows, arrays
 
-    def _run_process(self, message, on_repeat):
+    def _start_process(self, message):
         # -P and the caller's own search path: what it can import, its process can, no more.
         command = [sys.executable, "-P", "-m", "sklearn_ae.comparison._worker", str(self.folder)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())}
         with open(self.folder / "log.txt", "wb") as log:
-            process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -104,16 +131,17 @@ class Job:
                 # Ctrl-C of the terminal, which is handled here.
                 start_new_session=True,
             )
-        try:
-            _send(process, message)
-            done = 0
-            while process.poll() is None:
-                done = self._report(done, on_repeat)
-                _wait(process)
-            self._report(done, on_repeat)
-        finally:
-            _kill(process)
-        return self._problem(process.returncode)
+        _send(self._process, message)
+
+    def _run_process(self, on_repeat):
+        (self.folder / "go").touch()
+        done = 0
+        while self._process.poll() is None:
+            done = self._report(done, on_repeat)
+            _wait(self._process)
+        self._report(done, on_repeat)
+        self.stop()
+        return self._problem(self._process.returncode)
 
     def _report(self, done, on_repeat):
         while (self.folder / f"result_{done}.json").exists():

@@ -10,6 +10,7 @@ import os
 import pickle
 import sys
 import threading
+import time
 import traceback
 import warnings
 from pathlib import Path
@@ -17,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_ae.comparison._files import first_line
-from sklearn_ae.comparison._measure import MemoryMeter, at_width, measure, warm_up
+from sklearn_ae.comparison._measure import N_WARM_UP_ROWS, MemoryMeter, at_width, measure, warm_up
 from sklearn_ae.comparison._reducers import RAW_DATA, make
 
 MAX_WARNINGS = 3
+# Between looks for the word to go.
+POLL_SECONDS = 0.02
 
 
 def main(folder):
@@ -28,16 +31,23 @@ def main(folder):
     folder = Path(folder)
     sys.excepthook = _reporter(folder)
     job = json.loads((folder / "job.json").read_text())
+    data, seeds = Path(job["data"]), job["seeds"]
+    if job["is_umap"]:
+        _keep_compiled()
     estimator, downstream = _receive(job)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    # Imports and compilation come while another reducer is fitted, so that little is loaded yet.
+    first_notes = []
+    if estimator is not None:
+        X_train, X_test, _ = _load_split(data, 0, N_WARM_UP_ROWS)
+        first_notes += filter(None, [warm_up(estimator, X_train, X_test, job["n_train"])])
+    while not (folder / "go").exists():
+        time.sleep(POLL_SECONDS)
     meter = None
-    for repeat, seed in enumerate(job["seeds"]):
-        X_train, X_test, target = _load_split(Path(job["data"]), repeat)
-        notes = []
-        if meter is None:
-            if estimator is not None:
-                notes += filter(None, [warm_up(estimator, X_train, X_test)])
-            meter = MemoryMeter()
+    for repeat, seed in enumerate(seeds):
+        X_train, X_test, target = _load_split(data, repeat)
+        notes = [] if repeat else first_notes
+        meter = meter or MemoryMeter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             figures, arrays = measure(
@@ -66,6 +76,23 @@ def main(folder):
         _write(folder / f"result_{repeat}.json", figures)
         # Two splits at once would count as memory of the next fit.
         del X_train, X_test
+
+
+def _keep_compiled():
+    """Let numba keep what it compiles for UMAP on disk, which is paid once per machine then."""
+    try:
+        import numba
+    except ImportError:  # the import of UMAP will say so
+        return
+    plain = numba.njit
+
+    def njit(*args, **kwargs):
+        try:
+            return plain(*args, **{"cache": True, **kwargs})
+        except RuntimeError:  # no folder that can be written
+            return plain(*args, **kwargs)
+
+    numba.njit = njit
 
 
 def _die_with_parent():
@@ -101,11 +128,12 @@ def _receive(job):
     return None if reducer == RAW_DATA else make(reducer, job["n_components"]), downstream
 
 
-def _load_split(data, repeat):
+def _load_split(data, repeat, most=None):
+    """Training and test rows, and their targets; the first of them only."""
     split = np.load(data / f"split_{repeat}.npz")
     own = data / f"X_{repeat}.npy"
     X = np.load(own if own.exists() else data / "X.npy", mmap_mode="r")
-    train, test = split["train"], split["test"]
+    train, test = split["train"][:most], split["test"][:most]
     y = np.load(data / "y.npy") if (data / "y.npy").exists() else None
     return X[train], X[test], None if y is None else (y[train], y[test])
 

@@ -345,9 +345,10 @@ def test_rows_without_a_label_are_left_out(iris):
     X, y = iris
     y = y.astype(float)
     y[:10] = np.nan
-    data = _drop_rows(as_dataset(X, y), None, np.random.RandomState(0))
+    data, kept = _drop_rows(as_dataset(X, y), None, np.random.RandomState(0))
     assert np.array_equal(data.X, X[10:]) and np.array_equal(data.y, y[10:])
     assert data.notes == ("10 rows without a label left out",)
+    assert kept.tolist() == list(range(10, 150))
 
 
 def test_memory_is_that_of_the_fit(result):

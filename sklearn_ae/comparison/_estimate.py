@@ -1,0 +1,59 @@
+"""How long a comparison will take, roughly, on an idle machine."""
+
+from sklearn_ae._fitting.branches import STEEP
+from sklearn_ae._fitting.plan import auto_batch_size
+
+# Seconds: to start a process, of a step of training and of a number that it multiplies.
+STARTS = {"pca": 2.0, "tsne": 2.0, "umap": 5.0}
+START_OF_OURS = 4.0
+STEP, MULTIPLICATION = 1e-3, 6e-11
+# Epochs of usual fits and fits where folds decide; their number of rows.
+EPOCHS = {"autoencoder": 80, "neighbors": 150, "vae": 100}
+N_FOLDED, FEW_ROWS = 6, 1000
+# Seconds of a row of the others, and of a pair of rows in scores of neighbours.
+UMAP_ROW, TSNE_ROW, PAIR = 1.5e-3, 5e-3, 4e-8
+MOST_SCORED = 10_000
+ROUND = (5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600, 24 * 3600)
+
+
+def expected_seconds(reducers, n_train, n_test, n_features, n_repeats, n_widths=1):
+    """Seconds that the default reducers among ``reducers`` take, others as an autoencoder.
+
+    Parameters
+    ----------
+    reducers : list of str or estimator
+        Keys of the default reducers, or estimators.
+    n_train, n_test, n_features, n_repeats, n_widths : int
+        Rows and features of a split, splits, and widths of codes.
+    """
+    total = 0.0
+    for reducer in reducers:
+        key = reducer if isinstance(reducer, str) else "autoencoder"
+        fit = _fit_seconds(key, n_train, n_test, n_features)
+        fits = n_repeats * (n_widths if key in ("pca", *EPOCHS) else 1)
+        scores = 2 * PAIR * min(n_test, MOST_SCORED) ** 2 * (1 + n_features / 50)
+        total += STARTS.get(key, START_OF_OURS) + fits * (fit + scores)
+    return total
+
+
+def _fit_seconds(key, n_train, n_test, n_features):
+    if key not in EPOCHS:
+        rows = {"umap": UMAP_ROW * n_train, "tsne": TSNE_ROW * min(n_test, 5000)}
+        return rows.get(key, 0.0) + MULTIPLICATION * n_train * n_features**2
+    batch = auto_batch_size(n_train)
+    first = 128 if n_features <= 128 else 256
+    widest = 2 * first if n_features >= 2 * STEEP else first
+    numbers = 2 * (n_features * widest + widest**2 / 2)
+    # forward and twice backward
+    step = STEP + 3 * MULTIPLICATION * batch * numbers
+    n_steps = EPOCHS[key] * -(-n_train // batch)
+    has_folds = n_train < FEW_ROWS and key != "neighbors"
+    return step * n_steps * (N_FOLDED if has_folds else 1)
+
+
+def in_words(seconds):
+    """A time as text, as coarse as it is known."""
+    near = min(ROUND, key=lambda value: abs(value - seconds) / value)
+    if near < 60:
+        return f"{near} s"
+    return f"{near // 60} min" if near < 3600 else f"{near // 3600} h"
