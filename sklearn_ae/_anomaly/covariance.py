@@ -1,5 +1,7 @@
 """Moments of rows: centre and scale of features, and the covariance, shrunk."""
 
+import copy
+
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
@@ -179,6 +181,13 @@ class ShrunkCovariance:
         shrinkage = _shrinkage(total, n_columns, mean, squares, fourth)
         self.variances = self.unit * _shrunk(self.values, shrinkage, mean)
         self.other_variance = float(self.unit * _shrunk(self.left, shrinkage, mean))
+
+    def widened(self, columns):
+        """The same over the columns of a table that is learnt from as `DistinctColumns`."""
+        other = copy.copy(self)
+        other.center = columns.widened(self.center[None])[0]
+        other.directions = columns.widened(self.directions)
+        return other
 
     def scaled(self, vectors, power):
         """Vectors times a power of the covariance, of shape (n, n_columns)."""

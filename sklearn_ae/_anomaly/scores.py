@@ -8,6 +8,7 @@ from sklearn_ae._anomaly.groups import groups_of
 from sklearn_ae._anomaly.neighbors import Neighbors
 from sklearn_ae._anomaly.robust import ROUNDING, core_of, median_and_spread
 from sklearn_ae._anomaly.weights import mean_of, median, of_part
+from sklearn_ae.utils._columns import DistinctColumns
 
 # Least spread of a feature's error, as a share of the feature's standard deviation.
 SMALLEST_SPREAD = 1e-6
@@ -88,6 +89,7 @@ class AnomalyScores:
 
     def __init__(self, split, robust, n_neighbors, seed, weight=None, is_isometric=False):
         self.is_isometric = is_isometric
+        self.columns = DistinctColumns(self._beside(split.errors, split.outputs))
         joined = self.side_by_side(split)
         n_columns = split.errors.shape[1] + split.outputs.shape[1]
         group, is_stray = _groups(joined, SMALLEST_GROUP[robust], seed, weight)
@@ -196,8 +198,9 @@ class AnomalyScores:
         """Half the gradient of "mahalanobis" over errors and outputs of rows."""
         joined = self._beside(errors, outputs)
         found = np.empty_like(joined)
-        for number, of_group in enumerate(self._rows_by_group(self._group_of(joined))):
-            covariance = self.covariances[number]
+        group = self._group_of(self.columns(joined))
+        for number, of_group in enumerate(self._rows_by_group(group)):
+            covariance = self.covariances[number].widened(self.columns)
             found[of_group] = covariance.scaled(joined[of_group] - covariance.center, -1)
         return self.over_both(found)
 
@@ -209,7 +212,7 @@ class AnomalyScores:
         """Covariance of each group and the rows that it is taken from."""
         of_groups = self._rows_by_group(self.group)
         return [
-            (covariance, of_group & self.core)
+            (covariance.widened(self.columns), of_group & self.core)
             for covariance, of_group in zip(self.covariances, of_groups, strict=True)
         ]
 
@@ -219,7 +222,7 @@ class AnomalyScores:
 
     def side_by_side(self, split):
         """Errors and outputs of rows as what distances are taken of, of shape (n_rows, ...)."""
-        return self._beside(split.errors, split.outputs)
+        return self.columns(self._beside(split.errors, split.outputs))
 
     def _beside(self, errors, outputs):
         # at right angles, they are at the same distances as their sums, which are half as wide

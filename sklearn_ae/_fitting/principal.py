@@ -11,6 +11,7 @@ from sklearn.utils.extmath import randomized_svd, svd_flip
 
 from sklearn_ae._fitting.scaling import row_chunks
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
+from sklearn_ae.utils._columns import DistinctColumns
 
 # Codes are in units of the standard deviation along their direction, or of one that has this
 # share of the largest variance: the rounding of float32 rows would drown what is smaller.
@@ -147,10 +148,10 @@ def principal_directions(X, scaling, n_components, weight=None, seed=0):
     # of the table that the weighted rows stand for, which may have more rows
     rank = min(max(int(scaling.total_weight), 1), X.shape[1])
     n_wanted = rank if not isinstance(n_components, Integral) else min(n_components, rank)
-    n_found = min(n_wanted, *X.shape)
-    found = _decompose(X, scaling, n_found, weight, seed)
-    squares = np.pad(found.squares, (0, n_wanted - n_found))
-    components = np.pad(found.vectors, ((0, n_wanted - n_found), (0, 0)))
+    found = _decompose(X, scaling, min(n_wanted, *X.shape), weight, seed)
+    missing = n_wanted - len(found.squares)
+    squares = np.pad(found.squares, (0, missing))
+    components = np.pad(found.vectors, ((0, missing), (0, 0)))
     # PCA divides by n - 1
     total_weight = float(len(X)) if weight is None else float(weight.sum())
     divisor = total_weight * max(scaling.total_weight - 1, 1) / scaling.total_weight
@@ -206,29 +207,33 @@ class _Decomposition(NamedTuple):
 def _decompose(X, scaling, n_wanted, weight, seed):
     """The `_Decomposition` of a table, scaled and weighted."""
     n_rows, n_features = X.shape
-    smaller, size = min(n_rows, n_features), max(n_rows, n_features)
-    everything = slice(0, n_rows)
+    size, everything = max(n_rows, n_features), slice(0, n_rows)
     if X.size <= SMALL_TABLE:
         table = _scaled_rows(X, scaling, weight, everything)
         _, values, vectors = linalg.svd(table, full_matrices=False)
         squares, total = values**2, float(np.square(table).sum())
         others, rounding = float(squares[n_wanted:].sum()), (size * EPS) ** 2
         return _Decomposition(squares[:n_wanted], vectors[:n_wanted], total, rounding, others)
+    columns = DistinctColumns(X)
+    smaller = min(n_rows, columns.n_distinct)
+    n_found = min(n_wanted, smaller)
     if smaller > LARGE_DIMENSION and n_wanted < smaller // 10:
-        table = _scaled_rows(X, scaling, weight, everything)
+        table = columns.of_table(_scaled_rows(X, scaling, weight, everything))
         _, values, vectors = randomized_svd(table, n_wanted, n_iter=7, random_state=seed)
-        return _Decomposition(values**2, vectors, float(np.square(table).sum()), size * EPS)
-    if n_features <= n_rows:
-        product = np.zeros((n_features, n_features))
+        squares, total, rounding = values**2, float(np.square(table).sum()), size * EPS
+        return _Decomposition(squares, columns.widened(vectors), total, rounding)
+    if columns.n_distinct <= n_rows:
+        product = np.zeros((columns.n_distinct, columns.n_distinct))
         for rows in row_chunks(n_rows, n_features):
-            table = _scaled_rows(X, scaling, weight, rows)
+            table = columns.of_table(_scaled_rows(X, scaling, weight, rows))
             product += table.T @ table
-        values, vectors = _leading_eigen(product, n_wanted)
-        return _Decomposition(values, vectors.T, float(np.trace(product)), size * EPS)
-    table = _scaled_rows(X, scaling, weight, everything)
+        values, vectors = _leading_eigen(product, n_found)
+        vectors = columns.widened(vectors.T)
+        return _Decomposition(values, vectors, float(np.trace(product)), size * EPS)
+    table = columns.of_table(_scaled_rows(X, scaling, weight, everything))
     product = table @ table.T
-    values, vectors = _leading_eigen(product, n_wanted)
-    vectors = (table.T @ vectors).T
+    values, vectors = _leading_eigen(product, n_found)
+    vectors = columns.widened((table.T @ vectors).T)
     # rows of directions without variance come out as noise; normalised they are harmless
     norms = linalg.norm(vectors, axis=1, keepdims=True)
     vectors /= np.where(norms > 0, norms, 1.0)

@@ -61,6 +61,7 @@ from sklearn_ae.estimators._inner import (
 from sklearn_ae.estimators._parameters import TRAINING_CONSTRAINTS
 from sklearn_ae.estimators._thresholds import warn_of_few, warn_of_new_rows
 from sklearn_ae.estimators._variational import VariationalAutoencoder
+from sklearn_ae.utils._columns import DistinctColumns
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import check_finite
 from sklearn_ae.utils._seeds import draw_seeds
@@ -642,6 +643,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         everything = kept = within_fences(x, weight) if self.robust_ else x
         if self.robust_ and not is_frozen(self.estimator):
             standardised = standardise(kept, weight)
+            standardised = DistinctColumns(standardised).of_table(standardised)
             seed = seeds["rows to train"]
             greatest = Neighbors(standardised, self.n_neighbors, seed).distances(standardised)[1]
             if isinstance(self.robust, str):

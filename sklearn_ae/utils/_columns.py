@@ -1,0 +1,83 @@
+"""Columns that have the same values."""
+
+import numpy as np
+
+from sklearn_ae.utils._rows import sets_of_equal_rows
+
+# Rows by which columns are told apart at first: most tables have no two that are equal there.
+ROWS_TO_LOOK_AT = 100
+# Share of the columns that are different ones, from which on it does not pay to leave out others.
+MOST_DISTINCT = 0.8
+
+
+class DistinctColumns:
+    """A table in fewer columns, where many have the same values, at the same distances.
+
+    In the space of rows, k columns that are equal are one direction, along which lies their sum
+    over the root of k. Rows of other tables, of which these columns may differ, have a last column
+    more: how far they lie beside all such directions.
+
+    Parameters
+    ----------
+    table : ndarray of shape (n_rows, n_columns)
+        The table.
+
+    Attributes
+    ----------
+    repeat : bool
+        Whether so many columns have the values of others that there will be fewer.
+    n_distinct : int
+        How many columns there will be, but for the last one.
+    """
+
+    def __init__(self, table):
+        first, self.place = sets_of_equal_columns(table)
+        self.repeat = len(first) <= MOST_DISTINCT * table.shape[1]
+        if not self.repeat:
+            first = self.place = np.arange(table.shape[1])
+        self.first, self.n_distinct = first, len(first)
+        self.counts = np.bincount(self.place, minlength=self.n_distinct)
+        self.roots = np.sqrt(self.counts)
+
+    def of_table(self, table):
+        """The table itself, or other numbers in columns that are equal where its columns are.
+
+        The result has shape (n_rows, n_distinct).
+        """
+        return table[:, self.first] * self.roots if self.repeat else table
+
+    def __call__(self, rows):
+        """Rows of any table, of shape (n_rows, n_distinct + 1); themselves if no columns repeat."""
+        if not self.repeat:
+            return rows
+        folded = np.zeros((len(rows), self.n_distinct + 1))
+        folded[:, :-1] = rows[:, self.first]
+        difference = rows - folded[:, self.place]
+        differs = difference.any(axis=1)
+        if differs.any():
+            mean = self._sums(difference[differs]) / self.counts
+            folded[differs, :-1] += mean
+            beside = difference[differs] - mean[:, self.place]
+            folded[differs, -1] = np.sqrt((beside**2).sum(axis=1))
+        folded[:, :-1] *= self.roots
+        return folded
+
+    def _sums(self, rows):
+        """Sums over equal columns, of shape (n_rows, n_distinct)."""
+        order, starts = np.argsort(self.place, kind="stable"), np.cumsum(self.counts) - self.counts
+        return np.add.reduceat(rows[:, order], starts, axis=1)
+
+    def widened(self, directions):
+        """Directions in the columns of the table, of shape (n_directions, n_columns)."""
+        if not self.repeat:
+            return directions
+        return (directions[:, : self.n_distinct] / self.roots)[:, self.place]
+
+
+def sets_of_equal_columns(table):
+    """The first column of each set of columns with the same values, and the set of each column."""
+    some = table[:: -(-len(table) // ROWS_TO_LOOK_AT)]
+    first, place = sets_of_equal_rows(some.T)
+    if len(first) < table.shape[1]:
+        first, place = sets_of_equal_rows(table.T)
+    return first, place
