@@ -42,21 +42,24 @@ class Standardizer:
         self.sparse = None
         if standardize:
             self.sparse = SparseFeatures(rows, weight)
-            rows, everything = self.sparse(rows), self.sparse(everything)
-            self.mean, spread = mean_and_spread(rows, weight)
-            # constant in these rows only: what leaves the constant is rare, not huge
-            rare = np.where(spread > 0, spread, mean_and_spread(everything, all_weight)[1])
+            is_all = everything is rows
+            rows = self.sparse(rows)
+        mean, spread = mean_and_spread(rows, weight)
+        if standardize:
+            self.mean, rare = mean, spread
+            if not (is_all or spread.all()):
+                # constant in these rows only: what leaves the constant is rare, not huge
+                of_all = mean_and_spread(self.sparse(everything), all_weight)[1]
+                rare = np.where(spread > 0, spread, of_all)
             self.scale = np.where(rare > 0, rare, 1.0)
-        spread = mean_and_spread(self._centred(rows), weight)[1].max()
-        self.farthest = FARTHEST * min(spread or 1.0, LARGEST / FARTHEST)
+        largest = (spread / self.scale).max()
+        self.farthest = FARTHEST * min(largest or 1.0, LARGEST / FARTHEST)
 
     def __call__(self, rows):
         """Scaled rows."""
         rows = rows if self.sparse is None else self.sparse(rows)
-        return np.clip(self._centred(rows), -self.farthest, self.farthest)
-
-    def _centred(self, rows):
-        return centred_and_scaled(rows, self.mean, self.scale)
+        scaled = centred_and_scaled(rows, self.mean, self.scale)
+        return np.clip(scaled, -self.farthest, self.farthest, out=scaled)
 
 
 class SparseFeatures:
@@ -95,28 +98,33 @@ class SparseFeatures:
             return rows
         rows = rows.copy()
         difference = self._quarters(rows)
-        root = np.sqrt(np.abs(difference)) * np.sqrt(self.usual)
-        rows[:, self.places] = self.common + 4 * np.sign(difference) * root
+        root = np.sqrt(np.abs(difference))
+        root *= 4 * np.sqrt(self.usual)
+        rows[:, self.places] = np.copysign(root, difference, out=root) + self.common
         return rows
 
     def _quarters(self, rows):
         """A quarter of the differences from the common values: those of numbers may be none."""
-        return rows[:, self.places] / 4 - self.common / 4
+        quarters = rows[:, self.places] / 4
+        quarters -= self.common / 4
+        return quarters
 
 
 def mean_and_spread(rows, weight=None):
     """Mean and standard deviation of each feature, zero where it is constant up to rounding."""
-    size = np.abs(rows).max(axis=0)
+    size = np.maximum(rows.max(axis=0), -rows.min(axis=0))
     if not np.isfinite(size).all():
         check_finite(rows, "Input X contains values that are no numbers.")
     size[size == 0] = 1.0
     # tiny and huge numbers have squares that are none
     unit = rows / size
     mean = mean_of(unit, weight)
-    spread = np.sqrt(mean_of((unit - mean) ** 2, weight))
+    is_one = (unit == unit[0]).all(axis=0)
+    unit -= mean
+    spread = np.sqrt(mean_of(np.square(unit, out=unit), weight))
     # what sums and differences leave of a constant is rounding, as for StandardScaler
     rounding = len(rows) * np.finfo(float).eps * np.abs(mean)
-    constant = (unit == unit[0]).all(axis=0) | (spread * size == 0) | (spread <= rounding)
+    constant = is_one | (spread * size == 0) | (spread <= rounding)
     return np.where(constant, rows[0], mean * size), np.where(constant, 0.0, spread * size)
 
 
@@ -130,7 +138,10 @@ def centred_and_scaled(rows, mean, scale):
     """Rows less a mean, over a scale; differences are no larger than numbers can be."""
     largest = np.finfo(float).max
     with np.errstate(over="ignore"):
-        return np.clip(rows - mean, -largest, largest) / scale
+        centred = rows - mean
+    np.clip(centred, -largest, largest, out=centred)
+    centred /= scale
+    return centred
 
 
 class ShrunkCovariance:

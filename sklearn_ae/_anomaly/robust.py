@@ -3,7 +3,15 @@
 import numpy as np
 from scipy.stats import norm
 
-from sklearn_ae._anomaly.weights import mean_of, median, of_part, quantile, total_of, value_at
+from sklearn_ae._anomaly.weights import (
+    Sorted,
+    mean_of,
+    median,
+    of_part,
+    quantile,
+    total_of,
+    value_at,
+)
 
 # Share of the rows that are closest to their neighbours: what most rows are like.
 CORE_FRACTION = 0.75
@@ -46,9 +54,10 @@ def within_fences(rows, weight=None):
     The result has shape (n_samples, n_features).
     """
     # values of the data: one between the 0 and the 1 of an indicator would be a fence before the 1
-    lower = quantile(rows, FENCE_SHARE, weight, method="higher")
-    upper = quantile(rows, 1 - FENCE_SHARE, weight, method="lower")
-    center = median(rows, weight)
+    values = Sorted(rows, weight)
+    lower = values.quantile(FENCE_SHARE, "higher")
+    upper = values.quantile(1 - FENCE_SHARE, "lower")
+    center = values.quantile(0.5)
     with np.errstate(over="ignore"):
         least = np.where(lower < center, center - FENCE * (center - lower), -np.inf)
         most = np.where(upper > center, center + FENCE * (upper - center), np.inf)

@@ -26,44 +26,65 @@ def total_of(weight, n_rows):
     return float(n_rows if weight is None else repeats(weight).sum())
 
 
-def quantile(values, share, weight=None, method="linear"):
-    """Quantile of values over the first axis, that of repeated values where they are weighted.
+class Sorted:
+    """Values in rising order over the first axis, those of rows repeated by their weights.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows, ...)
         One value or several for each row.
-    share : float
-        Share of the rows below.
     weight : ndarray of shape (n_rows,) or None
         Positive weights.
-    method : {"linear", "lower", "higher"}
-        What is taken between two values, as in `numpy.quantile`.
     """
-    place = share * (total_of(weight, len(values)) - 1)
-    if method == "lower":
-        return value_at(values, np.floor(place), weight)
-    upper = value_at(values, np.ceil(place), weight)
-    between = place - np.floor(place)
-    if method == "higher" or between == 0:
-        return upper
-    # no difference, which may be too large a number
-    return (1 - between) * value_at(values, np.floor(place), weight) + between * upper
+
+    def __init__(self, values, weight=None):
+        self.total = total_of(weight, len(values))
+        if weight is None:
+            # a partition is far slower where many values are equal
+            self.values, self.sums = np.sort(values, axis=0), None
+        else:
+            order = np.argsort(values, axis=0, kind="stable")
+            self.values = np.take_along_axis(values, order, axis=0)
+            self.sums = np.cumsum(repeats(weight)[order], axis=0)
+
+    def at(self, place):
+        """Value at a place, from 0 on, of shape (...)."""
+        if self.sums is None:
+            return self.values[int(place)]
+        # a little more, as sums of weights are inexact
+        before = (self.sums <= place * (1 + 1e-12)).sum(axis=0, keepdims=True)
+        index = np.minimum(before, len(self.values) - 1)
+        return np.take_along_axis(self.values, index, axis=0)[0]
+
+    def quantile(self, share, method="linear"):
+        """Quantile of the values, of shape (...).
+
+        Parameters
+        ----------
+        share : float
+            Share of the rows below.
+        method : {"linear", "lower", "higher"}
+            What is taken between two values, as in `numpy.quantile`.
+        """
+        place = share * (self.total - 1)
+        if method == "lower":
+            return self.at(np.floor(place))
+        upper = self.at(np.ceil(place))
+        between = place - np.floor(place)
+        if method == "higher" or between == 0:
+            return upper
+        # no difference, which may be too large a number
+        return (1 - between) * self.at(np.floor(place)) + between * upper
+
+
+def quantile(values, share, weight=None, method="linear"):
+    """Quantile of values over the first axis; see `Sorted`."""
+    return Sorted(values, weight).quantile(share, method)
 
 
 def value_at(values, place, weight=None):
-    """Value at a place, from 0 on, of the sorted values, those of rows repeated by their weights.
-
-    The result has the shape of ``values`` without the first axis.
-    """
-    if weight is None:
-        # a partition is far slower where many values are equal
-        return np.sort(values, axis=0)[int(place)]
-    order = np.argsort(values, axis=0, kind="stable")
-    # a little more, as sums of weights are inexact
-    before = np.cumsum(repeats(weight)[order], axis=0) <= place * (1 + 1e-12)
-    index = np.minimum(before.sum(axis=0, keepdims=True), len(values) - 1)
-    return np.take_along_axis(values, np.take_along_axis(order, index, axis=0), axis=0)[0]
+    """Value at a place, from 0 on, of the sorted values; see `Sorted`."""
+    return Sorted(values, weight).at(place)
 
 
 def median(values, weight=None):

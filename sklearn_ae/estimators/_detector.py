@@ -88,7 +88,7 @@ PURPOSES = (
     "folds",
 )
 # Rows that tell whether the autoencoder leaves anything over, and whether it is linear.
-ROWS_TO_WARN, ROWS_TO_COMPARE = 100, 1000
+ROWS_TO_WARN, ROWS_TO_COMPARE = 100, 200
 
 
 class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, BaseEstimator):
@@ -751,11 +751,11 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
 
     def _curvature_of_groups(self, rows, seed, device):
         """Second derivatives of the squared distance of each group over each feature."""
-        scaled = Rows(self._standardizer(rows.x), weight=rows.weight)
         if self._scores.is_isometric:
             return np.array(
                 [covariance.inverse_diagonal() for covariance, _ in self._scores.cores()]
             )
+        scaled = Rows(self._standardizer(rows.x), weight=rows.weight)
         return np.array(
             [
                 self._mean_curvature(scaled.select(of_group), covariance, seed, device)
