@@ -9,7 +9,7 @@ from sklearn_ae._anomaly.threshold import (
     equals_any,
     rounding,
 )
-from sklearn_ae._anomaly.weights import mean_of, quantile, repeats, value_at
+from sklearn_ae._anomaly.weights import mean_of, of_part, quantile, repeats, value_at
 
 __all__ = [
     "AnomalyScores",
@@ -22,6 +22,7 @@ __all__ = [
     "is_isometric",
     "low_limit",
     "mean_of",
+    "of_part",
     "quantile",
     "repeats",
     "rounding",

@@ -61,6 +61,14 @@ class Standardizer:
         scaled = centred_and_scaled(rows, self.mean, self.scale)
         return np.clip(scaled, -self.farthest, self.farthest, out=scaled)
 
+    def repeated(self, columns):
+        """The same for a table whose `DistinctColumns` these rows were the first of."""
+        other = copy.copy(self)
+        other.mean, other.scale = columns.repeated(np.array([self.mean, self.scale]))
+        if self.sparse is not None:
+            other.sparse = self.sparse.repeated(columns)
+        return other
+
 
 class SparseFeatures:
     """Square roots of what features with one common value differ from it by.
@@ -102,6 +110,15 @@ class SparseFeatures:
         root *= 4 * np.sqrt(self.usual)
         rows[:, self.places] = np.copysign(root, difference, out=root) + self.common
         return rows
+
+    def repeated(self, columns):
+        """The same for a table whose `DistinctColumns` these rows were the first of."""
+        other, which = copy.copy(self), np.full((1, columns.n_distinct), -1)
+        which[0, self.places] = np.arange(len(self.places))
+        which = columns.repeated(which)[0]
+        other.places = np.flatnonzero(which >= 0)
+        other.common, other.usual = (of[which[other.places]] for of in (self.common, self.usual))
+        return other
 
     def _quarters(self, rows):
         """A quarter of the differences from the common values: those of numbers may be none."""

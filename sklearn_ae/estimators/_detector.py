@@ -26,6 +26,7 @@ from sklearn_ae._anomaly import (
     is_isometric,
     low_limit,
     mean_of,
+    of_part,
     quantile,
     repeats,
     rounding,
@@ -639,26 +640,28 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
 
     def _train(self, rows, seeds, estimator):
         """Learn scale and autoencoder."""
-        x, weight = rows.x, rows.weight
+        columns = DistinctColumns(rows.x)
+        x, weight = columns.first_of(rows.x), rows.weight
         everything = kept = within_fences(x, weight) if self.robust_ else x
         if self.robust_ and not is_frozen(self.estimator):
-            standardised = standardise(kept, weight)
-            standardised = DistinctColumns(standardised).of_table(standardised)
+            standardised = columns.weighed(standardise(kept, weight))
             seed = seeds["rows to train"]
             greatest = Neighbors(standardised, self.n_neighbors, seed).distances(standardised)[1]
             if isinstance(self.robust, str):
                 trust = down_weights(greatest, weight)
             else:
-                core = rows.select(core_of(greatest, robust=True, weight=weight))
-                kept, weight, trust = within_fences(core.x, core.weight), core.weight, None
+                core = core_of(greatest, robust=True, weight=weight)
+                weight, trust = of_part(weight, core), None
+                kept = within_fences(x[core], weight)
         else:
             trust = None
         standardize = _chosen(self.standardize, auto=self.estimator is None)
         if standardize and self.estimator is not None:
             check_takes_any_rows(estimator)
-        self._standardizer = Standardizer(kept, standardize, everything, weight, rows.weight)
+        standardizer = Standardizer(kept, standardize, everything, weight, rows.weight)
+        self._standardizer = standardizer.repeated(columns)
         self.mean_, self.scale_ = self._standardizer.mean, self._standardizer.scale
-        scaled = self._standardizer(kept)
+        scaled = columns.repeated(standardizer(kept))
         # a row counts as often as it is given, and as far as it is trusted
         if trust is not None:
             weight = trust if weight is None else weight * trust

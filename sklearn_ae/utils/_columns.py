@@ -9,9 +9,9 @@ MOST_DISTINCT = 0.8
 class DistinctColumns:
     """A table in fewer columns, where many have the same values, at the same distances.
 
-    In the space of rows, k columns that are equal are one direction, along which lies their sum
-    over the root of k. Rows of other tables, of which these columns may differ, have a last column
-    more: how far they lie beside all such directions.
+    For distances, k equal columns are one, times the root of k. Rows of other tables, of which
+    these columns may differ, have their mean in its place, and one column more at the end: the
+    length of all differences from these means.
 
     Parameters
     ----------
@@ -35,25 +35,34 @@ class DistinctColumns:
         self.counts = np.bincount(self.place, minlength=self.n_distinct)
         self.roots = np.sqrt(self.counts)
 
-    def of_table(self, table):
-        """The table itself, or other numbers in columns that are equal where its columns are.
+    def first_of(self, table):
+        """The first of each set of columns that are equal, of shape (n_rows, n_distinct)."""
+        return table[:, self.first] if self.repeat else table
 
-        The result has shape (n_rows, n_distinct).
-        """
-        return table[:, self.first] * self.roots if self.repeat else table
+    def repeated(self, table):
+        """Columns as often as the table has them, of shape (n_rows, n_columns)."""
+        return table[:, self.place] if self.repeat else table
+
+    def weighed(self, table):
+        """The first of each set times the root of how many these are."""
+        return table * self.roots if self.repeat else table
+
+    def of_table(self, table):
+        """The table, or another with the same columns equal, of shape (n_rows, n_distinct)."""
+        return self.weighed(self.first_of(table))
 
     def __call__(self, rows):
         """Rows of any table, of shape (n_rows, n_distinct + 1); themselves if no columns repeat."""
         if not self.repeat:
             return rows
         folded = np.zeros((len(rows), self.n_distinct + 1))
-        folded[:, :-1] = rows[:, self.first]
-        difference = rows - folded[:, self.place]
+        folded[:, :-1] = self.first_of(rows)
+        difference = rows - self.repeated(folded)
         differs = difference.any(axis=1)
         if differs.any():
             mean = self._sums(difference[differs]) / self.counts
             folded[differs, :-1] += mean
-            beside = difference[differs] - mean[:, self.place]
+            beside = difference[differs] - self.repeated(mean)
             folded[differs, -1] = np.sqrt((beside**2).sum(axis=1))
         folded[:, :-1] *= self.roots
         return folded
@@ -67,13 +76,14 @@ class DistinctColumns:
         """Directions in the columns of the table, of shape (n_directions, n_columns)."""
         if not self.repeat:
             return directions
-        return (directions[:, : self.n_distinct] / self.roots)[:, self.place]
+        return self.repeated(directions[:, : self.n_distinct] / self.roots)
 
 
 def sets_of_equal_columns(table):
     """The first column of each set of columns with the same values, and the set of each column."""
     # what differs in a random sum of the rows differs
-    sums = np.random.default_rng(0).normal(size=len(table)) @ table
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.random.default_rng(0).normal(size=len(table)) @ table
     _, first, place = np.unique(sums, return_index=True, return_inverse=True)
     if len(first) == table.shape[1] or not np.array_equal(table[:, first][:, place], table):
         return np.arange(table.shape[1]), np.arange(table.shape[1])
