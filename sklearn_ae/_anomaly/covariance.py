@@ -156,8 +156,8 @@ def centred_and_scaled(rows, mean, scale):
     largest = np.finfo(float).max
     with np.errstate(over="ignore"):
         centred = rows - mean
-    np.clip(centred, -largest, largest, out=centred)
-    centred /= scale
+        np.clip(centred, -largest, largest, out=centred)
+        centred /= scale
     return centred
 
 
