@@ -81,10 +81,13 @@ class DistinctColumns:
 
 def sets_of_equal_columns(table):
     """The first column of each set of columns with the same values, and the set of each column."""
-    # what differs in a random sum of the rows differs
+    # columns that differ have other random sums of the rows
     with np.errstate(over="ignore", invalid="ignore"):
         sums = np.random.default_rng(0).normal(size=len(table)) @ table
     _, first, place = np.unique(sums, return_index=True, return_inverse=True)
-    if len(first) == table.shape[1] or not np.array_equal(table[:, first][:, place], table):
-        return np.arange(table.shape[1]), np.arange(table.shape[1])
+    if len(first) < table.shape[1]:
+        # some have equal sums but for their rounding
+        others = np.flatnonzero((table[:, first][:, place] != table).any(axis=0))
+        place[others] = len(first) + np.arange(len(others))
+        first = np.append(first, others)
     return first, place

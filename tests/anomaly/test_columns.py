@@ -41,6 +41,14 @@ def test_a_table_with_few_equal_columns_is_left_as_it_is():
         assert getattr(columns, name)(table) is table
 
 
+def test_columns_that_differ_by_rounding_are_different():
+    table = np.repeat([[1.0, -2.0, 3.0]], 4, axis=0).T * np.ones((3, 1))
+    table[0, 3] += 2e-16
+    columns = DistinctColumns(table)
+    assert columns.n_distinct == 2
+    assert_array_equal(columns.repeated(columns.first_of(table)), table)
+
+
 def test_covariance_is_that_of_all_columns(table):
     columns = DistinctColumns(table)
     whole = ShrunkCovariance(table, 0)
