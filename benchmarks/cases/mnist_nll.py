@@ -206,8 +206,13 @@ def figures(lines):
             groups.setdefault(training, []).append(line["figures"]["nats"])
     one, five = groups["one sample", 2500], groups["five samples", 2500]
     assert len(one) == len(five) == 3
-    (early,), (anew,) = groups["five samples", 1250], groups["defaults", 95]
-    (once,) = groups["defaults, static", 95]
+    (early,) = groups["five samples", 1250]
+    (anew,), (once,) = (
+        nats
+        for wanted in ("defaults", "defaults, static")
+        for (method, _), nats in groups.items()
+        if method == wanted
+    )
     return {
         "one_sample": f"{np.mean(one):.2f}",
         "five_samples": f"{np.mean(five):.2f}",
