@@ -853,8 +853,17 @@ def test_without_rows_held_out_there_is_one_curve():
     assert [text.get_text() for text in drawn.ax_.get_legend().get_texts()] == ["training rows"]
 
 
+def test_a_fit_that_went_on_without_rows_held_out_is_drawn(digits):
+    X, _ = digits
+    went_on = Autoencoder(max_iter=3, validation_fraction=0.2, random_state=0).fit(X)
+    went_on.partial_fit(X)
+    display = LossCurveDisplay.from_estimator(went_on)
+    assert len(display.train_line_.get_xdata()) == len(went_on.loss_curve_) == 4
+    assert display.validation_line_.get_xdata().tolist() == [1, 2, 3]
+
+
 def test_curves_of_different_length_are_refused():
-    with pytest.raises(ValueError, match=r"one value for each epoch, got shapes \(2,\) and \(3,\)"):
+    with pytest.raises(ValueError, match=r"for each epoch, .* shapes \(2,\) and \(3,\)"):
         LossCurveDisplay([3.0, 2.0], [-1, -2, -3]).plot()
 
 

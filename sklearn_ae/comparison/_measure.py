@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn_ae import metrics
 from sklearn_ae.comparison._decoder import page_decoder
 from sklearn_ae.comparison._files import first_line
-from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, is_from, seeded
+from sklearn_ae.comparison._reducers import MAX_BARNES_HUT_COMPONENTS, is_from, is_ours, seeded
 from sklearn_ae.comparison._rows import MAX_POINTS
 from sklearn_ae.display._estimators import final_estimator, is_variational
 from sklearn_ae.display._latent_manifold import decoded_grid
@@ -101,6 +101,10 @@ def warm_up(estimator, rows, others, n_train):
     if is_from(estimator, "umap") and n_train >= UMAP_EXACT_ROWS:
         copies.append(seeded(estimator, 0).set_params(force_approximation_algorithm=True))
     for copy in copies:
+        last = copy.steps[-1][1] if hasattr(copy, "steps") else copy
+        if is_ours(last) and {"max_iter", "early_stopping"} <= last.get_params(deep=False).keys():
+            # nothing is compiled: an epoch imports all that is needed
+            last.set_params(max_iter=1, early_stopping=False)
         try:
             with warnings.catch_warnings():
                 # Few rows raise warnings that say nothing about the data.
@@ -293,7 +297,7 @@ def _in_page(model, codes):
 
 
 def _course(model):
-    """Objective after each epoch of a fit of this package."""
+    """Objective of each epoch of a fit of this package."""
     fitted = final_estimator(model)
     if not (is_from(fitted, "sklearn_ae") and len(getattr(fitted, "loss_curve_", ()))):
         return {}

@@ -55,7 +55,7 @@ def render(result):
         ("Reconstructions", result.plot_reconstructions, _about_reconstructions(result)),
         ("Codes decoded", result.plot_decoded_codes, ABOUT_DECODED),
         ("Components", result.plot_curve, ABOUT_CURVE),
-        ("Training", result.plot_loss_curves, "The objective after each epoch, first split."),
+        ("Training", result.plot_loss_curves, "The objective of each epoch, first split."),
         ("Measures", result.plot_metrics, "Bars are means, lines the spread over repeats."),
     ]
     fonts, missing = families(_names(result))

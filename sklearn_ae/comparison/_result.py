@@ -269,7 +269,7 @@ class ComparisonResult:
         return self._figures().decoded_codes(self)
 
     def plot_loss_curves(self) -> Figure | None:
-        """Draw the objective after each epoch of the first repeat.
+        """Draw the objective of each epoch of the first repeat.
 
         Returns
         -------

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class LossCurveDisplay:
-    """Objective after each epoch, on the training rows and on those held out.
+    """Objective of each epoch, on the training rows and on those held out.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_iter,)
-        Mean objective on the training rows after each epoch.
+        Mean objective on the training rows during each epoch.
 
-    validation_scores : array-like of shape (n_iter,), default=None
-        Minus the mean objective on the rows held out after each epoch; drawn as a loss. Its
-        best epoch is marked.
+    validation_scores : array-like of shape (n_held_out,), default=None
+        Minus the mean objective on the rows held out after each of the first epochs, of all of
+        them unless a fit went on without such rows; drawn as a loss. Its best epoch is marked.
 
     start_loss : float, default=None
         Objective of the start, where training did no better and the start was kept.
@@ -105,10 +105,10 @@ class LossCurveDisplay:
         train = np.asarray(self.loss_curve, dtype=float)
         scores = () if self.validation_scores is None else self.validation_scores
         held_out = -np.asarray(scores, dtype=float)
-        if train.ndim != 1 or (held_out.size and held_out.shape != train.shape):
+        if train.ndim != 1 or held_out.ndim != 1 or len(held_out) > len(train):
             raise ValueError(
-                "loss_curve and validation_scores must have one value for each epoch, got shapes "
-                f"{train.shape} and {held_out.shape}."
+                "loss_curve must have one value for each epoch, and validation_scores no more; got "
+                f"shapes {train.shape} and {held_out.shape}."
             )
         ax = axes_or_new(ax)
         epochs = np.arange(1, len(train) + 1)
@@ -117,7 +117,9 @@ class LossCurveDisplay:
         self.validation_line_ = self.best_point_ = self.start_line_ = None
         (self.train_line_,) = ax.plot(epochs, train, label="training rows", **kwargs)
         if held_out.size:
-            (self.validation_line_,) = ax.plot(epochs, held_out, label="rows held out", **kwargs)
+            (self.validation_line_,) = ax.plot(
+                epochs[: len(held_out)], held_out, label="rows held out", **kwargs
+            )
             best = int(held_out.argmin())
             (self.best_point_,) = ax.plot(
                 epochs[best],

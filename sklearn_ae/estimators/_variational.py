@@ -206,10 +206,11 @@ class VariationalAutoencoder(
         Epochs made.
 
     loss_curve_ : list of float
-        Mean objective on the training rows after each epoch.
+        Mean objective on the training rows during each epoch, by the weights in training.
 
     validation_scores_ : list of float
-        Minus the mean objective on the rows held out after each epoch.
+        Minus the mean objective on the rows held out after each epoch; none for epochs of a fit
+        that goes on without such rows.
 
     best_loss_ : float
         Objective of the weights that were kept: on the rows held out, else the last of
