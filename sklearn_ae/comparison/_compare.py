@@ -140,10 +140,11 @@ def compare(
 
     Notes
     -----
-    Each reducer runs in a process of its own, one after the other. Its peak memory is counted
-    above what that process held with the data loaded, and it is fitted once on 50 rows
-    beforehand, so that compilation does not count. A reducer that fails, or whose process is
-    killed, has the reason in its row.
+    Each reducer runs in a process of its own, one after the other; in one thread, unless
+    ``OMP_NUM_THREADS`` is set, where the training part has fewer than two million numbers. Its peak
+    memory is counted above what that process held with the data loaded, and it is fitted once on 50
+    rows beforehand, while the one before it still runs, so that compilation does not count. A
+    reducer that fails, or whose process is killed, has the reason in its row.
 
     Trustworthiness and continuity are computed on at most 10000 test rows, t-SNE on at most 5000
     (1000 above 3 components), UMAP's inverse on at most 500 (50 where there are many features)
@@ -178,7 +179,7 @@ def compare(
         _check_n_components(widest, reducers, splits, preparation.notes)
         is_image = splits.images is not None
         jobs = {"is_image": is_image, "downstream": downstream, "widths": widths}
-        jobs["n_train"] = len(splits.first[0])
+        jobs |= {"n_train": len(splits.first[0]), "n_features": splits.n_features}
         sizes = (*map(len, splits.first), splits.n_features, n_repeats, 1 + len(widths))
         announce(in_words(expected_seconds(reducers.values(), *sizes)), verbose)
         rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose, jobs)

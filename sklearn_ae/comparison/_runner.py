@@ -15,6 +15,9 @@ from sklearn_ae.comparison._files import first_line
 from sklearn_ae.comparison._reducers import is_from
 
 POLL_SECONDS = 0.1
+# Of fewer numbers a fit gains nothing from a second thread, and loses much where a processor is
+# taken: threads wait for one another at each step.
+NUMBERS_FOR_THREADS = 2_000_000
 
 
 class Job:
@@ -46,8 +49,8 @@ class Job:
     widths : list of int
         Further widths that the explained variance of a default reducer is asked for.
 
-    n_train : int
-        Training rows of a split.
+    n_train, n_features : int
+        Size of the training part of a split.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class Job:
         downstream=None,
         widths=(),
         n_train=0,
+        n_features=0,
     ):
         folder.mkdir()
+        self._is_small = n_train * n_features < NUMBERS_FOR_THREADS
         self._process = self._not_sent = None
         self.folder, self.seeds, self.content = folder, seeds, (reducer, downstream)
         content = {
@@ -120,6 +125,8 @@ class Job:
         # -P and the caller's own search path: what it can import, its process can, no more.
         command = [sys.executable, "-P", "-m", "sklearn_ae.comparison._worker", str(self.folder)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())}
+        if self._is_small:
+            environment.setdefault("OMP_NUM_THREADS", "1")
         with open(self.folder / "log.txt", "wb") as log:
             self._process = subprocess.Popen(
                 command,
