@@ -169,9 +169,17 @@ def test_odd_images():
     assert_allclose(row, decoded[0], rtol=1e-9, atol=1e-12)
 
 
+class Folded(nn.Linear):
+    """A layer that does more than its base."""
+
+    def forward(self, x):
+        return super().forward(x).abs()
+
+
 @pytest.mark.parametrize(
     "estimator",
     [
+        Autoencoder(architecture=lambda d, k: (nn.Linear(d, k), Folded(k, d)), max_iter=1),
         Autoencoder(architecture=Convolutional((8, 8), (4,), upsampling="bilinear"), max_iter=1),
         Autoencoder(architecture=Convolutional((8, 8), (8,) * 2, normalization="group")),
         Autoencoder(

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from torch import nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from sklearn_ae._compute import own_state
 from sklearn_ae._fitting.fitted import NoBranch, without_idle_branches
@@ -81,9 +82,10 @@ def _layers(module):
             *_layers(module.module),
             {"kind": "scale", "factor": _array(module.gain), "shift": 0.0},
         ]
-    if isinstance(module, nn.Sequential):
+    kind = type_before_parametrizations(module)  # what derives from a layer may do otherwise
+    if kind is nn.Sequential:
         return [layer for part in module for layer in _layers(part)]
-    if isinstance(module, nn.Linear):
+    if kind is nn.Linear:
         return [_dense(_array(module.weight), module.bias)]
     if isinstance(module, ConvolutionalDecoder):
         layers, shape = _layers(module.head), module.first_shape
@@ -92,7 +94,7 @@ def _layers(module):
                 found, shape = _image_layers(part, shape)
                 layers += found
         return layers
-    if type(module) in FUNCTIONS and getattr(module, "approximate", "none") == "none":
+    if kind in FUNCTIONS and getattr(module, "approximate", "none") == "none":
         return _activation(module)
     raise _unknown(module)
 

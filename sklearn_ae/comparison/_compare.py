@@ -18,6 +18,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Literal
 
+import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -31,7 +32,7 @@ from sklearn_ae.comparison._data import Dataset, as_dataset, check_target, load_
 from sklearn_ae.comparison._estimate import expected_seconds, in_words
 from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
-from sklearn_ae.comparison._prepare import prepare
+from sklearn_ae.comparison._prepare import EPOCH, prepare
 from sklearn_ae.comparison._progress import announce, progress
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_ours, pca_of, resolve
 from sklearn_ae.comparison._result import ComparisonResult
@@ -180,7 +181,8 @@ def compare(
         is_image = splits.images is not None
         jobs = {"is_image": is_image, "downstream": downstream, "widths": widths}
         jobs |= {"n_train": len(splits.first[0]), "n_features": splits.n_features}
-        sizes = (*map(len, splits.first), splits.n_features, n_repeats, 1 + len(widths))
+        n_train, n_test = map(len, splits.first)
+        sizes = n_train, n_test, splits.n_features, n_repeats, 1 + len(widths)
         announce(in_words(expected_seconds(reducers.values(), *sizes)), verbose)
         rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose, jobs)
         example = splits.example()
@@ -215,7 +217,7 @@ def compare(
         pca=pca_of(reducers),
         autoencoders=[key for key, value in reducers.items() if is_ours(value)],
         code=_code(loaded, scale, reducers, n_components),
-        rows=shown_rows(names, preparation, splits, arrays),
+        rows=shown_rows(names, preparation, splits, arrays, _has_dates(data.y)),
     )
 
 
@@ -241,6 +243,11 @@ def _code(data, scale, reducers, n_components):
         for name, key in reducers.items()
         if isinstance(key, str) and key in CLASSES
     }
+
+
+def _has_dates(y):
+    """Whether a target is dates."""
+    return y is not None and pd.api.types.is_datetime64_any_dtype(pd.Series(y).infer_objects())
 
 
 def _columns(preparation, data, classes):
@@ -389,7 +396,7 @@ def _labels(data):
         return None, None
     y = pd.Series(data.y).infer_objects()
     if pd.api.types.is_datetime64_any_dtype(y):
-        y = (y - y.min()) / pd.Timedelta(days=1)
+        y = (y.dt.tz_localize(None) - EPOCH) / pd.Timedelta(days=1)
     numeric = pd.api.types.is_numeric_dtype(y) and not pd.api.types.is_bool_dtype(y)
     n_classes = y.nunique()
     if n_classes < 2:  # nothing to tell apart
@@ -502,18 +509,16 @@ def _run_all(folder, reducers, n_components, seeds, verbose, options):
         jobs[name] = Job(folder / f"job_{number}", folder, reducer, n_components, seeds, **own)
     rows, arrays, waiting = {}, {}, [*jobs.values()]
     # While one is fitted the next makes itself ready, where there is a processor for it.
-    n_started = 1 + ((os.cpu_count() or 1) > 1)
-    with progress(len(jobs) * len(seeds), verbose) as shown:
-        try:
-            for number, (name, job) in enumerate(jobs.items()):
-                shown.start(name)
-                while waiting and len(jobs) - len(waiting) < number + n_started:
-                    waiting.pop(0).start()
-                rows[name], arrays[name] = job.run(shown.step)
-                shown.finish(sum(row["error"] is not None for row in rows[name]))
-        finally:
-            for job in jobs.values():
-                job.stop()
+    n_started = 1 + (joblib.cpu_count() > 1)
+    with contextlib.ExitStack() as at_end, progress(len(jobs) * len(seeds), verbose) as shown:
+        for job in jobs.values():
+            at_end.callback(job.stop)
+        for number, (name, job) in enumerate(jobs.items()):
+            shown.start(name)
+            while waiting and len(jobs) - len(waiting) < number + n_started:
+                waiting.pop(0).start()
+            rows[name], arrays[name] = job.run(shown.step)
+            shown.finish(sum(row["error"] is not None for row in rows[name]))
     return rows, arrays
 
 

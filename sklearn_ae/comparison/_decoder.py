@@ -2,16 +2,20 @@
 
 import base64
 import math
+import time
 
 import numpy as np
+from sklearn.decomposition import PCA
 
 from sklearn_ae.comparison._reducers import is_from
 from sklearn_ae.display._estimators import decode
+from sklearn_ae.estimators._methods import ReconstructionMixin
 
 # What a decoder takes in the page at most, as text, and points along a side of a grid.
 MAX_CHARACTERS = 2_000_000
 MAX_GRID, MIN_GRID = 48, 6
-LARGEST_HALF = 6e4
+# Seconds that a grid may take, and codes by which that is judged.
+MAX_SECONDS, N_TIMED = 5.0, 20
 
 
 def page_decoder(model, codes):
@@ -33,13 +37,9 @@ def page_decoder(model, codes):
 
 
 def as_text(array):
-    """Numbers as base64 text in the least type that holds them, for the page."""
+    """Numbers as base64 text, for the page."""
     array = np.asarray(array)
-    if array.dtype.kind == "f":
-        finite = np.abs(array[np.isfinite(array)])
-        # factors and shifts are few and carry the units
-        half = array.ndim > 1 and finite.max(initial=0.0) < LARGEST_HALF
-        array = array.astype("<f2" if half else "<f4")
+    array = array.astype(array.dtype.newbyteorder("<"), copy=False)
     kind = f"{array.dtype.kind}{array.dtype.itemsize}"
     data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
     return {"type": kind, "shape": list(array.shape), "data": data}
@@ -47,29 +47,44 @@ def as_text(array):
 
 def _layers(model):
     """Layers of a decoder; None for a model that does not say them."""
-    if hasattr(model, "decoder_layers"):
-        try:
-            return model.decoder_layers()
-        except ValueError:  # it says that it has others
-            return None
-    if is_from(model, "sklearn") and type(model).__name__ == "PCA":
+    if type(model) is PCA:
         weight = model.components_.T
         if model.whiten:
             weight = weight * np.sqrt(model.explained_variance_)
         return [{"kind": "dense", "weight": weight, "bias": model.mean_}]
-    return None
+    own = [getattr(type(model), name, None) for name in ("decoder_layers", "inverse_transform")]
+    if own != [ReconstructionMixin.decoder_layers, ReconstructionMixin.inverse_transform]:
+        return None
+    try:
+        return model.decoder_layers()
+    except ValueError:  # it says that it has others
+        return None
 
 
 def _packed(layer):
     """A layer whose arrays are text."""
     if layer["kind"] == "sum":
-        return {
-            "kind": "sum",
-            "paths": [[_packed(part) for part in path] for path in layer["paths"]],
-        }
+        paths = [[_packed(part) for part in path] for path in layer["paths"]]
+        return {"kind": "sum", "paths": paths}
+    packed = {}
+    for name, value in layer.items():
+        if name == "weight":
+            packed |= _in_halves(value, 1 if layer["kind"] == "transposed_convolution" else 0)
+        elif isinstance(value, np.ndarray):
+            packed[name] = as_text(value.astype(np.float64))
+        else:
+            packed[name] = float(value) if isinstance(value, np.floating) else value
+    return packed
+
+
+def _in_halves(weight, axis):
+    """A weight in half precision, and the unit of each output in full: these may be of any size."""
+    others = tuple(place for place in range(weight.ndim) if place != axis)
+    units = np.abs(weight).max(axis=others, keepdims=True)
+    units = np.where(units > 0, units, 1.0)
     return {
-        name: as_text(value) if isinstance(value, np.ndarray) else value
-        for name, value in layer.items()
+        "weight": as_text((weight / units).astype(np.float16)),
+        "units": as_text(units.ravel().astype(np.float64)),
     }
 
 
@@ -80,20 +95,28 @@ def _length(layer):
 
 
 def _grid(model, codes):
-    """Decoded codes on a grid over the map, as dense as the space allows."""
+    """Decoded codes on a grid over the map, as dense as space and time allow."""
     if is_from(model, "umap"):  # its inverse is slow, and knows its own codes' hull only
         return None
     low, high = codes.min(axis=0), codes.max(axis=0)
-    n_features = decode(model, codes[None, :1]).shape[-1]
-    n_values = 3 * MAX_CHARACTERS // (4 * 2)  # half floats in base64
-    size = min(MAX_GRID, math.isqrt(n_values // n_features))
+    start = time.perf_counter()
+    n_features = decode(model, codes[:N_TIMED]).shape[-1]
+    row_seconds = (time.perf_counter() - start) / min(len(codes), N_TIMED)
+    n_values = 3 * MAX_CHARACTERS // (4 * 2)  # numbers of two bytes in base64
+    n_points = min(n_values // n_features, int(MAX_SECONDS / max(row_seconds, 1e-9)))
+    size = min(MAX_GRID, math.isqrt(n_points))
     if size < MIN_GRID:
         return None
     first, second = (np.linspace(*ends, size) for ends in zip(low, high, strict=True))
     places = np.stack(np.meshgrid(first, second), axis=-1)  # (size, size, 2), second by row
-    values = decode(model, places)
+    values = decode(model, places).reshape(-1, n_features).astype(np.float64)
+    least = values.min(axis=0)
+    span = np.ptp(values, axis=0)
+    shares = (values - least) / np.where(span > 0, span, 1.0)
     return {
-        "grid": as_text(values),
+        "grid": as_text(np.round(shares * (2**16 - 1)).astype(np.uint16)),
+        "factor": as_text(span / (2**16 - 1)),
+        "shift": as_text(least),
         "low": low.tolist(),
         "high": high.tolist(),
         "size": size,

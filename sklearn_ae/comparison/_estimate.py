@@ -53,6 +53,8 @@ def _fit_seconds(key, n_train, n_test, n_features):
 
 def in_words(seconds):
     """A time as text, as coarse as it is known."""
+    if seconds > 2 * ROUND[-1]:
+        return "days"
     near = min(ROUND, key=lambda value: abs(value - seconds) / value)
     if near < 60:
         return f"{near} s"

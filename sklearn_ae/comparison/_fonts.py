@@ -14,7 +14,8 @@ def families(text):
 
     The usual family comes first; matplotlib takes each character from the first that has it.
     """
-    usual = list(rcParams["font.sans-serif"])[:1]
+    installed = {entry.name for entry in fontManager.ttflist}
+    usual = [name for name in rcParams["font.sans-serif"] if name in installed][:1]
     missing = {character for character in text if not character.isspace()}
     missing -= _characters(findfont(FontProperties(family=usual)))
     found = []

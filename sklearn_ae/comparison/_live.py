@@ -13,6 +13,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from sklearn_ae.comparison._decoder import MAX_CHARACTERS, as_text
+from sklearn_ae.comparison._rows import LONGEST
 from sklearn_ae.display._latent_space import label_palette
 
 # Places along an axis of a map, and steps of the colours of a numeric target.
@@ -21,6 +22,8 @@ N_STOPS = 12
 # The picture of all rows: its pixels, its bytes, and images beside each other.
 MAX_PIXELS, MAX_BYTES, MAX_WIDTH = 16_000_000, 3_000_000, 4096
 # Of all decoders, as text.
+SMALLEST_SIDE = 2
+LARGEST_SINGLE = 2**24
 MAX_ALL_DECODERS = 4 * MAX_CHARACTERS
 
 
@@ -38,26 +41,29 @@ def live(result):
         decoder = str(content.get("decoder", ""))
         decoder = decoder if len(decoder) <= room else ""  # the file stays small
         room -= len(decoder)
+        known = content["rows"] < len(rows.names)
+        if not known.any():
+            continue
         maps.append(
             {
                 "name": name,
                 "in_sample": bool(in_sample[name]),
-                "rows": as_text(content["rows"].astype("<i4")),
-                **_places(content["codes"][:, :2].astype(np.float64)),
+                "rows": as_text(content["rows"][known].astype("<i4")),
+                **_places(content["codes"][known, :2].astype(np.float64)),
                 "decoder": json.loads(decoder) if decoder else None,
             }
         )
     if not maps:
         return None
     found = {
-        "names": [str(name) for name in rows.names],
-        "target": _target(result._colours, len(rows.names)),
+        "names": rows.names,
+        "target": _target(result._colours, len(rows.names), rows.has_dates),
         "columns": [_column(*pair) for pair in zip(rows.units, rows.values, strict=False)],
         "images": None if rows.images is None else _images(rows, result._image_shape),
         "maps": maps,
     }
     # a name may hold what would end the element that holds the text
-    return json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(found, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def script():
@@ -73,19 +79,20 @@ def _places(codes):
     return {"low": low.tolist(), "span": span.tolist(), "places": as_text(places)}
 
 
-def _target(colours, n_rows):
+def _target(colours, n_rows, has_dates):
     """Classes of the rows with their colours, or their numbers."""
     if colours is None:
         return None
     if colours.dtype.kind in "fi":
         stops = colormaps["viridis"](np.linspace(0, 1, N_STOPS))
         values = colours[:n_rows].astype(np.float64)
-        return {"numbers": as_text(values), "stops": [to_hex(stop) for stop in stops]}
+        stops = [to_hex(stop) for stop in stops]
+        return {"numbers": as_text(values), "stops": stops, "has_dates": has_dates}
     palette = label_palette(colours)
     places = {label: place for place, label in enumerate(palette)}
-    codes = np.array([places[label] for label in colours[:n_rows].tolist()], dtype="<u2")
+    codes = np.array([places[label] for label in colours[:n_rows].tolist()], dtype="<i4")
     return {
-        "classes": [str(label) for label in palette],
+        "classes": [str(label)[:LONGEST] for label in palette],
         "colours": [to_hex(colour) for colour in palette.values()],
         "codes": as_text(codes),
     }
@@ -96,7 +103,7 @@ def _column(unit, values):
     shown = {"name": unit.name, "kind": unit.kind, "features": unit.features}
     if unit.kind == "category":
         codes, words = pd.factorize(values)
-        words = [str(word) for word in words]
+        words = [str(word)[:LONGEST] for word in words]
         return shown | {
             "categories": unit.categories,
             "words": words,
@@ -105,26 +112,31 @@ def _column(unit, values):
     values = np.asarray(values, dtype=np.float64)
     finite = values[np.isfinite(values)]
     ends = [float(finite.min()), float(finite.max())] if len(finite) else [0.0, 1.0]
-    # numbers of a few digits keep them
+    # half of the digits will do, but for numbers that stand for something
+    large = np.abs(finite).max(initial=0.0) > LARGEST_SINGLE
     return shown | {
         "shift": unit.shift,
         "scale": unit.scale,
         "ends": ends,
-        "values": as_text(values),
+        "values": as_text(values if large else values.astype(np.float32)),
     }
 
 
 def _images(rows, image_shape):
     """One picture of all rows, smaller where there are many."""
     images, factor = rows.images, 1
+    if images.ndim == 3:  # dark where they are large
+        images = 255 - images
     while True:
         shrunk = _shrunk(images, factor)
         height, width = shrunk.shape[1:3]
-        content = _montage(shrunk) if shrunk[..., 0].size <= MAX_PIXELS else None
-        if (content is not None and len(content) <= MAX_BYTES) or min(height, width) <= 2:
+        content = _montage(shrunk) if math.prod(shrunk.shape[:3]) <= MAX_PIXELS else None
+        if content is not None and len(content) <= MAX_BYTES:
             break
+        if min(height, width) <= SMALLEST_SIDE:
+            return None
         factor += 1
-    text = base64.b64encode(content or _montage(shrunk)).decode("ascii")
+    text = base64.b64encode(content).decode("ascii")
     shape = image_shape if len(image_shape) == 3 else (1, *image_shape)
     return {
         "png": f"data:image/png;base64,{text}",

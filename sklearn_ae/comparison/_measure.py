@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
 from sklearn_ae import metrics
@@ -40,6 +41,8 @@ FAILURES = (
     AttributeError,
     LookupError,
 )
+# And what a caller's own may raise besides.
+DRAWING_FAILURES = (*FAILURES, AssertionError, ImportError, MemoryError, OSError)
 # Images along a side of a grid of codes, along the path of a component, and paths.
 GRID_STEPS, PATH_STEPS, MAX_PATHS = 8, 9, 5
 QUANTILE_RANGE = (0.05, 0.95)
@@ -101,7 +104,7 @@ def warm_up(estimator, rows, others, n_train):
     if is_from(estimator, "umap") and n_train >= UMAP_EXACT_ROWS:
         copies.append(seeded(estimator, 0).set_params(force_approximation_algorithm=True))
     for copy in copies:
-        last = copy.steps[-1][1] if hasattr(copy, "steps") else copy
+        last = copy.steps[-1][1] if isinstance(copy, Pipeline) else copy
         if is_ours(last) and {"max_iter", "early_stopping"} <= last.get_params(deep=False).keys():
             # nothing is compiled: an epoch imports all that is needed
             last.set_params(max_iter=1, early_stopping=False)
@@ -267,7 +270,7 @@ def _decoded(model, codes):
         paths = np.sort(np.argsort(-codes.var(axis=0), kind="stable")[:MAX_PATHS])
         images, *_ = decoded_paths(model, spanned, None, paths, PATH_STEPS, QUANTILE_RANGE)
         return [], {"decoded": images.astype(np.float64)}
-    except FAILURES as error:  # a figure more or less: the measures stay
+    except DRAWING_FAILURES as error:  # a figure more or less: the measures stay
         return [f"codes between those of rows are not shown: {first_line(error)}"], {}
 
 
@@ -291,7 +294,7 @@ def _in_page(model, codes):
     """Notes, and the decoder that runs in the page of the report, as JSON."""
     try:
         decoder = page_decoder(model, codes)
-    except FAILURES as error:  # a figure more or less: the measures stay
+    except DRAWING_FAILURES as error:  # a figure more or less: the measures stay
         return [f"points of the map cannot be decoded in the report: {first_line(error)}"], {}
     return [], {} if decoder is None else {"decoder": np.array(json.dumps(decoder))}
 
@@ -341,7 +344,7 @@ def _target_scores(Z_train, Z_test, target, seed, downstream):
         try:
             fitted = seeded(downstream, seed).fit(Z_train, y_train)
             scores["downstream"] = float(fitted.score(Z_test, y_test))
-        except (*FAILURES, AssertionError, ImportError, MemoryError, OSError) as error:
+        except DRAWING_FAILURES as error:
             reason = first_line(error).replace("; ", ", ")
             scores["notes"] = [f"the downstream estimator failed: {reason}"]
     return scores

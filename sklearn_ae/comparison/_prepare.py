@@ -510,7 +510,7 @@ def _categories(encoder, place):
     rare = encoder.infrequent_categories_[place]
     rare = [] if rare is None else [str(value) for value in rare]
     kept = [str(value) for value in encoder.categories_[place] if str(value) not in rare]
-    return [*kept, "other"] if rare else kept
+    return [*kept, "(rare)"] if rare else kept
 
 
 def prepare(data, scale):

@@ -18,7 +18,7 @@
   function numbers(packed) {
     const text = atob(packed.data), bytes = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-    const kinds = { f4: Float32Array, i4: Int32Array, u2: Uint16Array };
+    const kinds = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u2: Uint16Array };
     if (packed.type !== "f2") return new kinds[packed.type](bytes.buffer);
     return Float32Array.from(new Uint16Array(bytes.buffer), half);
   }
@@ -46,12 +46,12 @@
   const product = (shape) => shape.reduce((a, b) => a * b, 1);
 
   const LAYERS = {
-    dense({ weight, bias }, x) {
+    dense({ weight, units, bias }, x) {
       const y = new Float64Array(bias.length), n = x.length;
       for (let o = 0, k = 0; o < y.length; o++) {
-        let sum = bias[o];
+        let sum = 0;
         for (let i = 0; i < n; i++) sum += weight[k++] * x[i];
-        y[o] = sum;
+        y[o] = bias[o] + units[o] * sum;
       }
       return y;
     },
@@ -96,13 +96,13 @@
       return y;
     },
     convolution(layer, x) {
-      const { input_shape: [c, h, w], output_shape: [C, H, W], weight, bias } = layer;
+      const { input_shape: [c, h, w], output_shape: [C, H, W], weight, units, bias } = layer;
       const [p, q] = layer.padding, [s, t] = layer.stride, [a, b] = layer.kernel;
       const y = new Float64Array(C * H * W);
       for (let o = 0; o < C; o++)
         for (let i = 0; i < H; i++)
           for (let j = 0; j < W; j++) {
-            let sum = bias[o];
+            let sum = 0;
             for (let k = 0; k < c; k++)
               for (let u = 0; u < a; u++) {
                 const row = i * s + u - p;
@@ -113,15 +113,14 @@
                   sum += weight[((o * c + k) * a + u) * b + v] * x[(k * h + row) * w + column];
                 }
               }
-            y[(o * H + i) * W + j] = sum;
+            y[(o * H + i) * W + j] = bias[o] + units[o] * sum;
           }
       return y;
     },
     transposed_convolution(layer, x) {
-      const { input_shape: [c, h, w], output_shape: [C, H, W], weight, bias } = layer;
+      const { input_shape: [c, h, w], output_shape: [C, H, W], weight, units, bias } = layer;
       const [p, q] = layer.padding, [s, t] = layer.stride, [a, b] = layer.kernel;
-      const y = new Float64Array(C * H * W);
-      for (let o = 0; o < C; o++) y.fill(bias[o], o * H * W, (o + 1) * H * W);
+      const y = new Float64Array(C * H * W), pixels = H * W;
       for (let k = 0; k < c; k++)
         for (let i = 0; i < h; i++)
           for (let j = 0; j < w; j++) {
@@ -138,7 +137,10 @@
                 }
               }
           }
-      return y;
+      return y.map((v, i) => {
+        const o = Math.floor(i / pixels);
+        return bias[o] + units[o] * v;
+      });
     },
   };
 
@@ -163,7 +165,7 @@
       return (code) => run(layers, Float64Array.from(code));
     }
     const values = numbers(packed.grid), { size, low, high } = packed;
-    const width = values.length / size ** 2;
+    const factor = numbers(packed.factor), shift = numbers(packed.shift), width = shift.length;
     return (code) => {
       // between the four points about it, straight
       const place = code.map((v, k) =>
@@ -171,9 +173,9 @@
       const [i, j] = place.map((v) => Math.min(Math.floor(v), size - 2));
       const [a, b] = [place[0] - i, place[1] - j];
       const corner = (u, v) => ((j + v) * size + i + u) * width;
-      return Float64Array.from({ length: width }, (_, f) =>
-        (1 - b) * ((1 - a) * values[corner(0, 0) + f] + a * values[corner(1, 0) + f]) +
-        b * ((1 - a) * values[corner(0, 1) + f] + a * values[corner(1, 1) + f]));
+      return Float64Array.from({ length: width }, (_, f) => shift[f] + factor[f] *
+        ((1 - b) * ((1 - a) * values[corner(0, 0) + f] + a * values[corner(1, 0) + f]) +
+          b * ((1 - a) * values[corner(0, 1) + f] + a * values[corner(1, 1) + f])));
     };
   }
 
@@ -221,19 +223,28 @@
   const short = (value) => {
     if (!Number.isFinite(value)) return "missing";
     const size = Math.abs(value);
+    if (Number.isInteger(value) && size < 1e15) return String(value);
     if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
     return String(Number(value.toPrecision(size >= 1000 ? 6 : 4)));
   };
 
+  function day(value) {
+    if (Number.isNaN(value)) return "missing";
+    // rounding takes no day away
+    const date = new Date(Math.floor(value + 0.01) * 864e5);
+    return Number.isNaN(date.getTime()) ? "out of range" : date.toISOString().replace(/T.*/, "");
+  }
+
   function shown(column, value) {
-    if (column.kind === "date") {
-      const day = new Date(value * 864e5);
-      return Number.isNaN(day.getTime()) ? "missing" : day.toISOString().slice(0, 10);
+    if (column.kind === "date") return day(value);
+    if (column.kind === "yes/no" && Number.isFinite(value)) {
+      const share = Math.round(100 * Math.min(Math.max(value, 0), 1));
+      return share === 0 ? "no" : share === 100 ? "yes" : `yes ${share} %`;
     }
-    if (column.kind === "yes/no" && Number.isFinite(value))
-      return value === 0 ? "no" : value === 1 ? "yes" : `yes ${Math.round(100 * value)} %`;
     return short(value);
   }
+
+  const ofTarget = (value) => (target.has_dates ? day(value) : short(value));
 
   function ofRow(column, row) {
     if (column.kind !== "category") return shown(column, column.values[row]);
@@ -281,9 +292,7 @@
   function drawRow(canvas, row) {
     const [w, h] = data.images.size, n = data.images.columns;
     fit(canvas, w, h);
-    const context = canvas.getContext("2d");
-    context.filter = isGrey ? "invert(1)" : "none";
-    context.drawImage(sprite, (row % n) * w, Math.floor(row / n) * h, w, h, 0, 0, w, h);
+    canvas.getContext("2d").drawImage(sprite, (row % n) * w, Math.floor(row / n) * h, w, h, 0, 0, w, h);
   }
 
   function drawDecoded(canvas, features) {
@@ -335,6 +344,20 @@
         badge.textContent = "in-sample";
         caption.append(badge);
       }
+      const buttons = document.createElement("span");
+      buttons.className = "zoom";
+      for (const [sign, title, factor] of [["+", "Zoom in", 0.7], ["\u2212", "Zoom out", 1.4],
+        ["\u2922", "Whole map", 0]]) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.textContent = sign;
+        button.title = title;
+        button.setAttribute("aria-label", `${title}: ${this.map.name}`);
+        button.addEventListener("click", () =>
+          factor ? this.zoom(factor, this.middle) : this.whole());
+        buttons.append(button);
+      }
+      caption.append(buttons);
       this.plot = document.createElement("div");
       this.plot.className = "plot";
       this.plot.tabIndex = 0;
@@ -422,12 +445,24 @@
       return found;
     },
 
+    whole() {
+      this.reset();
+      this.plot.style.touchAction = "";
+      later(this);
+    },
+
+    isZoomed() {
+      return this.reach[0] < 0.99 * this.map.span[0];
+    },
+
     // Zoom about a code that stays where it is.
     zoom(factor, [x, y]) {
       const wanted = this.reach[0] * factor / this.map.span[0];
       if (wanted > 4 || wanted < 1e-3) return;
       this.middle = [x + (this.middle[0] - x) * factor, y + (this.middle[1] - y) * factor];
       this.reach = this.reach.map((v) => v * factor);
+      // a finger moves a map that is zoomed, and scrolls the page over a whole one
+      this.plot.style.touchAction = this.isZoomed() ? "none" : "";
       later(this);
     },
   });
@@ -484,7 +519,7 @@
   }
 
   function nameOf(row) {
-    const value = classes ? target.classes[classes[row]] : targets ? short(targets[row]) : "";
+    const value = classes ? target.classes[classes[row]] : targets ? ofTarget(targets[row]) : "";
     return `row ${data.names[row]}${value ? ` · ${value}` : ""}`;
   }
 
@@ -558,17 +593,17 @@
 
     const look = (event) => {
       if (!next) requestAnimationFrame(() => {
-        const code = panel.code(next), row = panel.nearest(code);
-        markRow(row);
-        show(panel, code, row, next.clientX, next.clientY);
+        const { clientX, clientY } = next, code = panel.code(next), row = panel.nearest(code);
         next = null;
+        markRow(row);
+        show(panel, code, row, clientX, clientY);
       });
       next = event;
     };
 
     plot.addEventListener("pointerdown", (event) => {
+      if (event.button > 0) return;
       fingers.set(event.pointerId, event);
-      // only the mouse drags: one finger scrolls the page
       if (event.pointerType === "mouse") plot.setPointerCapture(event.pointerId);
       look(event);
     });
@@ -580,7 +615,7 @@
       if (others.length) {
         const gap = (a) => Math.hypot(a.clientX - others[0].clientX, a.clientY - others[0].clientY);
         panel.zoom(gap(before) / Math.max(gap(event), 1), panel.code(event));
-      } else if (event.pointerType === "mouse") {
+      } else if (event.pointerType === "mouse" || panel.isZoomed()) {
         panel.middle = [
           panel.middle[0] - ((event.clientX - before.clientX) / box.width) * panel.reach[0],
           panel.middle[1] + ((event.clientY - before.clientY) / box.height) * panel.reach[1],
@@ -596,11 +631,13 @@
       fingers.delete(event.pointerId);
       if (event.pointerType === "mouse") requestAnimationFrame(() => { markRow(null); hide(); });
     });
+    // over a map that was not clicked the wheel scrolls the page
     plot.addEventListener("wheel", (event) => {
+      if (document.activeElement !== plot && !event.ctrlKey) return;
       event.preventDefault();
       panel.zoom(2 ** (Math.sign(event.deltaY) / 4), panel.code(event));
     }, { passive: false });
-    plot.addEventListener("dblclick", () => { panel.reset(); later(panel); });
+    plot.addEventListener("dblclick", () => panel.whole());
     plot.addEventListener("keydown", (event) => key(panel, event));
     plot.addEventListener("blur", hide);
   }
@@ -608,6 +645,7 @@
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
   function key(panel, event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = ARROWS[event.key];
     if (arrow && event.shiftKey) {
       panel.middle = panel.middle.map((v, k) => v + 0.1 * arrow[k] * panel.reach[k]);
@@ -617,8 +655,7 @@
     } else if (event.key === "+" || event.key === "-") {
       panel.zoom(event.key === "+" ? 0.8 : 1.25, panel.middle);
     } else if (event.key === "0") {
-      panel.reset();
-      later(panel);
+      panel.whole();
     } else if (event.key === "Escape") {
       markRow(null);
       hide();
@@ -664,7 +701,7 @@
       const bar = document.createElement("i");
       bar.className = "range";
       bar.style.background = `linear-gradient(to right, ${target.stops.join(",")})`;
-      parent.append(short(extent[0]), bar, short(extent[1]));
+      parent.append(ofTarget(extent[0]), bar, ofTarget(extent[1]));
     }
     parent.hidden = !target;
   }
@@ -678,11 +715,22 @@
   // ------------------------------------------------------------------ start
 
   const live = document.getElementById("maps-live");
-  document.documentElement.classList.add("live");
+  document.getElementById("maps-help").textContent = "Point at a map, or tap it: the row there is " +
+    "marked in all of them" +
+    (panels.some((panel) => panel.decode) ? ", and what the point decodes to is shown. " : ". ") +
+    "Click a map and scroll, or use its buttons, two fingers or + and \u2212, to zoom; drag, or " +
+    "use shift and arrows, to move; double-click or 0 for the whole map. Arrows go from row to row." +
+    (classes ? " Labels pick their rows." : "");
   legend(document.getElementById("maps-legend"));
   buildTip();
   const grid = document.getElementById("maps-grid");
   panels.forEach((panel) => panel.build(grid));
+  for (const name of ["scroll", "pointerdown"])
+    addEventListener(name, (event) => {
+      if (!(event.target.closest && event.target.closest(".plot"))) hide();
+    }, { passive: true, capture: true });
+  // what was shown so far stays where anything above fails
+  document.documentElement.classList.add("live");
   const resize = () => panels.forEach((panel) => panel.resize());
   resize();
   new ResizeObserver(resize).observe(live);

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, TemplateError, select_autoescape
 from matplotlib import rc_context
 
 from sklearn_ae.comparison._figures import MAX_FEATURES
+from sklearn_ae.comparison._files import first_line
 from sklearn_ae.comparison._fonts import families
 from sklearn_ae.comparison._live import live, script
 from sklearn_ae.comparison._text import footnotes, table_rows, title
@@ -73,9 +74,8 @@ def render(result):
         settings=result.settings_,
         figures=[_themes(*figure, fonts) for figure in figures] if succeeded else [],
         missing="".join(sorted(missing)[:MAX_MISSING]),
-        worst=worst_rows(result),
-        live=live(result),
         script=script(),
+        **_beside(result),
         date=datetime.now().strftime("%Y-%m-%d %H:%M"),
     )
     try:
@@ -83,6 +83,17 @@ def render(result):
     except TemplateError as error:
         # Callers need not know which package renders.
         raise RuntimeError(f"the report cannot be rendered: {error}") from error
+
+
+def _beside(result):
+    """What is shown beside measures and pictures; why not, where that fails."""
+    found = {}
+    for name, make in {"worst": worst_rows, "live": live}.items():
+        try:
+            found[name] = make(result)
+        except (ValueError, TypeError, ArithmeticError, LookupError, MemoryError) as error:
+            found |= {name: None, "not_shown": first_line(error)}
+    return found
 
 
 def _names(result):

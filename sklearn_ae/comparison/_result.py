@@ -309,6 +309,9 @@ class ComparisonResult:
     def to_html(self, path: StrPath | None = None) -> str:
         """Write the report, one file that opens without a network.
 
+        It holds the names of the test rows, with the eight columns that matter most, or their
+        images, which its maps show.
+
         Parameters
         ----------
         path : str or path-like, default=None

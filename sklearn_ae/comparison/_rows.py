@@ -1,5 +1,6 @@
 """Test rows as the report shows them: their names, the columns that matter, their images."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,11 @@ import pandas as pd
 # Columns of a row that are shown beside its point, and rows of which points are drawn.
 MAX_COLUMNS = 8
 MAX_POINTS = 50_000
+# Letters of a name or a word that are shown.
+LONGEST = 80
+# Whole numbers below this one are shown whole.
+WHOLE = 10**15
+MOST_DAYS, ROUNDING_OF_DAYS = 10**7, 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,21 +41,41 @@ class Unit:
     scale: float = 1.0
     categories: list = field(default_factory=list)
 
-    def text(self, features):
-        """The value of the column in a row of features, or what decoded features say of it."""
+    def decoded(self, features):
+        """What decoded features say of the column, as text."""
         if self.kind == "category":
             best = int(np.argmax(features[self.features]))
             share = min(max(float(features[self.features[best]]), 0.0), 1.0)
-            return self.categories[best] + (f" ({100 * share:.0f} %)" if share < 1 else "")
-        value = float(features[self.features[0]]) * self.scale + self.shift
+            return f"{self.categories[best]} ({100 * share:.0f} %)"
+        return self.shown(float(features[self.features[0]]) * self.scale + self.shift)
+
+    def shown(self, value):
+        """A value of the column as text."""
+        if self.kind == "category":
+            return "missing" if pd.isna(value) else str(value)
+        if not np.isfinite(value):
+            return "missing" if np.isnan(value) else "out of range"
         if self.kind == "date":
-            day = pd.Timestamp("1970-01-01") + pd.Timedelta(days=round(value))
-            return f"{day:%Y-%m-%d}"
+            return day_text(value)
         if self.kind == "yes/no":
-            return (
-                f"yes {100 * value:.0f} %" if 0.005 < value < 0.995 else ["no", "yes"][value > 0.5]
-            )
+            share = round(100 * min(max(value, 0.0), 1.0))
+            return {0: "no", 100: "yes"}.get(share, f"yes {share} %")
+        if value == np.round(value) and abs(value) < WHOLE:
+            return f"{value:.0f}"
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.6g}"
+
+
+def day_text(days):
+    """The date so many days after 1970-01-01; rounding takes no day away."""
+    if abs(days) > MOST_DAYS:
+        return "out of range"
+    return str(np.datetime64(math.floor(days + ROUNDING_OF_DAYS), "D"))
+
+
+def name_text(name):
+    """Name of a row in its table as text, of several levels too."""
+    parts = name if isinstance(name, tuple) else [name]
+    return ", ".join(str(part)[:LONGEST] for part in parts)
 
 
 @dataclass(frozen=True)
@@ -64,20 +90,26 @@ class ShownRows:
         All columns, those that matter most first; none where rows are images.
     values : list of ndarray of shape (n_rows,)
         Values of the first of these columns, numbers or text.
+    cells : dict of list
+        Values of all columns, by the place of a row, where it is one of the worst.
     images : ndarray of shape (n_rows, height, width) or (n_rows, height, width, 3) or None
         Bytes from the least to the greatest value of the data.
     limits : tuple of float
         These two values.
+    has_dates : bool
+        Whether the target is days since 1970-01-01.
     """
 
     names: list
     units: list
     values: list
+    cells: dict
     images: np.ndarray | None = None
     limits: tuple = (0.0, 1.0)
+    has_dates: bool = False
 
 
-def shown_rows(names, preparation, splits, arrays):
+def shown_rows(names, preparation, splits, arrays, has_dates=False):
     """The `ShownRows` of a comparison.
 
     Parameters
@@ -90,15 +122,21 @@ def shown_rows(names, preparation, splits, arrays):
         With ``first``, ``units``, ``X_test``, ``images`` and ``limits``.
     arrays : dict
         What reducers made of the test rows.
+    has_dates : bool, default=False
+        Whether the target is dates.
     """
     test = splits.first[1][:MAX_POINTS]
-    names = [names[row] for row in test]
+    names = [name_text(names[row]) for row in test]
     if splits.images is not None:
-        return ShownRows(names, [], [], splits.images, splits.limits)
+        return ShownRows(names, [], [], {}, splits.images, splits.limits, has_dates)
     weights = _kept_variance(splits.X_test, arrays)
     units = sorted(splits.units, key=lambda unit: -weights[unit.features].sum())
     values = [preparation.values(unit, test) for unit in units[:MAX_COLUMNS]]
-    return ShownRows(names, units, values)
+    worst = [place for content in arrays.values() for place in content.get("worst", ())]
+    worst = [int(place) for place in dict.fromkeys(worst) if place < len(test)]
+    listed = [preparation.values(unit, test[worst]) for unit in units] if worst else []
+    cells = {place: [column[number] for column in listed] for number, place in enumerate(worst)}
+    return ShownRows(names, units, values, cells, has_dates=has_dates)
 
 
 def as_images(X, image_shape):
@@ -113,10 +151,6 @@ def as_images(X, image_shape):
 def _kept_variance(X, arrays):
     """The most of each feature's variance that a reducer keeps, or the variance itself."""
     X = X.astype(np.float64)
-    kept = [
-        X[: len(content["reconstruction"])].var(axis=0)
-        - np.mean((X - content["reconstruction"])[: len(X)] ** 2, axis=0)
-        for content in arrays.values()
-        if "reconstruction" in content and len(content["reconstruction"]) == len(X)
-    ]
+    made = [content.get("reconstruction", ()) for content in arrays.values()]
+    kept = [X.var(axis=0) - np.mean((X - R) ** 2, axis=0) for R in made if len(R) == len(X)]
     return np.max(kept, axis=0) if kept else X.var(axis=0)

@@ -5,6 +5,7 @@ crash of the reducer. It is started as a module and not by `multiprocessing`, so
 runs the caller's script a second time.
 """
 
+import inspect
 import json
 import os
 import pickle
@@ -42,6 +43,8 @@ def main(folder):
         X_train, X_test, _ = _load_split(data, 0, N_WARM_UP_ROWS)
         first_notes += filter(None, [warm_up(estimator, X_train, X_test, job["n_train"])])
     while not (folder / "go").exists():
+        if not folder.exists():  # nobody waits for it any more
+            return
         time.sleep(POLL_SECONDS)
     meter = None
     for repeat, seed in enumerate(seeds):
@@ -86,11 +89,20 @@ def _keep_compiled():
         return
     plain = numba.njit
 
-    def njit(*args, **kwargs):
+    def compiled(function, *args, **kwargs):
+        named = " ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
+        # each function that is handed over would be kept anew
+        if not any(word in named for word in ("dist", "metric", "func")):
+            kwargs = {"cache": True, **kwargs}
         try:
-            return plain(*args, **{"cache": True, **kwargs})
-        except RuntimeError:  # no folder that can be written
-            return plain(*args, **kwargs)
+            return plain(*args, **kwargs)(function)
+        except RuntimeError:  # there is no folder that can be written
+            return plain(*args, **{**kwargs, "cache": False})(function)
+
+    def njit(*args, **kwargs):
+        if args and inspect.isfunction(args[0]):
+            return compiled(*args, **kwargs)
+        return lambda function: compiled(function, *args, **kwargs)
 
     numba.njit = njit
 

@@ -5,9 +5,12 @@ import base64
 import numpy as np
 
 from sklearn_ae.comparison._live import png
+from sklearn_ae.comparison._rows import LONGEST, day_text
 
 # Columns that are named for each row.
 MAX_NAMED = 3
+# A mean error of this share of the variance is none.
+ROUNDING = 1e-12
 
 
 def worst_rows(result):
@@ -22,7 +25,8 @@ def worst_rows(result):
         return None
     content = result._codes[reducer]
     mean = float(content["mean_error"])
-    if not mean > 0:
+    spread = result._example[0].astype(np.float64).var(axis=0).sum()
+    if not mean > ROUNDING * spread:
         return None
     lines = []
     for place, error, x, made in zip(
@@ -36,24 +40,34 @@ def worst_rows(result):
             continue
         line = {"name": rows.names[place], "error": f"{error / mean:.1f}"}
         if result._colours is not None:
-            label = result._colours[place]
-            line["label"] = f"{label:.4g}" if isinstance(label, np.floating) else str(label)
+            line["label"] = _label(result._colours[place], rows.has_dates)
         if rows.images is None:
-            lines.append(line | {"columns": _deviations(rows.units, x, made)})
+            columns = _deviations(rows.units, rows.cells[int(place)], x, made)
+            lines.append(line | {"columns": columns})
         else:
             pictures = [_picture(values, result._image_shape, rows.limits) for values in (x, made)]
             lines.append(line | {"pictures": pictures})
     return {"reducer": reducer, "rows": lines}
 
 
-def _deviations(units, x, made):
-    """The columns of a row that are off most."""
-    off = {unit.name: np.sum((x - made)[unit.features] ** 2) for unit in units}
-    chosen = sorted(units, key=lambda unit: -off[unit.name])[:MAX_NAMED]
+def _label(label, is_date):
+    if not isinstance(label, np.floating):
+        return str(label)[:LONGEST]
+    return day_text(float(label)) if is_date else f"{label:.6g}"
+
+
+def _deviations(units, cells, x, made):
+    """The columns of a row that are off most, with the values that the table has."""
+    squares = (x - made) ** 2
+    off = np.array([squares[unit.features].sum() for unit in units])
     return [
-        {"name": unit.name, "value": unit.text(x), "made": unit.text(made)}
-        for unit in chosen
-        if off[unit.name] > 0
+        {
+            "name": units[place].name,
+            "value": units[place].shown(cells[place])[:LONGEST],
+            "made": units[place].decoded(made)[:LONGEST],
+        }
+        for place in np.argsort(-off, kind="stable")[:MAX_NAMED]
+        if off[place] > 0
     ]
 
 

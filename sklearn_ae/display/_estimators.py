@@ -23,7 +23,7 @@ def final_estimator(estimator):
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
-        elif hasattr(estimator, "steps"):
+        elif isinstance(getattr(estimator, "steps", None), list):
             estimator = estimator.steps[-1][1]
         elif isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
