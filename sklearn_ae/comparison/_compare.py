@@ -23,21 +23,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from sklearn_ae.comparison._code import CLASSES, pipeline_code
 from sklearn_ae.comparison._curve import curve
 from sklearn_ae.comparison._data import Dataset, as_dataset, check_target, load_data, split_target
 from sklearn_ae.comparison._estimate import expected_seconds, in_words
-from sklearn_ae.comparison._measure import MAX_SHOWN_ROWS
 from sklearn_ae.comparison._measures import MEASURES
 from sklearn_ae.comparison._prepare import EPOCH, prepare
 from sklearn_ae.comparison._progress import announce, progress
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_ours, pca_of, resolve
 from sklearn_ae.comparison._result import ComparisonResult
-from sklearn_ae.comparison._rows import MAX_POINTS, as_images, shown_rows
+from sklearn_ae.comparison._rows import shown_rows
 from sklearn_ae.comparison._runner import Job
+from sklearn_ae.comparison._splits import Splits
 from sklearn_ae.display._images import has_colours
 from sklearn_ae.utils._typing import RandomState, StrPath
 
@@ -173,7 +172,7 @@ def compare(
     preparation = prepare(data, scale)
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_repeats).tolist()
     with _temporary_folder() as folder:
-        splits = _Splits(
+        splits = Splits(
             folder, preparation, labels, classes is not None, test_size, seeds, data.image_shape
         )
         widest = max([n_components, *widths])
@@ -188,13 +187,11 @@ def compare(
         example = splits.example()
     names = data.X.index if isinstance(data.X, pd.DataFrame) else kept
     chosen = {
+        **_described(reducers, downstream, random_state),
         "components": n_components,
         "further components": widths,
         "repeats": n_repeats,
-        "random state": _as_int(random_state) if isinstance(random_state, Integral) else None,
         "seeds": seeds,
-        "reducers": {key: _describe(value) for key, value in reducers.items()},
-        "downstream": None if downstream is None else _describe(downstream),
         "seconds": round(time.perf_counter() - start, 1),
     }
     return ComparisonResult(
@@ -432,54 +429,6 @@ def _check_downstream(downstream, labels, classes):
         raise ValueError("the target is a label, not a number: downstream should be a classifier")
 
 
-class _Splits:
-    """The rows, labels and splits, written once for the processes of the reducers."""
-
-    def __init__(self, folder, preparation, target, are_labels, test_size, seeds, image_shape=None):
-        self.notes, self.folder, fixed = [], folder, None
-        n_samples = len(preparation.frame if hasattr(preparation, "frame") else preparation.X)
-        labels = target if are_labels else None
-        stratify = self._stratification(labels, n_samples, test_size)
-        for repeat, seed in enumerate(seeds):
-            train, test = train_test_split(
-                np.arange(n_samples), test_size=test_size, random_state=seed, stratify=stratify
-            )
-            if len(train) < 5 or len(test) < 3:
-                raise ValueError(
-                    f"test_size={test_size} leaves {len(train)} training rows and {len(test)} "
-                    "test rows: at least 5 and 3 are needed"
-                )
-            X, names = preparation.transform(train)
-            if repeat == 0:
-                self.first, self.n_features, self.names = (train, test), X.shape[1], names
-                self.X_test, self.units = X[test[:MAX_SHOWN_ROWS]], preparation.units()
-                self.images = self.limits = None
-                if image_shape is not None and math.prod(image_shape) == X.shape[1]:
-                    self.images, self.limits = as_images(X[test[:MAX_POINTS]], image_shape)
-            if X is not fixed:
-                np.save(folder / f"X_{repeat}.npy", X)
-            elif repeat == 1:
-                (folder / "X_0.npy").rename(folder / "X.npy")
-            fixed = X
-            np.savez(folder / f"split_{repeat}.npz", train=train, test=test)
-        if target is not None:
-            np.save(folder / "y.npy", target)
-
-    def _stratification(self, labels, n_samples, test_size):
-        if labels is None:
-            return None
-        counts = np.unique(labels, return_counts=True)[1]
-        n_test = int(np.ceil(test_size * n_samples))
-        if counts.min() >= 2 and len(counts) <= min(n_test, n_samples - n_test):
-            return labels
-        self.notes.append("splits are not stratified: a class has too few rows")
-        return None
-
-    def example(self):
-        """Test rows of the first split and the names of their features."""
-        return self.X_test, self.names
-
-
 def _check_n_components(n_components, reducers, splits, notes):
     largest = min(len(splits.first[0]), splits.n_features)
     if n_components > largest and any(isinstance(value, str) for value in reducers.values()):
@@ -546,6 +495,15 @@ def _colours(labels, classes, test):
     if labels is None:
         return None
     return labels[test] if classes is None else classes[labels[test]]
+
+
+def _described(reducers, downstream, random_state):
+    """What the caller has chosen, as text and numbers."""
+    return {
+        "random state": _as_int(random_state) if isinstance(random_state, Integral) else None,
+        "reducers": {key: _describe(value) for key, value in reducers.items()},
+        "downstream": None if downstream is None else _describe(downstream),
+    }
 
 
 def _describe(reducer):
