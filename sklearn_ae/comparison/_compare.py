@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from importlib import metadata
 from numbers import Integral, Real
@@ -35,12 +36,15 @@ from sklearn_ae.comparison._progress import announce, progress
 from sklearn_ae.comparison._reducers import DEFAULT_REDUCERS, RAW_DATA, is_ours, pca_of, resolve
 from sklearn_ae.comparison._result import ComparisonResult
 from sklearn_ae.comparison._rows import shown_rows
-from sklearn_ae.comparison._runner import Job
+from sklearn_ae.comparison._runner import POLL_SECONDS, Job
 from sklearn_ae.comparison._splits import Splits
 from sklearn_ae.display._images import has_colours
 from sklearn_ae.utils._typing import RandomState, StrPath
 
 MIN_SAMPLES = 10
+# Of fewer numbers a fit gains nothing from a second thread, and loses much where a processor is
+# taken: threads wait for one another at each step. So reducers run beside each other there.
+NUMBERS_FOR_THREADS = 2_000_000
 # Up to so many different whole numbers, and a fifth of the rows, a target is a label.
 MAX_NUMBERED_CLASSES = 1000
 PACKAGES = ("sklearn-ae", "scikit-learn", "numpy", "torch", "umap-learn")
@@ -140,11 +144,12 @@ def compare(
 
     Notes
     -----
-    Each reducer runs in a process of its own, one after the other; in one thread, unless
-    ``OMP_NUM_THREADS`` is set, where the training part has fewer than two million numbers. Its peak
-    memory is counted above what that process held with the data loaded, and it is fitted once on 50
-    rows beforehand, while the one before it still runs, so that compilation does not count. A
-    reducer that fails, or whose process is killed, has the reason in its row.
+    Each reducer runs in a process of its own: one after the other, or, where the training part has
+    fewer than two million numbers, each in one thread (unless ``OMP_NUM_THREADS`` is set) and as
+    many beside each other as there are processors. Its peak memory is counted above what that
+    process held with the data loaded, and it is fitted once on 50 rows beforehand, so that
+    compilation does not count. A reducer that fails, or whose process is killed, has the reason in
+    its row.
 
     Trustworthiness and continuity are computed on at most 10000 test rows, t-SNE on at most 5000
     (1000 above 3 components), UMAP's inverse on at most 500 (50 where there are many features)
@@ -179,11 +184,18 @@ def compare(
         _check_n_components(widest, reducers, splits, preparation.notes)
         is_image = splits.images is not None
         jobs = {"is_image": is_image, "downstream": downstream, "widths": widths}
-        jobs |= {"n_train": len(splits.first[0]), "n_features": splits.n_features}
         n_train, n_test = map(len, splits.first)
+        is_small = n_train * splits.n_features < NUMBERS_FOR_THREADS
+        jobs |= {"n_train": n_train, "has_one_thread": is_small}
         sizes = n_train, n_test, splits.n_features, n_repeats, 1 + len(widths)
-        announce(in_words(expected_seconds(reducers.values(), *sizes)), verbose)
-        rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose, jobs)
+
+        def seconds(reducer):
+            return expected_seconds(reducer, *sizes)
+
+        each = [seconds(reducer) for reducer in reducers.values()]
+        n_at_once = joblib.cpu_count() if is_small else 1
+        announce(in_words(max(sum(each) / n_at_once, *each)), verbose)
+        rows, arrays = _run_all(folder, reducers, n_components, seeds, verbose, jobs, seconds)
         example = splits.example()
     names = data.X.index if isinstance(data.X, pd.DataFrame) else kept
     chosen = {
@@ -448,27 +460,39 @@ def _temporary_folder():
         shutil.rmtree(folder)
 
 
-def _run_all(folder, reducers, n_components, seeds, verbose, options):
-    """Figures and arrays of all reducers, fitted one after the other."""
+def _run_all(folder, reducers, n_components, seeds, verbose, options, seconds):
+    """Figures and arrays of all reducers; small ones beside each other, the longest first."""
     wanted = {RAW_DATA: RAW_DATA, **reducers} if (folder / "y.npy").exists() else reducers
     jobs = {}
     for number, (name, reducer) in enumerate(wanted.items()):
         has_curve = isinstance(reducer, str) and reducer in CLASSES
         own = {**options, "widths": options["widths"] if has_curve else ()}
         jobs[name] = Job(folder / f"job_{number}", folder, reducer, n_components, seeds, **own)
-    rows, arrays, waiting = {}, {}, [*jobs.values()]
-    # While one is fitted the next makes itself ready, where there is a processor for it.
-    n_started = 1 + (joblib.cpu_count() > 1)
-    with contextlib.ExitStack() as at_end, progress(len(jobs) * len(seeds), verbose) as shown:
+    n_at_once = joblib.cpu_count() if options["has_one_thread"] else 1
+    order = sorted(jobs, key=lambda name: -seconds(wanted[name])) if n_at_once > 1 else list(jobs)
+    with (
+        ThreadPoolExecutor(n_at_once) as pool,
+        contextlib.ExitStack() as at_end,
+        progress(len(jobs) * len(seeds), verbose) as shown,
+    ):
+        # whatever happens here, no process stays
         for job in jobs.values():
             at_end.callback(job.stop)
-        for number, (name, job) in enumerate(jobs.items()):
+        at_end.callback(pool.shutdown, wait=False, cancel_futures=True)
+
+        def run(name):
             shown.start(name)
-            while waiting and len(jobs) - len(waiting) < number + n_started:
-                waiting.pop(0).start()
-            rows[name], arrays[name] = job.run(shown.step)
-            shown.finish(sum(row["error"] is not None for row in rows[name]))
-    return rows, arrays
+            rows, arrays = jobs[name].run(shown.step)
+            shown.finish(name, sum(row["error"] is not None for row in rows))
+            return rows, arrays
+
+        running = {name: pool.submit(run, name) for name in order}
+        # a signal is heard between waits only
+        while wait(running.values(), POLL_SECONDS, FIRST_EXCEPTION).not_done:
+            if any(one.done() and one.exception() for one in running.values()):
+                break
+        found = {name: running[name].result() for name in jobs}
+    return tuple({name: parts[i] for name, parts in found.items()} for i in range(2))
 
 
 def _table(rows, n_repeats):

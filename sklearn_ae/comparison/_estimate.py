@@ -16,24 +16,21 @@ MOST_SCORED = 10_000
 ROUND = (5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 4 * 3600, 8 * 3600, 24 * 3600)
 
 
-def expected_seconds(reducers, n_train, n_test, n_features, n_repeats, n_widths=1):
-    """Seconds that the default reducers among ``reducers`` take, others as an autoencoder.
+def expected_seconds(reducer, n_train, n_test, n_features, n_repeats, n_widths=1):
+    """Seconds that a reducer takes in one thread, one of the caller's as an autoencoder.
 
     Parameters
     ----------
-    reducers : list of str or estimator
-        Keys of the default reducers, or estimators.
+    reducer : str or estimator
+        Key of a default reducer, "raw data" or an estimator.
     n_train, n_test, n_features, n_repeats, n_widths : int
         Rows and features of a split, splits, and widths of codes.
     """
-    total = 0.0
-    for reducer in reducers:
-        key = reducer if isinstance(reducer, str) else "autoencoder"
-        fit = _fit_seconds(key, n_train, n_test, n_features)
-        fits = n_repeats * (n_widths if key in ("pca", *EPOCHS) else 1)
-        scores = 2 * PAIR * min(n_test, MOST_SCORED) ** 2 * (1 + n_features / 50)
-        total += STARTS.get(key, START_OF_OURS) + fits * (fit + scores)
-    return total
+    key = reducer if isinstance(reducer, str) else "autoencoder"
+    fits = n_repeats * (n_widths if key in ("pca", *EPOCHS) else 1)
+    scores = 2 * PAIR * min(n_test, MOST_SCORED) ** 2 * (1 + n_features / 50)
+    start = STARTS.get(key, START_OF_OURS if key in EPOCHS else 2.0)
+    return start + fits * (_fit_seconds(key, n_train, n_test, n_features) + scores)
 
 
 def _fit_seconds(key, n_train, n_test, n_features):

@@ -46,7 +46,7 @@ class _Silence:
     def step(self):
         """Nothing to show."""
 
-    def finish(self, n_missing):
+    def finish(self, name, n_missing):
         """Nothing to show."""
 
 
@@ -55,28 +55,31 @@ class _Bar:
         self.bar, self.task = bar, task
 
     def start(self, name):
-        """The reducer that runs now."""
+        """A reducer that runs now."""
         self.bar.update(self.task, description=name)
 
     def step(self):
         """One more fit is done."""
         self.bar.advance(self.task)
 
-    def finish(self, n_missing):
-        """The reducer ended; fits that it did not make are done too."""
+    def finish(self, name, n_missing):
+        """A reducer ended; fits that it did not make are done too."""
         self.bar.advance(self.task, n_missing)
 
 
 class _Lines:
+    def __init__(self):
+        self.since = {}
+
     def start(self, name):
-        """The reducer that runs now."""
-        self.name, self.since = name, time.perf_counter()
+        """A reducer that runs now."""
+        self.since[name] = time.perf_counter()
 
     def step(self):
         """Single fits are not shown."""
 
-    def finish(self, n_missing):
-        """The reducer ended."""
-        seconds = time.perf_counter() - self.since
+    def finish(self, name, n_missing):
+        """A reducer ended."""
+        seconds = time.perf_counter() - self.since[name]
         state = "failed" if n_missing else "done"
-        print(f"{self.name}: {state} after {seconds:.0f} s", file=sys.stderr, flush=True)
+        print(f"{name}: {state} after {seconds:.0f} s", file=sys.stderr, flush=True)

@@ -15,13 +15,10 @@ from sklearn_ae.comparison._files import first_line
 from sklearn_ae.comparison._reducers import is_from
 
 POLL_SECONDS = 0.1
-# Of fewer numbers a fit gains nothing from a second thread, and loses much where a processor is
-# taken: threads wait for one another at each step.
-NUMBERS_FOR_THREADS = 2_000_000
 
 
 class Job:
-    """One reducer on all splits: `start` makes its process ready, `run` lets it go.
+    """One reducer on all splits.
 
     Parameters
     ----------
@@ -49,8 +46,11 @@ class Job:
     widths : list of int
         Further widths that the explained variance of a default reducer is asked for.
 
-    n_train, n_features : int
-        Size of the training part of a split.
+    n_train : int
+        Training rows of a split.
+
+    has_one_thread : bool, default=False
+        Whether it computes in one thread, unless the caller has set another number.
     """
 
     def __init__(
@@ -64,11 +64,10 @@ class Job:
         downstream=None,
         widths=(),
         n_train=0,
-        n_features=0,
+        has_one_thread=False,
     ):
         folder.mkdir()
-        self._is_small = n_train * n_features < NUMBERS_FOR_THREADS
-        self._process = self._not_sent = None
+        self._has_one_thread, self._process, self._is_stopped = has_one_thread, None, False
         self.folder, self.seeds, self.content = folder, seeds, (reducer, downstream)
         content = {
             "data": str(data),
@@ -82,8 +81,8 @@ class Job:
         }
         (folder / "job.json").write_text(json.dumps(content))
 
-    def start(self):
-        """Start the process: it imports and compiles, and waits."""
+    def run(self, on_repeat):
+        """Run to the end; `on_repeat` is called after each repeat that is done."""
         try:
             # By value where it has to be: a class of a script or a notebook has no module that
             # the other process could import.
@@ -94,20 +93,9 @@ class Job:
                 )
             )
         except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
-            self._not_sent = f"cannot be sent to its process: {first_line(error)}"
+            problem = f"cannot be sent to its process: {first_line(error)}"
         else:
-            self._start_process(message)
-
-    def stop(self):
-        """End the process, if there is one."""
-        if self._process is not None:
-            _kill(self._process)
-
-    def run(self, on_repeat):
-        """Run to the end; `on_repeat` is called after each repeat that is done."""
-        if self._process is None and self._not_sent is None:
-            self.start()
-        problem = self._not_sent or self._run_process(on_repeat)
+            problem = self._run_process(message, on_repeat)
         rows = []
         for repeat in range(len(self.seeds)):
             path = self.folder / f"result_{repeat}.json"
@@ -121,14 +109,20 @@ class Job:
                 arrays = dict(content.items())
         return rows, arrays
 
-    def _start_process(self, message):
+    def stop(self):
+        """End the process, from another thread, and start none any more."""
+        self._is_stopped = True
+        if self._process is not None:
+            _kill(self._process)
+
+    def _run_process(self, message, on_repeat):
         # -P and the caller's own search path: what it can import, its process can, no more.
         command = [sys.executable, "-P", "-m", "sklearn_ae.comparison._worker", str(self.folder)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(_search_path())}
-        if self._is_small:
+        if self._has_one_thread:
             environment.setdefault("OMP_NUM_THREADS", "1")
         with open(self.folder / "log.txt", "wb") as log:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -138,17 +132,16 @@ class Job:
                 # Ctrl-C of the terminal, which is handled here.
                 start_new_session=True,
             )
-        _send(self._process, message)
-
-    def _run_process(self, on_repeat):
-        (self.folder / "go").touch()
-        done = 0
-        while self._process.poll() is None:
-            done = self._report(done, on_repeat)
-            _wait(self._process)
-        self._report(done, on_repeat)
-        self.stop()
-        return self._problem(self._process.returncode)
+        try:
+            _send(process, message)
+            done = 0
+            while process.poll() is None and not self._is_stopped:
+                done = self._report(done, on_repeat)
+                _wait(process)
+            self._report(done, on_repeat)
+        finally:
+            _kill(process)
+        return self._problem(process.returncode)
 
     def _report(self, done, on_repeat):
         while (self.folder / f"result_{done}.json").exists():

@@ -11,7 +11,6 @@ import os
 import pickle
 import sys
 import threading
-import time
 import traceback
 import warnings
 from pathlib import Path
@@ -23,8 +22,6 @@ from sklearn_ae.comparison._measure import N_WARM_UP_ROWS, MemoryMeter, at_width
 from sklearn_ae.comparison._reducers import RAW_DATA, make
 
 MAX_WARNINGS = 3
-# Between looks for the word to go.
-POLL_SECONDS = 0.02
 
 
 def main(folder):
@@ -37,15 +34,10 @@ def main(folder):
         _keep_compiled()
     estimator, downstream = _receive(job)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    # Imports and compilation come while another reducer is fitted, so that little is loaded yet.
     first_notes = []
     if estimator is not None:
         X_train, X_test, _ = _load_split(data, 0, N_WARM_UP_ROWS)
         first_notes += filter(None, [warm_up(estimator, X_train, X_test, job["n_train"])])
-    while not (folder / "go").exists():
-        if not folder.exists():  # nobody waits for it any more
-            return
-        time.sleep(POLL_SECONDS)
     meter = None
     for repeat, seed in enumerate(seeds):
         X_train, X_test, target = _load_split(data, repeat)
