@@ -7,9 +7,8 @@ import time
 import numpy as np
 from sklearn.decomposition import PCA
 
-from sklearn_ae.comparison._reducers import is_from
+from sklearn_ae.comparison._reducers import is_from, is_ours
 from sklearn_ae.display._estimators import decode
-from sklearn_ae.estimators._methods import ReconstructionMixin
 
 # What a decoder takes in the page at most, as text, and points along a side of a grid.
 MAX_CHARACTERS = 2_000_000
@@ -52,9 +51,13 @@ def _layers(model):
         if model.whiten:
             weight = weight * np.sqrt(model.explained_variance_)
         return [{"kind": "dense", "weight": weight, "bias": model.mean_}]
-    own = [getattr(type(model), name, None) for name in ("decoder_layers", "inverse_transform")]
-    if own != [ReconstructionMixin.decoder_layers, ReconstructionMixin.inverse_transform]:
+    if not is_ours(model):
         return None
+    from sklearn_ae import Autoencoder  # not before: it imports torch
+
+    names = ("decoder_layers", "inverse_transform")
+    if any(getattr(type(model), name, None) != getattr(Autoencoder, name) for name in names):
+        return None  # it decodes in a way of its own
     try:
         return model.decoder_layers()
     except ValueError:  # it says that it has others

@@ -1,7 +1,6 @@
 """How long a comparison will take, roughly, on an idle machine."""
 
-from sklearn_ae._fitting.branches import STEEP
-from sklearn_ae._fitting.plan import auto_batch_size
+import math
 
 # Seconds: to start a process, of a step of training and of a number that it multiplies.
 STARTS = {"pca": 2.0, "tsne": 2.0, "umap": 5.0}
@@ -37,9 +36,9 @@ def _fit_seconds(key, n_train, n_test, n_features):
     if key not in EPOCHS:
         rows = {"umap": UMAP_ROW * n_train, "tsne": TSNE_ROW * min(n_test, 5000)}
         return rows.get(key, 0.0) + MULTIPLICATION * n_train * n_features**2
-    batch = auto_batch_size(n_train)
-    first = 128 if n_features <= 128 else 256
-    widest = 2 * first if n_features >= 2 * STEEP else first
+    # about what `batch_size` and `hidden_layer_sizes` are by default
+    batch = min(max(2 ** round(math.log2(n_train / 8)), 16), 256)
+    widest = (128 if n_features <= 128 else 256) * (2 if n_features >= 64 else 1)
     numbers = 2 * (n_features * widest + widest**2 / 2)
     # forward and twice backward
     step = STEP + 3 * MULTIPLICATION * batch * numbers

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 # Columns of a row that are shown beside its point, and rows of which points are drawn.
 MAX_COLUMNS = 8
@@ -36,10 +38,10 @@ class Unit:
 
     name: str
     kind: str
-    features: list
+    features: list[int]
     shift: float = 0.0
     scale: float = 1.0
-    categories: list = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
 
     def decoded(self, features):
         """What decoded features say of the column, as text."""
@@ -84,7 +86,7 @@ class ShownRows:
 
     Parameters
     ----------
-    names : list
+    names : list of str
         What the caller's data call them: the index of a table, or places in an array.
     units : list of Unit
         All columns, those that matter most first; none where rows are images.
@@ -100,12 +102,12 @@ class ShownRows:
         Whether the target is days since 1970-01-01.
     """
 
-    names: list
-    units: list
-    values: list
-    cells: dict
-    images: np.ndarray | None = None
-    limits: tuple = (0.0, 1.0)
+    names: list[str]
+    units: list[Unit]
+    values: list[NDArray[Any]]
+    cells: dict[int, list[Any]]
+    images: NDArray[np.uint8] | None = None
+    limits: tuple[float, float] = (0.0, 1.0)
     has_dates: bool = False
 
 
