@@ -4,6 +4,8 @@ import numpy as np
 
 # Share of the columns that are different ones, from which on it does not pay to leave out others.
 MOST_DISTINCT = 0.8
+# Rows of which columns are compared at once.
+CHUNK_ROWS = 1024
 
 
 class DistinctColumns:
@@ -81,13 +83,18 @@ class DistinctColumns:
 
 def sets_of_equal_columns(table):
     """The first column of each set of columns with the same values, and the set of each column."""
-    # columns that differ have other random sums of the rows
+    # columns that differ have other random sums of the rows; of one dtype, as else all is converted
+    weights = np.random.default_rng(0).normal(size=len(table)).astype(table.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = np.random.default_rng(0).normal(size=len(table)) @ table
+        sums = weights @ table
     _, first, place = np.unique(sums, return_index=True, return_inverse=True)
     if len(first) < table.shape[1]:
         # some have equal sums but for their rounding
-        others = np.flatnonzero((table[:, first][:, place] != table).any(axis=0))
+        differs = np.zeros(table.shape[1], dtype=bool)
+        for start in range(0, len(table), CHUNK_ROWS):
+            rows = table[start : start + CHUNK_ROWS]
+            differs |= (rows[:, first[place]] != rows).any(axis=0)
+        others = np.flatnonzero(differs)
         place[others] = len(first) + np.arange(len(others))
         first = np.append(first, others)
     return first, place

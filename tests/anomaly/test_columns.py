@@ -1,5 +1,7 @@
 """Tables with columns that have the same values, in fewer columns."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -103,3 +105,16 @@ def test_pca_is_that_of_all_columns(n_rows, monkeypatch):
             whole = Autoencoder(n_components, max_iter=0, random_state=0).fit(X)
         assert_allclose(folded.explained_variance_, whole.explained_variance_, rtol=1e-9, atol=1e-9)
         assert_allclose(folded.reconstruct(X), whole.reconstruct(X), atol=1e-5)
+
+
+def test_equal_columns_are_found_without_a_copy_of_the_table():
+    table = np.random.default_rng(0).normal(size=(100_000, 9)).astype(np.float32)
+    table[:, 7:] = table[:, :2]
+    tracemalloc.start()
+    try:
+        columns = DistinctColumns(table)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert columns.n_distinct == 7
+    assert peak < 0.5 * table.nbytes
