@@ -4,8 +4,8 @@ import numpy as np
 
 # Share of the columns that are different ones, from which on it does not pay to leave out others.
 MOST_DISTINCT = 0.8
-# Rows of which columns are compared at once.
-CHUNK_ROWS = 1024
+# Numbers of a table that are compared at once.
+CHUNK_NUMBERS = 2**17
 
 
 class DistinctColumns:
@@ -83,18 +83,32 @@ class DistinctColumns:
 
 def sets_of_equal_columns(table):
     """The first column of each set of columns with the same values, and the set of each column."""
-    # columns that differ have other random sums of the rows; of one dtype, as else all is converted
-    weights = np.random.default_rng(0).normal(size=len(table)).astype(table.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = weights @ table
-    _, first, place = np.unique(sums, return_index=True, return_inverse=True)
+    _, first, place = np.unique(_hashes(table), return_index=True, return_inverse=True)
     if len(first) < table.shape[1]:
-        # some have equal sums but for their rounding
         differs = np.zeros(table.shape[1], dtype=bool)
-        for start in range(0, len(table), CHUNK_ROWS):
-            rows = table[start : start + CHUNK_ROWS]
+        for rows, _ in _chunks(table):
             differs |= (rows[:, first[place]] != rows).any(axis=0)
         others = np.flatnonzero(differs)
         place[others] = len(first) + np.arange(len(others))
         first = np.append(first, others)
     return first, place
+
+
+def _hashes(table):
+    """A number of each column that all have whose values are equal, and hardly another."""
+    weights = np.random.default_rng(0).integers(2**64, size=len(table), dtype=np.uint64)
+    hashes = np.zeros(table.shape[1], dtype=np.uint64)
+    for rows, places in _chunks(table):
+        # whole numbers, as their sums are the same in whatever order; both zeros become one
+        bits = (rows + table.dtype.type(0)).view(f"u{table.itemsize}").astype(np.uint64)
+        bits ^= bits >> np.uint64(32)  # digits of short numbers stand in the upper half alone
+        hashes += np.einsum("i,ij->j", weights[places], bits)
+    return hashes
+
+
+def _chunks(table):
+    """A few rows of a table at once, and where they are."""
+    step = max(1, CHUNK_NUMBERS // table.shape[1])
+    for start in range(0, len(table), step):
+        places = slice(start, start + step)
+        yield table[places], places

@@ -107,14 +107,32 @@ def test_pca_is_that_of_all_columns(n_rows, monkeypatch):
         assert_allclose(folded.reconstruct(X), whole.reconstruct(X), atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("values", ["normal", "few", "large"])
+def test_equal_columns_are_found_wherever_they_stand(values, order, dtype):
+    generator = np.random.default_rng(0)
+    table = generator.normal(size=(2000, 60))
+    if values == "few":
+        table = generator.integers(0, 3, size=(2000, 60)).astype(float)
+        table[:, 5] = np.where(table[:, 5] == 0, -0.0, table[:, 5])
+    elif values == "large":
+        table *= 1e37
+    places = generator.permutation(np.r_[np.arange(60), generator.integers(60, size=300)])
+    repeated = np.asarray(table[:, places], dtype=dtype, order=order)
+    first, place = _columns.sets_of_equal_columns(repeated)
+    assert len(first) == 60
+    assert_array_equal(repeated[:, first][:, place], repeated)
+
+
 def test_equal_columns_are_found_without_a_copy_of_the_table():
-    table = np.random.default_rng(0).normal(size=(100_000, 9)).astype(np.float32)
-    table[:, 7:] = table[:, :2]
+    table = np.random.default_rng(0).normal(size=(100_000, 29)).astype(np.float32)
+    table[:, 21:] = table[:, :8]
     tracemalloc.start()
     try:
         columns = DistinctColumns(table)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert columns.n_distinct == 7
+    assert columns.n_distinct == 21
     assert peak < 0.5 * table.nbytes
