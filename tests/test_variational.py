@@ -165,10 +165,13 @@ def test_noise_variance_of_training_has_a_floor():
 
 @pytest.mark.parametrize("name", TABLES)
 def test_training_does_not_fall_below_the_start(name):
-    train, test = train_test_split(TABLES[name], random_state=0)
-    estimator = VariationalAutoencoder(2, max_iter=20, random_state=0).fit(train)
-    expected = PCA(2, svd_solver="full").fit(train).score(test)
-    assert estimator.score(test) > expected - 0.01 * abs(expected)
+    gains = []  # a few rows far from all others tell the score of one split
+    for seed in range(3):
+        train, test = train_test_split(TABLES[name], random_state=seed)
+        estimator = VariationalAutoencoder(2, max_iter=20, random_state=seed).fit(train)
+        expected = PCA(2, svd_solver="full").fit(train).score(test)
+        gains.append((estimator.score(test) - expected) / abs(expected))
+    assert np.mean(gains) > -0.01
 
 
 def test_density_of_curved_data_beats_that_of_pca():

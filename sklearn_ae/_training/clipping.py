@@ -29,13 +29,14 @@ class GradientClipping:
     @torch.no_grad()
     def __call__(self, optimizer):
         """Shorten the gradients of all groups together."""
-        groups = optimizer.param_groups
-        gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
+        gradients = _gradients(optimizer)
         if not gradients:
             return
         norm = torch.linalg.vector_norm(torch.cat([gradient.reshape(-1) for gradient in gradients]))
         if norm.device.type == "cpu":
-            self._by_floats(gradients, float(norm))
+            factor = self.factor(float(norm))
+            if factor < 1.0:  # which is rare
+                _scale(gradients, factor)
         else:
             self._by_tensors(gradients, norm)
 
@@ -47,16 +48,15 @@ class GradientClipping:
         """Go on from the state of another."""
         self.usual, self.n_norms = state
 
-    def _by_floats(self, gradients, norm):
-        """Clip where that is needed, which is rare, with the fewest calls of torch."""
+    def factor(self, norm):
+        """By how much a gradient of this norm, a float, is shortened; it counts from here on."""
         if not 0.0 < norm < math.inf:
-            return
+            return 1.0
         limit = LARGEST_RATIO * self.usual if self.n_norms >= FIRST_NORMS else math.inf
         self.n_norms += 1
         share = 1.0 / min(self.n_norms, FIRST_NORMS)
         self.usual += share * (min(norm, limit) - self.usual)
-        if norm > limit:
-            _scale(gradients, limit / norm)
+        return min(1.0, limit / norm)
 
     def _by_tensors(self, gradients, norm):
         """The same without a read of the norm, so that a CUDA graph can hold it."""
@@ -70,6 +70,36 @@ class GradientClipping:
         held = torch.where(counts, torch.minimum(norm, limit), self.usual)
         self.usual.lerp_(held, share)
         _scale(gradients, torch.where(counts, (limit / norm).clamp(max=1.0), 1.0))
+
+
+class StackedClipping:
+    """The same for gradients of several networks, stacked: each is clipped by itself.
+
+    Parameters
+    ----------
+    n_networks : int
+        Length of the first dimension of each gradient.
+    """
+
+    def __init__(self, n_networks):
+        self.each = [GradientClipping() for _ in range(n_networks)]
+
+    @torch.no_grad()
+    def __call__(self, optimizer):
+        """Shorten the gradients of each network."""
+        gradients = _gradients(optimizer)
+        rows = [gradient.reshape(len(gradient), -1) for gradient in gradients]
+        norms = torch.linalg.vector_norm(torch.cat(rows, dim=1), dim=1)
+        for k, (clipping, norm) in enumerate(zip(self.each, norms.tolist(), strict=True)):
+            factor = clipping.factor(norm)
+            if factor < 1.0:
+                _scale([gradient[k] for gradient in gradients], factor)
+
+
+def _gradients(optimizer):
+    """Gradients of all groups."""
+    groups = optimizer.param_groups
+    return [p.grad for group in groups for p in group["params"] if p.grad is not None]
 
 
 def _scale(gradients, factor):

@@ -8,6 +8,7 @@ from sklearn_ae._training.batches import IndexBatches
 from sklearn_ae._training.net import StopTraining
 from sklearn_ae._training.schedule import Fall
 from sklearn_ae._training.settings import TrainingResult, TrainingState
+from sklearn_ae._training.stack import Stack, may_be_stacked
 
 
 class BestWeights:
@@ -101,14 +102,19 @@ class Member:
         self.batches = IndexBatches(self.train_rows, settings.batch_size, net.generator, net.noise)
         net.n_steps = settings.max_iter * len(self.batches)
 
-    def make_epoch(self, epoch):
-        """Make an epoch, counted from 0; the mean objective in it."""
+    def begin_epoch(self, epoch):
+        """Prepare for an epoch, counted from 0."""
         self.net.module_.begin_epoch(epoch)
         self.notify("on_epoch_begin")
-        loss = self.net.run_epoch(self.batches)
+
+    def run_epoch(self):
+        """Make the steps of an epoch; the mean objective in it."""
+        return self.net.run_epoch(self.batches)
+
+    def end_epoch(self):
+        """Let the averages move by the last steps."""
         for average in self.net.averages:
             average.catch_up()
-        return loss
 
     def notify(self, method_name):
         """Tell the callbacks of the begin or the end of an epoch."""
@@ -165,6 +171,7 @@ class Run:
         self.best_validation = math.inf
         self.last_gain, self.epochs_without_gain = math.inf, 0
         self.fall = settings.fall
+        self.stack = None
 
     def go(self):
         """Train; the `TrainingResult`, with the kept weights in the tasks that were trained."""
@@ -174,6 +181,8 @@ class Run:
             self._check_start(self._mean(self.start_losses))
         for member in self.members:
             member.begin(settings, is_alone=len(self.members) == 1)
+        if may_be_stacked(self.members, settings):
+            self.stack = Stack(self.members)
         for epoch in range(settings.max_iter):
             if self._epoch(epoch):
                 break
@@ -186,7 +195,14 @@ class Run:
         settings, stop = self.settings, False
         try:
             n_made = settings.first_epoch + epoch
-            losses = [member.make_epoch(n_made) for member in self.members]
+            for member in self.members:
+                member.begin_epoch(n_made)
+            if self.stack is None:
+                losses = [member.run_epoch() for member in self.members]
+            else:
+                losses = self.stack.run_epoch()
+            for member in self.members:
+                member.end_epoch()
             self._record("train", sum(losses) / len(losses), self.loss_curve, epoch)
             if self.holds_out:
                 stop = self._validate(epoch)

@@ -80,8 +80,7 @@ class EvidenceBoundTask(Task):
         mean, log_variance = self.network.encode_distribution(x)
         shape = (self.n_importance_samples, *mean.shape)
         # the same numbers in both types, so that the two can be compared row by row
-        noise = torch.empty(shape, dtype=torch.float32, device=x.device)
-        noise = noise.normal_(generator=generator).to(x.dtype)
+        noise = x.new_empty(shape, dtype=torch.float32).normal_(generator=generator).to(x.dtype)
         if self.n_importance_samples > 1:
             return {"bound": -self._importance_weighted(x, mean, log_variance, noise)}
         code = mean + torch.exp(0.5 * log_variance) * noise[0]

@@ -34,6 +34,11 @@ class ReconstructionTask(Task):
         self.penalty = penalty
         self.neighbors = neighbors
 
+    @property
+    def is_stackable(self):
+        """Whether terms are those of each row by itself, without a derivative in them."""
+        return self.penalty is None and self.neighbors is None
+
     def row_error(self, output, x):
         """Loss of each row."""
         return self.loss(output, x)

@@ -28,6 +28,11 @@ class Task(nn.Module):
     # is that of the fit: it is recorded, and judged on the validation rows.
     players = ("network",)
 
+    @property
+    def is_stackable(self):
+        """Whether terms are those of each row by itself, without a derivative in them."""
+        return True
+
     def terms(self, player, batch, generator):
         """Terms that a player minimises, of shape (n,), by name."""
         return self(batch, generator)

@@ -8,7 +8,12 @@ import torch
 from torch.testing import assert_close
 
 from sklearn_ae._training import train
-from sklearn_ae._training.clipping import FIRST_NORMS, GradientClipping
+from sklearn_ae._training.clipping import (
+    FIRST_NORMS,
+    GradientClipping,
+    StackedClipping,
+    _gradients,
+)
 from tests.training.toys import FitLine, settings
 
 # the first are not clipped; of the others only the long one is
@@ -19,8 +24,10 @@ NORMS = [*FIRST, 5.0, 100.0, 3.0, 0.0, 5.0, 3.0]
 class OnCard(GradientClipping):
     """The rule of a card, on the CPU."""
 
-    def _by_floats(self, gradients, norm):
-        self._by_tensors(gradients, torch.tensor(norm))
+    def __call__(self, optimizer):
+        gradients = _gradients(optimizer)
+        norm = torch.linalg.vector_norm(torch.cat([g.reshape(-1) for g in gradients]))
+        self._by_tensors(gradients, norm)
 
 
 def clipped(norms, make=GradientClipping):
@@ -49,6 +56,21 @@ def by_hand(norms):
         share = max(0.05, 1.0 / seen)
         usual = (1.0 - share) * usual + share * found[-1]
     return found
+
+
+def test_each_of_stacked_networks_is_clipped_by_itself():
+    curves = np.array([NORMS, NORMS[::-1], 7.0 * np.array(NORMS)])
+    weight = torch.ones(3, 5, requires_grad=True)
+    number = torch.ones(3, requires_grad=True)
+    optimizer, clipping, found = torch.optim.SGD([weight, number]), StackedClipping(3), []
+    for norms in curves.T:
+        norms = torch.as_tensor(norms, dtype=torch.float32)
+        number.grad = 0.6 * norms
+        weight.grad = (0.8 / 5**0.5 * norms)[:, None].expand(3, 5).clone()
+        clipping(optimizer)
+        found.append(torch.cat([weight.grad, number.grad[:, None]], dim=1).norm(dim=1).tolist())
+    for norms, expected in zip(np.transpose(found), curves, strict=True):
+        assert norms == pytest.approx(by_hand(expected))
 
 
 RULES = pytest.mark.parametrize("make", [GradientClipping, OnCard])

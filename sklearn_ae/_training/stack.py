@@ -1,0 +1,135 @@
+"""Networks of the same layers that take their steps together."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.func import functional_call, vmap
+from torch.nn.utils import parametrize
+
+from sklearn_ae._training.batches import FIELDS, Batch
+from sklearn_ae._training.clipping import StackedClipping
+from sklearn_ae._training.net import add_terms
+
+# What computes with statistics of a batch, or is slower for several networks at once.
+ALONE = (nn.modules.batchnorm._BatchNorm, nn.modules.conv._ConvNd)
+# Numbers in a network's weights up to which its steps are mostly calls of torch.
+MOST_WEIGHTS = 2**17
+
+
+def may_be_stacked(members, settings):
+    """Whether networks are small ones of our own layers, with as many steps in an epoch.
+
+    On the CPU alone: a graph of CUDA holds the steps of one network.
+    """
+    task = members[0].net.module_
+    is_plain = not settings.foreign and not settings.callbacks and settings.precision == "float32"
+    return (
+        is_plain
+        and len(members) > 1
+        and settings.device.type == "cpu"
+        and task.is_stackable
+        and not any(isinstance(m, ALONE) or parametrize.is_parametrized(m) for m in task.modules())
+        and sum(parameter.numel() for parameter in task.parameters()) <= MOST_WEIGHTS
+        and len({len(member.batches) for member in members}) == 1
+    )
+
+
+class Stack:
+    """Steps of several networks at once, by tensors with a dimension more.
+
+    Each weight of a network is part of the tensor that holds it of all, so that members are judged
+    as if each were trained alone. One optimiser moves all, as none of what it computes goes across
+    weights; gradients are clipped for each network by itself.
+
+    Parameters
+    ----------
+    members : list of Member
+        The networks, before their first step.
+    """
+
+    def __init__(self, members):
+        self.members = members
+        self.lead = members[0].net
+        self.everything = members[0].train_rows.everything
+        tasks = [member.net.module_ for member in members]
+        self.names = [name for name, _ in tasks[0].named_parameters()]
+        self.weights = [
+            weight.requires_grad_() for weight in _shared([task.parameters() for task in tasks])
+        ]
+        stacked = dict(zip(tasks[0].parameters(), self.weights, strict=True))
+        for group in self.lead.optimizer_.param_groups:
+            group["params"] = [stacked[parameter] for parameter in group["params"]]
+        self.lead.clippings[:] = [StackedClipping(len(members))]
+        if self.lead.averages:
+            average = self.lead.averages[0]
+            average.averages = _shared([member.net.averages[0].averages for member in members])
+            average.weights = self.weights
+        # its own weights stand for those that a call is given
+        self.task = copy.deepcopy(tasks[0]).train()
+        self.objectives = vmap(self._objective, randomness="different")
+
+    def run_epoch(self):
+        """One epoch of each; the mean objective of each over its rows, by weight."""
+        lead = self.lead
+        buffers = _stacked([dict(member.net.module_.named_buffers()) for member in self.members])
+        totals = torch.zeros(len(self.members), dtype=torch.float32, device="cpu")
+        for indices, shares, sizes in self._batches():
+            lead.set_learning_rate()
+            lead.optimizer_.zero_grad(set_to_none=True)
+            objectives = self.objectives(self.weights, buffers, self._fields(indices, shares))
+            objectives.sum().backward()
+            lead.clippings[0](lead.optimizer_)
+            lead.optimizer_.step()
+            lead.after_step()
+            totals += objectives.detach() * sizes
+        weights = [member.train_rows.total_weight for member in self.members]
+        return [total / weight for total, weight in zip(totals.tolist(), weights, strict=True)]
+
+    def _objective(self, weights, buffers, fields):
+        """Mean objective of one network over its batch."""
+        state = {**dict(zip(self.names, weights, strict=True)), **buffers}
+        batch = Batch(**fields)
+        losses = add_terms(functional_call(self.task, state, (batch, self.lead.noise)))
+        return (losses if batch.weight is None else losses * batch.weight).mean()
+
+    def _batches(self):
+        """Rows of each network's next step, what each counts, and how many there are.
+
+        A shorter batch is filled up with rows that do not count; without such, shares are None.
+        """
+        orders = [member.batches.order().split(member.batches.sizes) for member in self.members]
+        for parts in zip(*orders, strict=True):
+            sizes = torch.tensor([len(part) for part in parts], device="cpu")
+            if (sizes == sizes[0]).all():
+                yield torch.stack(parts), None, sizes
+                continue
+            indices = nn.utils.rnn.pad_sequence(parts, batch_first=True)
+            counts = torch.arange(indices.shape[1], device="cpu") < sizes[:, None]
+            first = indices[:, :1].expand_as(indices)
+            shares = counts * (indices.shape[1] / sizes[:, None])
+            yield indices.where(counts, first), shares.float(), sizes
+
+    def _fields(self, indices, shares):
+        """Fields of the batches, each of shape (n_networks, n, ...)."""
+        fields = {name: getattr(self.everything, name) for name in FIELDS}
+        fields = {name: field[indices] for name, field in fields.items() if field is not None}
+        if shares is not None:
+            fields["weight"] = shares * fields.get("weight", 1.0)
+        return fields
+
+
+def _shared(networks):
+    """Tensors that hold those of several networks, which become parts of them."""
+    stacked = []
+    for tensors in zip(*networks, strict=True):
+        whole = torch.stack([tensor.detach() for tensor in tensors])
+        for tensor, part in zip(tensors, whole, strict=True):
+            tensor.data = part
+        stacked.append(whole)
+    return stacked
+
+
+def _stacked(states):
+    """One dict of the tensors of several, stacked."""
+    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
