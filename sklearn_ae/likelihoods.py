@@ -45,6 +45,7 @@ from sklearn_ae.utils._parts import (
     in_one_line,
 )
 from sklearn_ae.utils._sklearn import Interval, StrOptions
+from sklearn_ae.utils._sparse import dense_blocks
 
 __all__ = ["Bernoulli", "Categorical", "Gaussian", "Laplace", "Likelihood", "Poisson"]
 
@@ -432,5 +433,6 @@ def resolve_likelihood(likelihood: Any, X: NDArray[Any]) -> tuple[Any, Link]:
     link = LINKS[link] if isinstance(link, str) and link in LINKS else make_link(link)
     if not link.scales_rows:
         check_range(X, link, f"likelihood={in_one_line(likelihood)}")
-    part.check(X)
+    for rows in dense_blocks(X):
+        part.check(rows)
     return part, link

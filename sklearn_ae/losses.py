@@ -30,6 +30,7 @@ from sklearn_ae.utils._parts import (
     in_one_line,
 )
 from sklearn_ae.utils._sklearn import Interval, StrOptions
+from sklearn_ae.utils._sparse import dense_blocks
 
 __all__ = ["AbsoluteError", "CrossEntropy", "Huber", "LogLoss", "SquaredError"]
 
@@ -261,5 +262,6 @@ def resolve_loss(loss: Any, X: NDArray[Any], input_name: str = "X") -> tuple[Any
     if not link.scales_rows:
         check_range(X, link, f"loss={in_one_line(loss)}", input_name)
     if hasattr(part, "check"):
-        part.check(X)
+        for rows in dense_blocks(X):
+            part.check(rows)
     return part, link

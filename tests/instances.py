@@ -26,6 +26,8 @@ class MappedMixin:
     Maps are idempotent, so that it does not matter whether ``fit`` calls other methods.
     """
 
+    _takes_sparse_rows = False
+
     def _mapped(self, X):
         X = check_array(X, dtype=[np.float64, np.float32], estimator=self, input_name="X")
         return self._map(X)

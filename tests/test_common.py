@@ -11,6 +11,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import has_fit_parameter
@@ -68,9 +69,10 @@ def expected_failed_checks(estimator):
         if isinstance(estimator, Denoiser):
             failed["check_sample_weight_equivalence_on_dense_data"] = CORRUPTED_REASON
         return failed
-    return {
-        "check_sample_weight_equivalence_on_dense_data": MINIBATCH_REASON,
-    }
+    failed = {"check_sample_weight_equivalence_on_dense_data": MINIBATCH_REASON}
+    if get_tags(estimator).input_tags.sparse:
+        failed["check_sample_weight_equivalence_on_sparse_data"] = MINIBATCH_REASON
+    return failed
 
 
 def check_instance(estimator, check, request):

@@ -18,9 +18,11 @@ from sklearn_ae._fitting.branches import (
 )
 from sklearn_ae._fitting.principal import principal_start, random_start
 from sklearn_ae._fitting.scaling import table_scaling
+from sklearn_ae._fitting.sparse import SparseRows
 from sklearn_ae.networks import LinearPath, OutputLimits
 from sklearn_ae.objectives.links import LINKS
 from sklearn_ae.utils._parts import is_foreign
+from sklearn_ae.utils._sparse import is_sparse
 
 # Values that are compared as they are, numpy's among them.
 PLAIN = (Number, np.bool_, str)
@@ -96,7 +98,12 @@ class Blueprint:
         return [self]
 
     def tensors(self, rows, scaling):
-        """What batches are made of, by field: tensors on the CPU, floating ones in float32."""
+        """What batches are made of, by field: tensors on the CPU, floating ones in float32.
+
+        Sparse rows are made dense batch by batch, by what stands for their tensor.
+        """
+        if is_sparse(rows.x):
+            return {"x": SparseRows(rows.x, scaling)}
         tensors = {"x": torch.from_numpy(scaling.to_network(rows.x, np.float32))}
         if rows.target is not None:
             tensors["target"] = torch.from_numpy(scaling.to_network(rows.target, np.float32))

@@ -7,11 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy import linalg
+from scipy.sparse.linalg import svds
 from sklearn.utils.extmath import randomized_svd, svd_flip
 
 from sklearn_ae._fitting.scaling import row_chunks
+from sklearn_ae._fitting.sparse import CentredRows
 from sklearn_ae.objectives.likelihoods import SMALLEST_VARIANCE
 from sklearn_ae.utils._columns import DistinctColumns
+from sklearn_ae.utils._sparse import is_sparse
 
 # Codes are in units of the standard deviation along their direction, or of one that has this
 # share of the largest variance: the rounding of float32 rows would drown what is smaller.
@@ -25,6 +28,9 @@ EPS = np.finfo(np.float64).eps
 SMALL_TABLE = 2**18
 # Least dimension beyond which few components are found by random projection.
 LARGE_DIMENSION = 3000
+# Squared mean of a column, in units of the mean variance, from which on products of sparse rows,
+# from which those of the means are subtracted, would lose too many digits.
+LARGEST_OFFSET = 1e4
 
 
 @dataclass
@@ -214,6 +220,8 @@ def _decompose(X, scaling, n_wanted, weight, seed):
         squares, total = values**2, float(np.square(table).sum())
         others, rounding = float(squares[n_wanted:].sum()), (size * EPS) ** 2
         return _Decomposition(squares[:n_wanted], vectors[:n_wanted], total, rounding, others)
+    if is_sparse(X):
+        return _decompose_sparse(X, scaling, n_wanted, weight, seed)
     columns = DistinctColumns(X)
     smaller = min(n_rows, columns.n_distinct)
     n_found = min(n_wanted, smaller)
@@ -233,11 +241,45 @@ def _decompose(X, scaling, n_wanted, weight, seed):
     table = columns.of_table(_scaled_rows(X, scaling, weight, everything))
     product = table @ table.T
     values, vectors = _leading_eigen(product, n_found)
-    vectors = columns.widened((table.T @ vectors).T)
-    # rows of directions without variance come out as noise; normalised they are harmless
-    norms = linalg.norm(vectors, axis=1, keepdims=True)
-    vectors /= np.where(norms > 0, norms, 1.0)
+    vectors = _normalized(columns.widened((table.T @ vectors).T))
     return _Decomposition(values, vectors, float(np.trace(product)), size * EPS)
+
+
+def _decompose_sparse(X, scaling, n_wanted, weight, seed):
+    """The same for a `SparseTable`, which is centred without being written out."""
+    n_rows, n_features = X.shape
+    smaller, rounding = min(X.shape), max(X.shape) * EPS
+    centred = CentredRows(X, scaling, weight)
+    if smaller > LARGE_DIMENSION and n_wanted < smaller // 10:
+        start = np.random.default_rng(seed).normal(size=smaller)
+        _, values, vectors = svds(centred.operator(), k=n_wanted, v0=start)
+        return _Decomposition(values[::-1] ** 2, vectors[::-1], centred.total(), rounding)
+    if n_features <= n_rows:
+        product = _covariance(X, scaling, weight, centred)
+        values, vectors = _leading_eigen(product, n_wanted)
+        return _Decomposition(values, vectors.T, float(np.trace(product)), rounding)
+    product = centred.gram()
+    values, vectors = _leading_eigen(product, n_wanted)
+    vectors = _normalized(centred.transposed_times(vectors).T)
+    return _Decomposition(values, vectors, float(np.trace(product)), rounding)
+
+
+def _covariance(X, scaling, weight, centred):
+    """Products of the centred columns of a `SparseTable` with one another."""
+    offset = np.square(scaling.mean).max() / scaling.scale**2
+    if offset < LARGEST_OFFSET:
+        return centred.covariance()
+    product = np.zeros((X.shape[1], X.shape[1]))
+    for rows in row_chunks(*X.shape):
+        table = _scaled_rows(X, scaling, weight, rows)
+        product += table.T @ table
+    return product
+
+
+def _normalized(vectors):
+    """Rows of unit length; those of directions without variance are noise, and then harmless."""
+    norms = linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norms > 0, norms, 1.0)
 
 
 def _leading_eigen(product, n_wanted):

@@ -11,7 +11,7 @@ class Rows:
 
     Parameters
     ----------
-    x : ndarray of shape (n_rows, ...)
+    x : ndarray of shape (n_rows, ...) or SparseTable
         Rows that the network sees.
     target : ndarray of shape (n_rows, ...) or None
         What is to be made of them, where that is not the rows themselves.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_ae.utils._parts import check_finite
+from sklearn_ae.utils._sparse import is_sparse, stored_numbers
 
 # Numbers of a chunk of a table, in float64.
 CHUNK_NUMBERS = 2**21
@@ -140,26 +141,14 @@ def row_chunks(n_rows, n_features):
 def table_scaling(X, weight=None, *, has_limits=False, applied=True):
     """The `Scaling` of a table; ``weight`` is positive, of shape (n_rows,), or None."""
     n_rows, n_features = X.shape
-    chunks = row_chunks(n_rows, n_features)
     total = float(n_rows) if weight is None else float(weight.sum())
-
-    def weighted_sum(values, rows):
-        # sums of a weighted and of a repeated row agree to rounding
-        return values.sum(axis=0) if weight is None else weight[rows] @ values
-
+    moments = _sparse_moments if is_sparse(X) else _moments
     with np.errstate(over="ignore", invalid="ignore"):
-        # about the first row, so that a large offset costs no digits
-        origin = X[0].astype(np.float64)
-        mean = origin + (
-            sum(weighted_sum(X[rows].astype(np.float64) - origin, rows) for rows in chunks) / total
-        )
-        squares = sum(
-            weighted_sum((X[rows].astype(np.float64) - mean) ** 2, rows) for rows in chunks
-        )
+        mean, squares = moments(X, weight, total)
         variance = float(squares.mean() / total)
     if not np.isfinite(variance):
         check_finite(
-            X,
+            stored_numbers(X),
             "Input X contains values too large for their variance to be computed in float64; "
             "rescale the features.",
         )
@@ -170,6 +159,33 @@ def table_scaling(X, weight=None, *, has_limits=False, applied=True):
     return Scaling(mean, scale, max(total, float(n_rows)), limits, applied)
 
 
+def _moments(X, weight, total):
+    """Means of columns, and sums of squares about them."""
+    chunks = row_chunks(*X.shape)
+
+    def weighted_sum(values, rows):
+        # sums of a weighted and of a repeated row agree to rounding
+        return values.sum(axis=0) if weight is None else weight[rows] @ values
+
+    # about the first row, so that a large offset costs no digits
+    origin = X[0].astype(np.float64)
+    mean = origin + (
+        sum(weighted_sum(X[rows].astype(np.float64) - origin, rows) for rows in chunks) / total
+    )
+    squares = sum(weighted_sum((X[rows].astype(np.float64) - mean) ** 2, rows) for rows in chunks)
+    return mean, squares
+
+
+def _sparse_moments(X, weight, total):
+    """The same for a `SparseTable`: what is not stored lies as far from the mean as zero does."""
+    cells, columns = X.csr.data.astype(np.float64), X.csr.indices
+    shares = np.ones(len(cells)) if weight is None else X.per_cell(weight)
+    mean = X.column_sums(shares * cells) / total
+    squares = X.column_sums(shares * (cells - mean[columns]) ** 2)
+    rest = np.maximum(total - X.column_sums(shares), 0.0)
+    return mean, squares + rest * mean**2
+
+
 def table_limits(X, weight=None):
     """Values on which the range of a feature ends: enough rows lie on its least or largest.
 
@@ -178,6 +194,17 @@ def table_limits(X, weight=None):
     (2, n_features), the lower and upper limits, infinite where a feature has none; None where no
     feature has any.
     """
+    met = _sparse_ends if is_sparse(X) else _ends
+    extremes, n_met, share = met(X, weight)
+    share = share / (len(X) if weight is None else weight.sum())
+    # rows are counted whatever their weight: one heavy row is no end of a range
+    ends = (n_met >= FEWEST_ON_LIMIT) & (share >= LIMIT_SHARE * (1 - 1e-9))
+    limits = np.where(ends, extremes.astype(np.float64), [[-np.inf], [np.inf]])
+    return limits if ends.any() else None
+
+
+def _ends(X, weight):
+    """Least and greatest of each column, how many rows lie on them, and their weight."""
     chunks = row_chunks(*X.shape)
     # one chunk at a time: a wide table has chunks of one row
     least, greatest = X[0], X[0]
@@ -190,12 +217,22 @@ def table_limits(X, weight=None):
             met = X[rows] == extreme
             n_met[end] += met.sum(axis=0)
             share[end] += met.sum(axis=0) if weight is None else weight[rows] @ met
-    share /= len(X) if weight is None else weight.sum()
-    # rows are counted whatever their weight: one heavy row is no end of a range
-    ends = (n_met >= FEWEST_ON_LIMIT) & (share >= LIMIT_SHARE * (1 - 1e-9))
-    extremes = np.asarray([least, greatest], dtype=np.float64)
-    limits = np.where(ends, extremes, [[-np.inf], [np.inf]])
-    return limits if ends.any() else None
+    return np.asarray([least, greatest]), n_met, share
+
+
+def _sparse_ends(X, weight):
+    """The same for a `SparseTable`."""
+    extremes = np.concatenate([X.csr.min(axis=0).toarray(), X.csr.max(axis=0).toarray()])
+    weight = np.ones(len(X)) if weight is None else weight
+    shares, cells = X.per_cell(weight), X.csr.data
+    n_met, share = np.zeros(extremes.shape), np.zeros(extremes.shape)
+    for end, extreme in enumerate(extremes):
+        met = (cells == extreme[X.csr.indices]).astype(np.float64)
+        is_zero = extreme == 0  # of cells that are not stored too
+        n_met[end] = X.column_sums(met) + is_zero * (len(X) - X.column_sums(np.ones(len(cells))))
+        share[end] = X.column_sums(shares * met)
+        share[end] += is_zero * np.maximum(weight.sum() - X.column_sums(shares), 0.0)
+    return extremes, n_met, share
 
 
 def scale_rows(X, scaling, out):

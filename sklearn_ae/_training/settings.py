@@ -67,6 +67,8 @@ class Settings:
         Whether the state of training is kept, for a fit that goes on.
     fall : Fall or None
         The epochs in which an adaptive rate falls; None lets the losses tell.
+    on_host : bool
+        Whether batches are made on the CPU, as those of sparse rows are; known to `train`.
     seeds : Seeds or None
         What `train` makes of ``seed``.
     """
@@ -96,13 +98,14 @@ class Settings:
     warms_up: bool = True
     keeps_state: bool = False
     fall: Fall | None = None
+    on_host: bool = False
     seeds: Seeds | None = None
     fold_tasks: list = field(default_factory=list)
 
     @property
     def capturable(self):
-        """Whether steps may be captured in a CUDA graph: a user's code may not lend itself."""
-        return not self.foreign
+        """Whether steps may be captured in a CUDA graph: they are the device's, and our code."""
+        return not (self.foreign or self.on_host)
 
 
 @dataclass

@@ -78,6 +78,7 @@ def train(task, everything, settings, state=None, judge_only=False):
         If the objective is not finite.
     """
     settings.seeds = seeds_of_fit(settings.seed, settings.first_epoch)
+    settings.on_host = not isinstance(everything.x, torch.Tensor)
     everything = everything.map(lambda field: field.to(settings.device))
     _set_precision(task, settings.precision)
     guard = (

@@ -37,6 +37,7 @@ from sklearn_ae.objectives import hoyer
 from sklearn_ae.penalties import check_penalty, keeps_start, neighbors_of, penalty_parts
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._sklearn import HasMethods, StrOptions
+from sklearn_ae.utils._sparse import is_sparse
 from sklearn_ae.utils._typing import RandomState
 
 
@@ -270,6 +271,7 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
     explained_variance_: NDArray[np.float64]
     sparsity_: float
 
+    _takes_sparse_rows = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **CODE_CONSTRAINTS,
         "hidden_layer_sizes": NETWORK_CONSTRAINTS["hidden_layer_sizes"],
@@ -350,6 +352,11 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             raise ValueError(
                 "Neighbors tells a row's neighbour from the other rows of its batch; batch_size=1 "
                 "leaves none."
+            )
+        if has_neighbors and is_sparse(rows.x):
+            raise ValueError(
+                f"penalty={in_one_line(self.penalty)} looks for neighbours among dense rows; use "
+                "X.toarray(), or fewer columns, such as those of TruncatedSVD."
             )
         if self.whiten and getattr(self.code_activation, "is_sparse", False):
             raise ValueError(

@@ -33,6 +33,7 @@ from sklearn_ae.utils._sklearn import (
     fit_context,
     with_callbacks,
 )
+from sklearn_ae.utils._sparse import as_table, is_sparse
 
 # Rows whose weight is this share of the largest count as rows of weight zero: float32 would round
 # them to it.
@@ -130,6 +131,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
+    # Whether rows may be those of a sparse matrix.
+    _takes_sparse_rows = False
     # A search with `GroupKFold` passes groups to its splitter alone, unless they are asked for.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": False}
 
@@ -264,7 +267,8 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         callbacks = None
         if getattr(self, "_skl_callbacks", None):
             metadata = {"sample_weight": given.weight, "groups": groups}
-            data = {"X": given.x, "y": y, "metadata": metadata}
+            given_x = given.x.csr if is_sparse(given.x) else given.x
+            data = {"X": given_x, "y": y, "metadata": metadata}
             callbacks = SklearnCallbacks(self, data, plan.max_iter, attributes)
         fitted, start = fit_network(
             blueprint,
@@ -285,20 +289,26 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
             X, row_shape = flatten_images(X, image_shape)
         if reset:
             self._row_shape = row_shape
-        X = validate_data(
-            self,
-            X,
-            dtype=[np.float64, np.float32],
-            order="C",
-            reset=reset,
-            ensure_min_samples=1,
-        )
+        X = self._validated(X, reset=reset)
         rows = Rows(X, target=None if check_target is None else check_target(X))
         if sample_weight is not None:
             rows.weight = check_weights(sample_weight, X)
         if groups is not None:
             rows.group = check_groups(groups, X)
         return rows
+
+    def _validated(self, X, reset):
+        """Checked rows, an array or a `SparseTable`."""
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr" if self._takes_sparse_rows else False,
+            dtype=[np.float64, np.float32],
+            order="C",
+            reset=reset,
+            ensure_min_samples=1,
+        )
+        return as_table(X)
 
     def _image_shape(self):
         """Shape of the images that the architecture is for; None where it takes tables."""
@@ -375,6 +385,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = self._takes_sparse_rows
         return tags
 
     # ------------------------------------------------------------------ use
@@ -384,7 +395,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         check_is_fitted(self)
         architecture = getattr(self._fitted.blueprint, "architecture", None)
         X, _ = flatten_images(X, image_shape_of(architecture))
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        X = self._validated(X, reset=False)
         if to_score:
             self._fitted.blueprint.check(X)
         return X

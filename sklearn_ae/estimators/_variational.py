@@ -39,6 +39,7 @@ from sklearn_ae.tasks import SAMPLES_AT_ONCE
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
+from sklearn_ae.utils._sparse import dense_blocks
 from sklearn_ae.utils._typing import RandomState
 
 # Learning rate behind "auto" with another link than the identity.
@@ -283,6 +284,7 @@ class VariationalAutoencoder(
     active_units_: int
     kl_per_component_: NDArray[np.float64]
 
+    _takes_sparse_rows = True
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **CODE_CONSTRAINTS,
         "likelihood": [StrOptions(set(LIKELIHOODS)), HasMethods(["check", "module"])],
@@ -368,7 +370,7 @@ class VariationalAutoencoder(
                 f"{type(self).__name__} cannot draw; use another upsampling."
             )
         if not link.scales_rows and getattr(likelihood, "binarize", None) is None:
-            getattr(likelihood, "check_density", lambda X: None)(rows.x)
+            check_density(likelihood, rows.x)
         fixed_variance = getattr(likelihood, "fixed_variance", None)
         return EvidenceBoundBlueprint(
             **fields,
@@ -459,7 +461,7 @@ class VariationalAutoencoder(
             Nats, in the units of the data; float64.
         """
         X = self._checked(X, to_score=True)
-        self._check_density(X)
+        check_density(self._fitted.blueprint.likelihood, X)
         noise = self._noise_table(n_samples, random_state)
 
         def function(task, x):
@@ -511,7 +513,7 @@ class VariationalAutoencoder(
             difference: ndarrays of shape (n_samples,), in nats, in the units of the data.
         """
         X = self._checked(X, to_score=True)
-        self._check_density(X)
+        check_density(self._fitted.blueprint.likelihood, X)
         noise = self._noise_table(n_samples)
 
         def function(task, x):
@@ -523,12 +525,6 @@ class VariationalAutoencoder(
         )
         reconstruction = reconstruction - self._log_unit()
         return Bunch(reconstruction=reconstruction, kl=kl, elbo=reconstruction - kl)
-
-    def _check_density(self, X):
-        """Warn where rows have no density."""
-        check = getattr(self._fitted.blueprint.likelihood, "check_density", None)
-        if check is not None:
-            check(X)
 
     def _noise_table(self, n_samples, random_state=None):
         """Standard normal draws of shape (n_samples, 1, n_components), the same at each call."""
@@ -542,3 +538,11 @@ class VariationalAutoencoder(
     def _log_unit(self):
         """What a log density of scaled rows exceeds that of rows in their own units by."""
         return self.n_features_in_ * np.log(self._fitted.scaling.unit)
+
+
+def check_density(likelihood, X):
+    """Warn where rows have no density."""
+    check = getattr(likelihood, "check_density", None)
+    if check is not None:
+        for rows in dense_blocks(X):
+            check(rows)
