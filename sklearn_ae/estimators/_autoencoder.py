@@ -38,7 +38,7 @@ from sklearn_ae.penalties import check_penalty, keeps_start, neighbors_of, penal
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._sklearn import HasMethods, StrOptions
 from sklearn_ae.utils._sparse import is_sparse
-from sklearn_ae.utils._typing import RandomState
+from sklearn_ae.utils._typing import MatrixLike, RandomState
 
 
 class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstimator):
@@ -409,13 +409,13 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
         return described
 
     def score(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: MatrixLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> float:
         """Share of the variance of ``X`` that is reconstructed.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         y : None

@@ -34,6 +34,7 @@ from sklearn_ae.utils._sklearn import (
     with_callbacks,
 )
 from sklearn_ae.utils._sparse import as_table, is_sparse
+from sklearn_ae.utils._typing import MatrixLike
 
 # Rows whose weight is this share of the largest count as rows of weight zero: float32 would round
 # them to it.
@@ -151,7 +152,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X: ArrayLike,
+        X: MatrixLike,
         y: object = None,
         sample_weight: ArrayLike | None = None,
         *,
@@ -161,10 +162,11 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data. The array is neither changed nor kept. With an architecture for
             images also of shape (n_samples, channels, height, width) or, with one channel,
-            (n_samples, height, width); what is decoded then has that shape too.
+            (n_samples, height, width); what is decoded then has that shape too. Sparse rows are
+            made dense batch by batch, and centred without being written out.
 
         y : None
             Ignored.
@@ -199,7 +201,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: MatrixLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Self:
         """Make one epoch over a chunk of rows.
 
@@ -209,7 +211,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             A chunk of the data.
 
         y : None

@@ -20,7 +20,7 @@ from sklearn_ae.estimators._base import check_weights
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
-from sklearn_ae.utils._typing import RandomState
+from sklearn_ae.utils._typing import MatrixLike, RandomState
 
 
 class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -30,12 +30,12 @@ class LatentTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _n_features_out(self):
         return self.n_components_
 
-    def transform(self, X: ArrayLike) -> NDArray[Any]:
+    def transform(self, X: MatrixLike) -> NDArray[Any]:
         """Encode ``X``.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data, or images as in `fit`.
 
         Returns
@@ -121,12 +121,12 @@ class ReconstructionMixin:
             )
         return Z
 
-    def reconstruct(self, X: ArrayLike, *, positions: bool = False) -> NDArray[Any]:
+    def reconstruct(self, X: MatrixLike, *, positions: bool = False) -> NDArray[Any]:
         """Encode and decode ``X``: ``inverse_transform(transform(X))`` in one pass.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data, or images as in `fit`.
 
         positions : bool, default=False
@@ -156,12 +156,12 @@ class ReconstructionMixin:
         rows = self._fitted.reconstruct(X, self._device(), positions)
         return self._like_fitted(rows.astype(X.dtype, copy=False))
 
-    def reconstruction_error(self, X: ArrayLike) -> NDArray[Any]:
+    def reconstruction_error(self, X: MatrixLike) -> NDArray[Any]:
         """Error of each row, in the units of the data.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data, or images as in `fit`.
 
         Returns
@@ -210,12 +210,12 @@ class GenerativeMixin:
         decoded = self._fitted.sample(n_samples, generator, device, observation_noise)
         return self._like_fitted(decoded)
 
-    def encode_distribution(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    def encode_distribution(self, X: MatrixLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and standard deviation of the posterior q(z | x).
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data, or images as in `fit`.
 
         Returns
@@ -233,13 +233,13 @@ class GenerativeMixin:
         return mean.astype(X.dtype, copy=False), std.astype(X.dtype, copy=False)
 
     def sample_posterior(
-        self, X: ArrayLike, n_samples: int = 1, random_state: RandomState = None
+        self, X: MatrixLike, n_samples: int = 1, random_state: RandomState = None
     ) -> NDArray[Any]:
         """Draw codes from the posterior of each row.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data, or images as in `fit`.
 
         n_samples : int, default=1

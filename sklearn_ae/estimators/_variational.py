@@ -40,7 +40,7 @@ from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
 from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
 from sklearn_ae.utils._sparse import dense_blocks
-from sklearn_ae.utils._typing import RandomState
+from sklearn_ae.utils._typing import MatrixLike, RandomState
 
 # Learning rate behind "auto" with another link than the identity.
 LEARNING_RATE_BEHIND_A_LINK = 3e-3
@@ -437,7 +437,7 @@ class VariationalAutoencoder(
     # ------------------------------------------------------------------ densities
 
     def score_samples(
-        self, X: ArrayLike, n_samples: int = 100, random_state: RandomState = None
+        self, X: MatrixLike, n_samples: int = 100, random_state: RandomState = None
     ) -> NDArray[Any]:
         """Importance-weighted lower bound on the log-likelihood of each row.
 
@@ -446,7 +446,7 @@ class VariationalAutoencoder(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         n_samples : int, default=100
@@ -471,13 +471,13 @@ class VariationalAutoencoder(
         return bound - self._log_unit()
 
     def score(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: MatrixLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> float:
         """Mean of `score_samples`.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         y : None
@@ -495,12 +495,12 @@ class VariationalAutoencoder(
         weight = None if sample_weight is None else check_weights(sample_weight, bound[:, None])
         return float(np.average(bound, weights=weight))
 
-    def elbo(self, X: ArrayLike, n_samples: int = 100) -> Bunch:
+    def elbo(self, X: MatrixLike, n_samples: int = 100) -> Bunch:
         """Evidence lower bound of each row, its two parts apart.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         n_samples : int, default=100

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:
     from scipy.sparse import sparray, spmatrix
 
-# What any estimator of scikit-learn may take as X; those of this package take an ArrayLike.
+# What estimators may take as X where sparse rows are among it.
 MatrixLike: TypeAlias = "ArrayLike | sparray | spmatrix"
 RandomState: TypeAlias = int | np.random.RandomState | None
 StrPath: TypeAlias = str | os.PathLike[str]
