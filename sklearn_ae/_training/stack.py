@@ -4,7 +4,7 @@ import copy
 
 import torch
 from torch import nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 from torch.nn.utils import parametrize
 
 from sklearn_ae._training.batches import FIELDS, Batch
@@ -53,7 +53,6 @@ class Stack:
         self.lead = members[0].net
         self.everything = members[0].train_rows.everything
         tasks = [member.net.module_ for member in members]
-        self.names = [name for name, _ in tasks[0].named_parameters()]
         self.weights = [
             weight.requires_grad_() for weight in _shared([task.parameters() for task in tasks])
         ]
@@ -65,14 +64,18 @@ class Stack:
             average = self.lead.averages[0]
             average.averages = _shared([member.net.averages[0].averages for member in members])
             average.weights = self.weights
-        # its own weights stand for those that a call is given
+        # it computes with the weights that are put into it, those of all networks at once
         self.task = copy.deepcopy(tasks[0]).train()
+        self.weight_places = _places(self.task, "_parameters")
+        self.buffer_places = _places(self.task, "_buffers")
         self.objectives = vmap(self._objective, randomness="different")
 
     def run_epoch(self):
         """One epoch of each; the mean objective of each over its rows, by weight."""
         lead = self.lead
-        buffers = _stacked([dict(member.net.module_.named_buffers()) for member in self.members])
+        # an epoch may set some, such as the weight of a term
+        buffers = zip(*(member.net.module_.buffers() for member in self.members), strict=True)
+        buffers = [torch.stack(tensors) for tensors in buffers]
         totals = torch.zeros(len(self.members), dtype=torch.float32, device="cpu")
         for indices, shares, sizes in self._batches():
             lead.set_learning_rate()
@@ -88,9 +91,12 @@ class Stack:
 
     def _objective(self, weights, buffers, fields):
         """Mean objective of one network over its batch."""
-        state = {**dict(zip(self.names, weights, strict=True)), **buffers}
+        for places, tensors in ((self.weight_places, weights), (self.buffer_places, buffers)):
+            for tensor, holders in zip(tensors, places, strict=True):
+                for holder, name in holders:
+                    holder[name] = tensor
         batch = Batch(**fields)
-        losses = add_terms(functional_call(self.task, state, (batch, self.lead.noise)))
+        losses = add_terms(self.task(batch, self.lead.noise))
         return (losses if batch.weight is None else losses * batch.weight).mean()
 
     def _batches(self):
@@ -130,6 +136,12 @@ def _shared(networks):
     return stacked
 
 
-def _stacked(states):
-    """One dict of the tensors of several, stacked."""
-    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
+def _places(task, kind):
+    """For each weight or buffer of a task, the dicts of modules that hold it, and its names."""
+    places = {}
+    for module in task.modules():
+        held = getattr(module, kind)
+        for name, tensor in held.items():
+            if tensor is not None:
+                places.setdefault(id(tensor), []).append((held, name))
+    return list(places.values())
