@@ -161,7 +161,7 @@ class TrainingNet(NeuralNet):
         """One step of every player in turn; the first one's objective."""
         losses = []
         for (player, optimizer), clipping in zip(self.turns, self.clippings, strict=True):
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.forget_gradients()
             loss = self.objective(batch, player=player)
             loss.backward()
             if hook is not None:

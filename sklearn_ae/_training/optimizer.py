@@ -33,6 +33,12 @@ class DecayedAdam(torch.optim.Adam):
         # twice
         self.register_step_pre_hook(_decay)
 
+    def forget_gradients(self):
+        """What `zero_grad` does, without what torch wraps it in: that takes a tenth of a step."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     def __setstate__(self, state):
         super().__setstate__(state)
         # torch copies no hooks; a state that is loaded into a living optimiser keeps its own
@@ -48,10 +54,8 @@ def _decay(optimizer, args, kwargs):
         if not (decay or l2):
             continue
         kept = 1.0 - group["lr"] * decay
-        for weight in group["params"][: group["n_decayed"]]:
-            if weight.grad is None:
-                continue
-            if l2:
-                weight.grad.add_(weight, alpha=l2)
-            if decay:
-                weight.mul_(kept)
+        weights = [w for w in group["params"][: group["n_decayed"]] if w.grad is not None]
+        if l2 and weights:
+            torch._foreach_add_([weight.grad for weight in weights], weights, alpha=l2)
+        if decay and weights:
+            torch._foreach_mul_(weights, kept)

@@ -79,7 +79,7 @@ class Stack:
         totals = torch.zeros(len(self.members), dtype=torch.float32, device="cpu")
         for indices, shares, sizes in self._batches():
             lead.set_learning_rate()
-            lead.optimizer_.zero_grad(set_to_none=True)
+            lead.optimizer_.forget_gradients()
             objectives = self.objectives(self.weights, buffers, self._fields(indices, shares))
             objectives.sum().backward()
             lead.clippings[0](lead.optimizer_)

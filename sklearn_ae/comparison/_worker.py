@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import pickle
+import re
 import sys
 import threading
 import traceback
@@ -22,6 +23,8 @@ from sklearn_ae.comparison._measure import N_WARM_UP_ROWS, MemoryMeter, at_width
 from sklearn_ae.comparison._reducers import RAW_DATA, make
 
 MAX_WARNINGS = 3
+# Parameters of UMAP's functions that are functions themselves.
+FUNCTION_NAME = re.compile(r"dist|.*metric.*|.*func.*")
 
 
 def main(folder):
@@ -82,9 +85,9 @@ def _keep_compiled():
     plain = numba.njit
 
     def compiled(function, *args, **kwargs):
-        named = " ".join(function.__code__.co_varnames[: function.__code__.co_argcount])
-        # each function that is handed over would be kept anew
-        if not any(word in named for word in ("dist", "metric", "func")):
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        # each function that is handed over would be kept anew; `distances` are numbers
+        if not any(FUNCTION_NAME.fullmatch(name) for name in names):
             kwargs = {"cache": True, **kwargs}
         try:
             return plain(*args, **kwargs)(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -42,8 +43,9 @@ from sklearn_ae.utils._sklearn import HasMethods, Interval, StrOptions
 from sklearn_ae.utils._sparse import dense_blocks
 from sklearn_ae.utils._typing import MatrixLike, RandomState
 
-# Learning rate behind "auto" with another link than the identity.
-LEARNING_RATE_BEHIND_A_LINK = 3e-3
+# Learning rate behind "auto" with another link than the identity, and the rows from which on it
+# falls with their root: of many rows, whose epochs are long, less is learnt by heart so.
+LEARNING_RATE_BEHIND_A_LINK, ROWS_OF_FULL_RATE = 3e-3, 5500
 
 # A component whose posterior mean varies less than this over the rows carries no information
 # (Burda et al. 2015, section 5.2).
@@ -122,7 +124,8 @@ class VariationalAutoencoder(
 
     learning_rate_init : float or "auto", default="auto"
         Learning rate of Adam. "auto" is ``0.05 / sqrt(n_features)``, 0.01 at most; for discrete
-        data (a Bernoulli or categorical likelihood) 3e-3.
+        data (a Bernoulli, categorical or Poisson likelihood) 3e-3, and with n rows, more than
+        5500, ``3e-3 * sqrt(5500 / n)``.
 
     learning_rate : {"constant", "adaptive", "one_cycle"}, default="constant"
         "constant" rises over 50 steps and stays; training stops by ``n_iter_no_change``.
@@ -363,7 +366,8 @@ class VariationalAutoencoder(
         obstacle = None if link.scales_rows else f"likelihood={in_one_line(self.likelihood)}"
         fields = self._fields(rows, seed, obstacle)
         if not link.scales_rows:
-            fields["auto_learning_rate"] = LEARNING_RATE_BEHIND_A_LINK
+            share = min(1.0, math.sqrt(ROWS_OF_FULL_RATE / len(rows.x)))
+            fields["auto_learning_rate"] = share * LEARNING_RATE_BEHIND_A_LINK
         if not isinstance(self.architecture, str) and has_positions(self.architecture):
             raise ValueError(
                 "upsampling='max_unpool' gives the decoder positions beside the code, which a "
