@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn import manifold
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
@@ -16,7 +17,7 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, r2_
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, NearestNeighbors
 from sklearn.utils import Bunch, check_array, check_consistent_length, check_random_state
 
-from sklearn_ae.utils._typing import RandomState
+from sklearn_ae.utils._typing import MatrixLike, RandomState
 
 __all__ = [
     "continuity",
@@ -67,7 +68,7 @@ def explained_variance(X: ArrayLike, X_reconstructed: ArrayLike) -> float:
     return float(1 - lost / total)
 
 
-def explained_variance_scorer(estimator: BaseEstimator, X: ArrayLike, y: object = None) -> float:
+def explained_variance_scorer(estimator: BaseEstimator, X: MatrixLike, y: object = None) -> float:
     """Explained variance of a fitted reducer on given rows.
 
     It has the signature of a scorer: pass it as ``scoring`` to a search or to
@@ -79,7 +80,7 @@ def explained_variance_scorer(estimator: BaseEstimator, X: ArrayLike, y: object 
         A fitted estimator with `transform` and `inverse_transform`, such as
         `PCA`, a `Pipeline` of transformers, or `Autoencoder`.
 
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows, or images, to encode and to reconstruct.
 
     y : None
@@ -105,13 +106,15 @@ def explained_variance_scorer(estimator: BaseEstimator, X: ArrayLike, y: object 
 
 
 def _flat(rows):
-    """Images as rows of a table; anything else as it is."""
+    """Images and sparse rows as rows of a table; anything else as it is."""
+    if sparse.issparse(rows):
+        return rows.toarray()
     shape = np.shape(rows)
     return rows if len(shape) < 3 else np.reshape(rows, (shape[0], -1))
 
 
 def trustworthiness(
-    X: ArrayLike,
+    X: MatrixLike,
     Z: ArrayLike,
     *,
     n_neighbors: int = 5,
@@ -125,7 +128,7 @@ def trustworthiness(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data.
 
     Z : array-like of shape (n_samples, n_components)
@@ -162,7 +165,7 @@ def trustworthiness(
 
 
 def continuity(
-    X: ArrayLike,
+    X: MatrixLike,
     Z: ArrayLike,
     *,
     n_neighbors: int = 5,
@@ -185,7 +188,7 @@ def continuity(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data.
 
     Z : array-like of shape (n_samples, n_components)
@@ -245,9 +248,9 @@ def continuity(
 def _few_rows(X, Z, max_samples, random_state):
     """Data and codes of a random subset where there are more rows than are looked at."""
     check_consistent_length(X, Z)
-    X, Z = np.asarray(X), np.asarray(Z)
-    if len(X) > max_samples:
-        chosen = check_random_state(random_state).permutation(len(X))[:max_samples]
+    X, Z = X.tocsr() if sparse.issparse(X) else np.asarray(X), np.asarray(Z)
+    if len(Z) > max_samples:
+        chosen = check_random_state(random_state).permutation(len(Z))[:max_samples]
         X, Z = X[chosen], Z[chosen]
     return X, Z
 

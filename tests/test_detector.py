@@ -389,6 +389,26 @@ def test_folds_calibrate_scores_that_hang_on_what_was_learnt(score):
     assert 0.04 < np.mean(rates) < 0.15
 
 
+@pytest.mark.parametrize("kind", ["mostly zero", "log-normal"])
+def test_folds_hold_their_rate_on_few_rows_of_many_columns(kind):
+    # the scale of a column must not be that of the one row that has a value there
+    flagged = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        shares = rng.uniform(0.02, 0.15, 100)
+
+        def draw(n, shares=shares, rng=rng):
+            if kind == "log-normal":
+                return np.exp(0.8 * (rng.normal(size=(n, 1)) + rng.normal(size=(n, 100))))
+            return (rng.random((n, 100)) < shares) * rng.exponential(size=(n, 100))
+
+        detector = AutoencoderDetector(
+            calibration_fraction="folds", false_positive_rate=0.1, random_state=0
+        ).fit(draw(50))
+        flagged.append(np.mean(detector.predict(draw(1000)) == -1))
+    assert 0.04 < np.mean(flagged) < 0.2
+
+
 def test_folds_are_the_same_side_by_side_and_one_by_one():
     X, _ = few_of_many((150, 20), 0)
     one, other = (

@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -15,11 +16,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_ae import Autoencoder, AutoencoderDetector, Denoiser, VariationalAutoencoder
 from sklearn_ae._fitting import principal
 from sklearn_ae._fitting.scaling import table_limits, table_scaling
 from sklearn_ae.losses import CrossEntropy
+from sklearn_ae.metrics import continuity, explained_variance_scorer, trustworthiness
 from sklearn_ae.penalties import Neighbors
 from sklearn_ae.utils._sparse import SparseTable
 from tests.checks import raises_one_line
@@ -194,12 +197,43 @@ def test_start_is_pca(way, weighted, monkeypatch):
     assert_allclose(variational.noise_variance_, pca.noise_variance_, rtol=1e-6)
 
 
-def test_a_large_offset_costs_no_digits(monkeypatch):
+@pytest.mark.parametrize("shape", [(300, 20), (40, 400), (300, 200)])
+@pytest.mark.parametrize("n_filled", [1, 20])
+def test_a_large_offset_costs_no_digits(n_filled, shape, monkeypatch):
     monkeypatch.setattr(principal, "SMALL_TABLE", 0)
-    X = np.random.default_rng(0).normal(size=(300, 20)) * np.linspace(1, 3, 20)
-    expected = PCA(3, svd_solver="full").fit(X + 1e6)
-    thin = Autoencoder(3, max_iter=0).fit(sparse.csr_array(X + 1e6))
-    assert_allclose(thin.explained_variance_, expected.explained_variance_, rtol=1e-7)
+    if shape == (300, 200):
+        monkeypatch.setattr(principal, "LARGE_DIMENSION", 50)
+    X = mostly_zero(*shape)
+    spread = np.random.default_rng(0).normal(size=(len(X), n_filled))
+    X[:, :n_filled] = spread * np.linspace(1, 3, n_filled)
+    expected = PCA(3, svd_solver="full").fit(X)
+    X[:, :n_filled] += 1e8
+    thin = Autoencoder(3, max_iter=0).fit(sparse.csr_array(X))
+    assert_allclose(thin.explained_variance_, expected.explained_variance_, rtol=1e-6)
+    assert_allclose(thin.mean_, X.mean(axis=0), rtol=3e-15)
+    noise = VariationalAutoencoder(3, max_iter=0).fit(sparse.csr_array(X)).noise_variance_
+    assert_allclose(noise, expected.noise_variance_, rtol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("way", ["covariance", "products of rows", "solver"])
+def test_constant_tables_have_no_directions(way, value, monkeypatch):
+    monkeypatch.setattr(principal, "SMALL_TABLE", 0)
+    monkeypatch.setattr(principal, "LARGE_DIMENSION", 50 if way == "solver" else 3000)
+    X = np.full((70, 300) if way == "products of rows" else (300, 70), value)
+    X[:, 4:] = 0.0
+    thin = Autoencoder(2, max_iter=0).fit(sparse.csr_array(X))
+    assert thin.scale_ == 1.0
+    assert_allclose(thin.transform(X), 0.0, atol=1e-12)
+    assert_allclose(thin.reconstruct(sparse.csr_array(X)), X, atol=1e-12)
+    assert_array_equal(thin.explained_variance_, 0.0)
+
+
+def test_many_equal_cells_are_a_constant():
+    X = np.full((5000, 5), 0.1)
+    thin = VariationalAutoencoder(2, **SMALL).fit(sparse.csr_array(X))
+    assert thin.scale_ == 1.0
+    assert_allclose(thin.transform(X + 1e-3), 0.0, atol=1e-2)
 
 
 def test_memory_is_that_of_the_rows_and_a_batch():
@@ -251,6 +285,50 @@ def test_fitted_estimators_hold_no_rows():
     copy = pickle.loads(pickle.dumps(estimator))
     assert_array_equal(copy.transform(S), estimator.transform(S))
     assert len(pickle.dumps(estimator)) < 12 * 8 * 3000
+
+
+def test_callbacks_get_rows_by_number_slice_and_mask():
+    X = mostly_zero(1200)
+    seen = {}
+
+    class Look(Callback):
+        def on_train_begin(self, net, X=None, y=None, **kwargs):
+            mask = np.arange(len(X)) % 100 == 0
+            seen.update(row=X[0], last=X[-1], rows=X[3:5], masked=X[mask], cells=X[[1, 2], ..., 4])
+            seen["table"] = X[torch.tensor([[0, 1], [2, 3]])]
+
+        def on_epoch_end(self, net, dataset_train=None, **kwargs):
+            seen["pair"] = dataset_train[0]
+
+    scoring = EpochScoring(
+        lambda net, X, y: float(len(net.predict(X))), name="rows", use_caching=False
+    )
+    both = [
+        Autoencoder(2, skorch_callbacks=[Look(), scoring], **SMALL).fit(rows).history_
+        for rows in (X, sparse.csr_array(X))
+    ]
+    assert both[1][0]["rows"] == both[0][0]["rows"] == 120
+    assert seen["row"].shape == seen["last"].shape == (40,)
+    assert seen["rows"].shape == (2, 40) and seen["masked"].shape == (12, 40)
+    assert seen["cells"].shape == (2,) and seen["table"].shape == (2, 2, 40)
+    assert torch.equal(seen["table"][1, 1], seen["rows"][0])
+    assert len(seen["pair"]) == 2
+
+
+def test_scikit_learns_callbacks_get_the_matrix_of_the_user():
+    assert type(SparseTable(sparse.csr_array(mostly_zero())).matrix) is sparse.csr_array
+
+
+def test_measures_and_lines_take_sparse_rows():
+    X = mostly_zero()
+    S = sparse.csr_array(X)
+    fitted = VariationalAutoencoder(2, **SMALL).fit(S)
+    assert_allclose(explained_variance_scorer(fitted, S), explained_variance_scorer(fitted, X))
+    codes = fitted.transform(S)
+    for measure in (trustworthiness, continuity):
+        assert_allclose(measure(S, codes), measure(X, codes))
+        assert_allclose(measure(S, codes, max_samples=50), measure(X, codes, max_samples=50))
+    assert_array_equal(fitted.interpolate(S[[0]], S[[1]]), fitted.interpolate(X[0], X[1]))
 
 
 # Refusals

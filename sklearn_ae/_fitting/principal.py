@@ -28,9 +28,6 @@ EPS = np.finfo(np.float64).eps
 SMALL_TABLE = 2**18
 # Least dimension beyond which few components are found by random projection.
 LARGE_DIMENSION = 3000
-# Squared mean of a column, in units of the mean variance, from which on products of sparse rows,
-# from which those of the means are subtracted, would lose too many digits.
-LARGEST_OFFSET = 1e4
 
 
 @dataclass
@@ -250,30 +247,22 @@ def _decompose_sparse(X, scaling, n_wanted, weight, seed):
     n_rows, n_features = X.shape
     smaller, rounding = min(X.shape), max(X.shape) * EPS
     centred = CentredRows(X, scaling, weight)
+    # a variance at the level of rounding is none, as in `table_scaling`
+    if centred.total() <= X.size * EPS**2 * np.square(scaling.mean).mean():
+        vectors = np.zeros((n_wanted, n_features))
+        return _Decomposition(np.zeros(n_wanted), vectors, 0.0, rounding)
     if smaller > LARGE_DIMENSION and n_wanted < smaller // 10:
         start = np.random.default_rng(seed).normal(size=smaller)
         _, values, vectors = svds(centred.operator(), k=n_wanted, v0=start)
         return _Decomposition(values[::-1] ** 2, vectors[::-1], centred.total(), rounding)
     if n_features <= n_rows:
-        product = _covariance(X, scaling, weight, centred)
+        product = centred.covariance()
         values, vectors = _leading_eigen(product, n_wanted)
         return _Decomposition(values, vectors.T, float(np.trace(product)), rounding)
     product = centred.gram()
     values, vectors = _leading_eigen(product, n_wanted)
     vectors = _normalized(centred.transposed_times(vectors).T)
     return _Decomposition(values, vectors, float(np.trace(product)), rounding)
-
-
-def _covariance(X, scaling, weight, centred):
-    """Products of the centred columns of a `SparseTable` with one another."""
-    offset = np.square(scaling.mean).max() / scaling.scale**2
-    if offset < LARGEST_OFFSET:
-        return centred.covariance()
-    product = np.zeros((X.shape[1], X.shape[1]))
-    for rows in row_chunks(*X.shape):
-        table = _scaled_rows(X, scaling, weight, rows)
-        product += table.T @ table
-    return product
 
 
 def _normalized(vectors):

@@ -180,9 +180,11 @@ def _sparse_moments(X, weight, total):
     """The same for a `SparseTable`: what is not stored lies as far from the mean as zero does."""
     cells, columns = X.csr.data.astype(np.float64), X.csr.indices
     shares = np.ones(len(cells)) if weight is None else X.per_cell(weight)
-    mean = X.column_sums(shares * cells) / total
-    squares = X.column_sums(shares * (cells - mean[columns]) ** 2)
     rest = np.maximum(total - X.column_sums(shares), 0.0)
+    mean = X.column_sums(shares * cells) / total
+    # once more about the first result, so that a large offset costs no digits
+    mean += (X.column_sums(shares * (cells - mean[columns])) - rest * mean) / total
+    squares = X.column_sums(shares * (cells - mean[columns]) ** 2)
     return mean, squares + rest * mean**2
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
 
@@ -18,11 +19,9 @@ class SparseRows:
         Where batches lie; the rows stay where they are.
     """
 
-    dtype = torch.float32
-
     def __init__(self, table, scaling, device="cpu"):
-        self.table, self.scaling = table, scaling
-        self.shape, self.device = table.shape, torch.device(device)
+        self.table, self.scaling, self.device = table, scaling, torch.device(device)
+        self.shape = table.shape  # by which scikit-learn and skorch know what takes index arrays
 
     def __len__(self):
         return len(self.table)
@@ -36,14 +35,22 @@ class SparseRows:
         rows = self.table.csr[indices.cpu().numpy()].toarray()
         return torch.from_numpy(self.scaling.to_network(rows, np.float32)).to(self.device)
 
-    def __getitem__(self, indices):
-        """Rows at a table of places, of its shape and (n_features,)."""
-        indices = torch.as_tensor(indices)
-        return self.index_select(0, indices.flatten()).unflatten(0, indices.shape)
+    def __getitem__(self, key):
+        """Rows by number, slice, mask or table of places, and then columns, as a tensor gives."""
+        if isinstance(key, tuple):
+            rows = self[key[0]]
+            return rows[key[1:]] if np.ndim(key[0]) == 0 else rows[:, *key[1:]]
+        every = torch.arange(len(self), device="cpu")
+        places = every[key.cpu() if isinstance(key, torch.Tensor) else key]
+        return self.index_select(0, places.reshape(-1)).reshape(*places.shape, -1)
 
 
 class CentredRows:
     """A sparse table, centred and scaled, times the roots of its weights: never written out.
+
+    Columns of which more than half is stored are centred cell by cell, at most twice as many as are
+    stored. A mean of the others is below their deviation, so that subtracting products of means
+    costs no digits.
 
     Parameters
     ----------
@@ -56,8 +63,15 @@ class CentredRows:
     """
 
     def __init__(self, table, scaling, weight):
-        self.scaled = table.csr.astype(np.float64) / scaling.scale
-        self.centre = scaling.mean / scaling.scale
+        columns, centre = table.csr.astype(np.float64).tocsc(), scaling.mean.copy()
+        is_full = 2 * np.diff(columns.indptr) > len(table)
+        if is_full.any():
+            centred = sparse.csc_matrix(columns[:, is_full].toarray() - centre[is_full])
+            order = np.argsort(np.r_[np.flatnonzero(~is_full), np.flatnonzero(is_full)])
+            columns = sparse.hstack([columns[:, ~is_full], centred], format="csc")[:, order]
+            centre[is_full] = 0.0
+        self.scaled = columns.tocsr() / scaling.scale
+        self.centre = centre / scaling.scale
         self.weight = np.ones(len(table)) if weight is None else weight
         self.roots = np.sqrt(self.weight)
 
@@ -75,9 +89,12 @@ class CentredRows:
         """Products of the rows with one another, of shape (n_rows, n_rows)."""
         along = self.scaled @ self.centre
         product = (self.scaled @ self.scaled.T).toarray()
-        product -= along[:, None] + along
+        product -= along
+        product -= along[:, None]
         product += self.centre @ self.centre
-        return product * np.outer(self.roots, self.roots)
+        product *= self.roots
+        product *= self.roots[:, None]
+        return product
 
     def total(self):
         """Sum of all squares."""

@@ -40,7 +40,8 @@ class Stack:
 
     Each weight of a network is part of the tensor that holds it of all, so that members are judged
     as if each were trained alone. One optimiser moves all, as none of what it computes goes across
-    weights; gradients are clipped for each network by itself.
+    weights; gradients are clipped for each network by itself. Of averages, buffers are those of the
+    first network alone: no module that may be stacked computes with them in evaluation.
 
     Parameters
     ----------
@@ -102,7 +103,8 @@ class Stack:
     def _batches(self):
         """Rows of each network's next step, what each counts, and how many there are.
 
-        A shorter batch is filled up with rows that do not count; without such, shares are None.
+        A shorter batch is filled up with its own rows once more, which do not count there; without
+        such, shares are None.
         """
         orders = [member.batches.order().split(member.batches.sizes) for member in self.members]
         for parts in zip(*orders, strict=True):
@@ -110,11 +112,10 @@ class Stack:
             if (sizes == sizes[0]).all():
                 yield torch.stack(parts), None, sizes
                 continue
-            indices = nn.utils.rnn.pad_sequence(parts, batch_first=True)
-            counts = torch.arange(indices.shape[1], device="cpu") < sizes[:, None]
-            first = indices[:, :1].expand_as(indices)
-            shares = counts * (indices.shape[1] / sizes[:, None])
-            yield indices.where(counts, first), shares.float(), sizes
+            places = torch.arange(int(sizes.max()), device="cpu")
+            indices = torch.stack([part[places % len(part)] for part in parts])
+            shares = (places < sizes[:, None]) * (len(places) / sizes[:, None])
+            yield indices, shares.float(), sizes
 
     def _fields(self, indices, shares):
         """Fields of the batches, each of shape (n_networks, n, ...)."""

@@ -397,9 +397,9 @@ class Autoencoder(LatentTransformerMixin, ReconstructionMixin, BaseNetworkEstima
             variances = start.directions.variances * fitted.scaling.scale**2
             described["explained_variance_"] = variances
         sparse_parts = [part for part in penalty_parts(self.penalty) if not keeps_start(part)]
-        is_sparse = bool(sparse_parts) or self.code_activation != "identity"
+        has_sparse_codes = bool(sparse_parts) or self.code_activation != "identity"
         # it stays true where a fit goes on without what made codes sparse
-        if is_sparse or hasattr(self, "sparsity_"):
+        if has_sparse_codes or hasattr(self, "sparsity_"):
 
             def sparsity(task, x, share):
                 return (share @ hoyer(task.network.encode(x)[0]),)

@@ -269,7 +269,7 @@ class BaseNetworkEstimator(CallbackSupportMixin, PackageMixin, BaseEstimator):
         callbacks = None
         if getattr(self, "_skl_callbacks", None):
             metadata = {"sample_weight": given.weight, "groups": groups}
-            given_x = given.x.csr if is_sparse(given.x) else given.x
+            given_x = given.x.matrix if is_sparse(given.x) else given.x
             data = {"X": given_x, "y": y, "metadata": metadata}
             callbacks = SklearnCallbacks(self, data, plan.max_iter, attributes)
         fitted, start = fit_network(

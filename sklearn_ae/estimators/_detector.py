@@ -43,7 +43,9 @@ from sklearn_ae._fitting.rows import Rows
 from sklearn_ae.estimators._autoencoder import Autoencoder
 from sklearn_ae.estimators._base import PackageMixin, check_weights, fits, of_positive_weight
 from sklearn_ae.estimators._folds import (
+    FEWEST_ROWS,
     FEWEST_ROWS_TO_HOLD_OUT,
+    FOLDS,
     left_out_in_folds,
     parts_of_rows,
 )
@@ -409,14 +411,18 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
                 chosen = rows.select(calibration)
                 self._calibrate(self._score_rows(chosen.x, self._score), chosen.weight)
             else:
-                if self._is_all_left_out(split):
-                    held_out[:] = True
+                is_all_left_out, n_folds = self._is_all_left_out(split), FOLDS
+                if is_all_left_out and self._calibrates_in_folds and len(rows.x) < FEWEST_ROWS:
+                    is_all_left_out, n_folds = is_frozen(self.estimator), len(rows.x)
+                held_out[:] |= is_all_left_out
                 if held_out.any():
                     left_out = self._left_out_scores(rows, split, held_out)
                 else:
                     held_out[:] = True
                     score_fold = partial(type(self)._score_fold, self._without_fit(), rows, seeds)
-                    left_out = left_out_in_folds(score_fold, rows.x, seeds["folds"], self.n_jobs)
+                    left_out = left_out_in_folds(
+                        score_fold, rows.x, seeds["folds"], self.n_jobs, n_folds
+                    )
                 self._set_threshold(rows, left_out, held_out, seeds["common rows"])
             self._warn_of_rounding(rows.x[:ROWS_TO_WARN])
         context.call_on_fit_task_end(estimator=self, **told, reconstruction_attributes={})

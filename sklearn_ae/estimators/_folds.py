@@ -13,6 +13,9 @@ FOLDS = 5
 # out once, in so many folds.
 THRESHOLD_FRACTION, THRESHOLD_ROWS = 0.1, 50
 FEWEST_ROWS_TO_HOLD_OUT = FOLDS * THRESHOLD_ROWS
+# With fewer rows the scale of a column with heavy tails is that of its few large values, and those
+# who have them must not be judged by it: to calibrate, each row is left out of a fit of its own.
+FEWEST_ROWS = 100
 
 
 def parts_of_rows(n_rows, seed, calibration_fraction, false_positive_rate, holds_out):
@@ -42,7 +45,7 @@ def parts_of_rows(n_rows, seed, calibration_fraction, false_positive_rate, holds
     return parts
 
 
-def left_out_in_folds(score_fold, rows, seed, n_jobs):
+def left_out_in_folds(score_fold, rows, seed, n_jobs, n_folds=FOLDS):
     """Score of each row by what has learnt from other rows.
 
     Parameters
@@ -56,13 +59,15 @@ def left_out_in_folds(score_fold, rows, seed, n_jobs):
         Of the folds.
     n_jobs : int or None
         Folds at a time.
+    n_folds : int, default=5
+        Folds; no more than there are rows.
 
     Returns
     -------
     scores : ndarray of shape (n_rows,)
         Of equal rows the mean of their scores, as they are at one place.
     """
-    folds = KFold(min(FOLDS, len(rows)), shuffle=True, random_state=seed % 2**32)
+    folds = KFold(min(n_folds, len(rows)), shuffle=True, random_state=seed % 2**32)
     left_out = [np.isin(np.arange(len(rows)), places) for _, places in folds.split(rows)]
     scores = np.empty(len(rows))
     found = Parallel(n_jobs=n_jobs)(delayed(score_fold)(which) for which in left_out)

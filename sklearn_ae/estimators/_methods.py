@@ -20,6 +20,7 @@ from sklearn_ae.estimators._base import check_weights
 from sklearn_ae.utils._images import flatten_images
 from sklearn_ae.utils._parts import in_one_line
 from sklearn_ae.utils._seeds import draw_seed
+from sklearn_ae.utils._sparse import as_array
 from sklearn_ae.utils._typing import MatrixLike, RandomState
 
 
@@ -281,7 +282,7 @@ class GenerativeMixin:
         check_n_samples(n_steps, "n_steps")
         check_is_fitted(self)
         shape = image_shape_of(self._fitted.blueprint.architecture)
-        ends = [np.asarray(row) for row in (start, end)]
+        ends = [as_array(row) for row in (start, end)]
         ends = [row if row.ndim > 1 and len(row) == 1 else row[None] for row in ends]
         ends = [flatten_images(row, shape)[0].ravel() for row in ends]
         for name, row in zip(("start", "end"), ends, strict=True):

@@ -36,7 +36,7 @@ class ReconstructionTask(Task):
 
     @property
     def is_stackable(self):
-        """Whether terms are those of each row by itself, without a derivative in them."""
+        """Whether several networks may be computed in one call: no term is a derivative."""
         return self.penalty is None and self.neighbors is None
 
     def row_error(self, output, x):

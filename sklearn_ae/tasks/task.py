@@ -30,7 +30,7 @@ class Task(nn.Module):
 
     @property
     def is_stackable(self):
-        """Whether terms are those of each row by itself, without a derivative in them."""
+        """Whether several networks may be computed in one call: no term is a derivative."""
         return True
 
     def terms(self, player, batch, generator):

@@ -19,6 +19,8 @@ class SparseTable:
 
     Attributes
     ----------
+    matrix : sparse matrix or array
+        As it was given.
     csr : scipy.sparse.csr_matrix
         The rows.
     """
@@ -28,7 +30,7 @@ class SparseTable:
         if not csr.has_canonical_format:
             csr = csr.copy()
             csr.sum_duplicates()
-        self.csr = csr
+        self.matrix, self.csr = matrix, csr
         self.shape, self.dtype = csr.shape, csr.dtype
 
     @property
@@ -71,6 +73,11 @@ def as_table(X):
 def is_sparse(X):
     """Whether rows are those of a sparse matrix."""
     return isinstance(X, SparseTable)
+
+
+def as_array(X):
+    """Rows as an array, sparse ones among them."""
+    return X.toarray() if sparse.issparse(X) else np.asarray(X)
 
 
 def stored_numbers(X):

@@ -94,6 +94,27 @@ def test_batches_that_are_filled_up_count_their_own_rows(name, monkeypatch, stac
         assert_allclose(found, expected, rtol=1e-3)
 
 
+def test_batches_are_filled_up_with_their_own_rows(monkeypatch, stacks):
+    X = WINE
+    groups = np.r_[np.zeros(42), np.arange(1, len(X) - 41)]
+    drawn = {}
+    batches = run.Stack._batches
+
+    def seen(stack):
+        for indices, shares, sizes in batches(stack):
+            for row, size in zip(indices, sizes.tolist(), strict=True):
+                drawn.setdefault(size == len(row), []).append((row, size))
+            yield indices, shares, sizes
+
+    monkeypatch.setattr(run.Stack, "_batches", seen)
+    Autoencoder(2, corruption="swap_noise", random_state=0, max_iter=2).fit(X, groups=groups)
+    assert len(stacks) == 1 and drawn[False]
+    for row, size in drawn[False]:
+        counts = np.unique_counts(row.numpy()).counts
+        assert len(counts) == size
+        assert counts.max() - counts.min() <= 1
+
+
 def test_masks_are_drawn_for_each_network(monkeypatch, stacks):
     estimator = Autoencoder(4, corruption="masking", random_state=0, max_iter=12)
     (_, found), (_, expected) = fitted_both_ways(estimator, WINE, monkeypatch, stacks)
