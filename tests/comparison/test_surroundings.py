@@ -52,8 +52,8 @@ def test_compiled_code_is_kept_unless_it_is_of_what_is_handed_over(tmp_path):
         "_keep_compiled()\n"
         "import numba\n"
         "@numba.njit(fastmath=True)\n"
-        "def kept(x):\n"
-        "    return x + 1\n"
+        "def kept(distances):\n"  # numbers, as in UMAP
+        "    return distances + 1\n"
         "@numba.njit\n"
         "def handed(x, dist):\n"
         "    return dist(x)\n"
