@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_ae import Autoencoder
+from sklearn_ae import Autoencoder, VariationalAutoencoder
 from sklearn_ae.architectures import Convolutional
 from sklearn_ae.corruptions import GaussianNoise
 from sklearn_ae.losses import Huber
@@ -920,3 +920,14 @@ def test_progress_bar_runs(sklearn_callback, capsys):
     estimator.set_callbacks(sklearn_callback.ProgressBar()).fit(nonlinear(100))
     assert "Autoencoder" in capsys.readouterr().out
     assert_array_equal(estimator.transform(nonlinear(100)), codes)
+
+
+@pytest.mark.parametrize("make", [Autoencoder, VariationalAutoencoder])
+def test_a_fit_that_diverges_without_rows_held_out_warns(make):
+    X = load_wine().data  # not standardised
+    fast = {"early_stopping": False, "max_iter": 5, "random_state": 0, "learning_rate_init": 10.0}
+    with pytest.warns(ConvergenceWarning, match="Training diverged") as found:
+        make(2, **fast).fit(X)
+    assert "\n" not in str(found[0].message)
+    assert found[0].filename == __file__
+    make(2, **fast | {"learning_rate_init": 1e-3}).fit(X)  # warnings are errors

@@ -199,7 +199,7 @@ def test_start_is_pca(way, weighted, monkeypatch):
 
 @pytest.mark.parametrize("shape", [(300, 20), (40, 400), (300, 200)])
 @pytest.mark.parametrize("n_filled", [1, 20])
-def test_a_large_offset_costs_no_digits(n_filled, shape, monkeypatch):
+def test_a_large_offset_of_sparse_columns_costs_no_digits(n_filled, shape, monkeypatch):
     monkeypatch.setattr(principal, "SMALL_TABLE", 0)
     if shape == (300, 200):
         monkeypatch.setattr(principal, "LARGE_DIMENSION", 50)

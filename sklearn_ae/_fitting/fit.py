@@ -17,6 +17,8 @@ from sklearn_ae.utils._seeds import draw_seed
 # Losses of candidates that are no further apart than this share do not tell which is better: one
 # that begins slowly may end lower.
 CLOSE = 0.1
+# Rise of the objective, for each feature, below which training did not diverge.
+LEAST_RISE = 0.1
 
 
 @dataclass
@@ -184,6 +186,7 @@ def fit_network(blueprint, rows, plan, *, start=None, previous=None, on_epoch=No
             "the loss on the rows held out still fell; a larger max_iter may give a better model.",
             ConvergenceWarning,
         )
+    _warn_of_divergence(result, rows.x.shape[1])
     whole = course.after(result, rows, mean_weight, has_start, plan.one_epoch)
     if result.start_kept or not result.loss_curve:
         task = exact
@@ -202,6 +205,24 @@ def _still_gains(losses, patience, fall):
     n_last = max(1, min(patience, len(losses) // 2))
     best = min(losses)
     return min(losses[:-n_last], default=losses[0]) - best > 0.01 * (losses[0] - best)
+
+
+def _warn_of_divergence(result, n_features):
+    """Warn where the objective of a network that no rows judged rose by more than it was.
+
+    Rows have about one unit for each feature: what is far less is no divergence from a start that
+    leaves nothing over.
+    """
+    before, after = result.watched_losses
+    if result.start_kept or before is None:
+        return
+    if after <= before + abs(before) + LEAST_RISE * n_features:
+        return
+    warn_user(
+        f"Training diverged: the objective was {before:.4g} at the start, and is {after:.4g} at "
+        "the end. Try a smaller learning_rate_init, or standardised features (StandardScaler).",
+        ConvergenceWarning,
+    )
 
 
 def _mean_weight(rows):

@@ -4,11 +4,14 @@ import math
 
 import torch
 
-from sklearn_ae._training.batches import IndexBatches
+from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.net import StopTraining
 from sklearn_ae._training.schedule import Fall
 from sklearn_ae._training.settings import TrainingResult, TrainingState
 from sklearn_ae._training.stack import Stack, may_be_stacked
+
+# Training rows that tell, before and after a fit that holds none out, whether it diverged.
+ROWS_TO_WATCH = 500
 
 
 class BestWeights:
@@ -172,6 +175,7 @@ class Run:
         self.last_gain, self.epochs_without_gain = math.inf, 0
         self.fall = settings.fall
         self.stack = None
+        self.watched_losses = None, None
 
     def go(self):
         """Train; the `TrainingResult`, with the kept weights in the tasks that were trained."""
@@ -183,9 +187,11 @@ class Run:
             member.begin(settings, is_alone=len(self.members) == 1)
         if may_be_stacked(self.members, settings):
             self.stack = Stack(self.members)
+        before = self._watched_loss()
         for epoch in range(settings.max_iter):
             if self._epoch(epoch):
                 break
+        self.watched_losses = before, self._watched_loss()
         for member in self.members:
             member.end()
         return self._result()
@@ -218,6 +224,14 @@ class Run:
         if settings.on_epoch is not None:
             stop = settings.on_epoch(self._result_so_far(), last) or stop
         return stop
+
+    def _watched_loss(self):
+        """Objective of some training rows where none are held out; None where there is none."""
+        if self.holds_out or self.settings.max_iter < 2:
+            return None
+        rows = self.members[0].train_rows
+        some = RowsOnDevice(rows.everything, rows.rows[:ROWS_TO_WATCH])
+        return weighted_mean(self.net.row_losses(some), some.weight)
 
     def _record(self, name, loss, curve, epoch):
         self._check_finite(loss, epoch)
@@ -365,4 +379,5 @@ class Run:
             start_kept,
             None if start_kept else state,
             fall=self.fall,
+            watched_losses=self.watched_losses,
         )

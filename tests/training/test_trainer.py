@@ -309,6 +309,8 @@ def test_a_true_answer_after_an_epoch_stops_training(data):
 
 
 class BreakAt(FitLine):
+    factor = 1.0
+
     def begin_epoch(self, epoch):
         super().begin_epoch(epoch)
         self.factor = float("nan") if epoch == 2 else 1.0
