@@ -17,7 +17,7 @@ from sklearn_ae.utils._seeds import draw_seed
 # Losses of candidates that are no further apart than this share do not tell which is better: one
 # that begins slowly may end lower.
 CLOSE = 0.1
-# Rise of the objective, for each feature, below which training did not diverge.
+# Rise of the mean error of a row, for each feature, below which training did not diverge.
 LEAST_RISE = 0.1
 
 
@@ -208,19 +208,20 @@ def _still_gains(losses, patience, fall):
 
 
 def _warn_of_divergence(result, n_features):
-    """Warn where the objective of a network that no rows judged rose by more than it was.
+    """Warn where the error of rows of a network that none judged rose by more than it was.
 
     Rows have about one unit for each feature: what is far less is no divergence from a start that
     leaves nothing over.
     """
-    before, after = result.watched_losses
+    before, after = result.watched_errors
     if result.start_kept or before is None:
         return
     if after <= before + abs(before) + LEAST_RISE * n_features:
         return
     warn_user(
-        f"Training diverged: the objective was {before:.4g} at the start, and is {after:.4g} at "
-        "the end. Try a smaller learning_rate_init, or standardised features (StandardScaler).",
+        f"Training diverged: the mean error of a row grew from {before:.4g} at the start to "
+        f"{after:.4g} at the end. Try a smaller learning_rate_init, or standardised features "
+        "(StandardScaler).",
         ConvergenceWarning,
     )
 

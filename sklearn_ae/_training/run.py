@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from sklearn_ae._compute import rows_at_once
 from sklearn_ae._training.batches import IndexBatches, RowsOnDevice
 from sklearn_ae._training.net import StopTraining
 from sklearn_ae._training.schedule import Fall
@@ -175,7 +176,7 @@ class Run:
         self.last_gain, self.epochs_without_gain = math.inf, 0
         self.fall = settings.fall
         self.stack = None
-        self.watched_losses = None, None
+        self.watched_errors = None, None
 
     def go(self):
         """Train; the `TrainingResult`, with the kept weights in the tasks that were trained."""
@@ -187,11 +188,11 @@ class Run:
             member.begin(settings, is_alone=len(self.members) == 1)
         if may_be_stacked(self.members, settings):
             self.stack = Stack(self.members)
-        before = self._watched_loss()
+        before = self._watched_error()
         for epoch in range(settings.max_iter):
             if self._epoch(epoch):
                 break
-        self.watched_losses = before, self._watched_loss()
+        self.watched_errors = before, self._watched_error()
         for member in self.members:
             member.end()
         return self._result()
@@ -225,13 +226,21 @@ class Run:
             stop = settings.on_epoch(self._result_so_far(), last) or stop
         return stop
 
-    def _watched_loss(self):
-        """Objective of some training rows where none are held out; None where there is none."""
-        if self.holds_out or self.settings.max_iter < 2:
+    @torch.no_grad()
+    def _watched_error(self):
+        """Mean error of some training rows where none are held out; None where there is none."""
+        task = self.net.judged
+        if self.holds_out or self.settings.max_iter < 2 or not hasattr(task, "row_error"):
             return None
+        self.net.module_.eval()
+        task.eval()
         rows = self.members[0].train_rows
-        some = RowsOnDevice(rows.everything, rows.rows[:ROWS_TO_WATCH])
-        return weighted_mean(self.net.row_losses(some), some.weight)
+        batches = IndexBatches(
+            RowsOnDevice(rows.everything, rows.rows[:ROWS_TO_WATCH]),
+            rows_at_once(self.settings.width),
+        )
+        errors = [task.row_error(task.network(batch.x), batch.x) for batch in batches]
+        return torch.cat(errors).mean().item()
 
     def _record(self, name, loss, curve, epoch):
         self._check_finite(loss, epoch)
@@ -379,5 +388,5 @@ class Run:
             start_kept,
             None if start_kept else state,
             fall=self.fall,
-            watched_losses=self.watched_losses,
+            watched_errors=self.watched_errors,
         )

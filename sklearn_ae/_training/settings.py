@@ -154,8 +154,8 @@ class TrainingResult:
         than the fit that follows. None stands for ``validation_losses``.
     fall : Fall or None
         The epochs in which an adaptive rate fell.
-    watched_losses : tuple of two float or None
-        Objective of some training rows before and after a fit that held none out.
+    watched_errors : tuple of two float or None
+        Mean error of some training rows before and after a fit that held none out.
     """
 
     net: TrainingNet
@@ -167,7 +167,7 @@ class TrainingResult:
     state: TrainingState | None = None
     judged_losses: list | None = None
     fall: Fall | None = None
-    watched_losses: tuple = (None, None)
+    watched_errors: tuple = (None, None)
 
     def __post_init__(self):
         if self.judged_losses is None:

@@ -108,14 +108,15 @@ class Stack:
         """
         orders = [member.batches.order().split(member.batches.sizes) for member in self.members]
         for parts in zip(*orders, strict=True):
-            sizes = torch.tensor([len(part) for part in parts], device="cpu")
+            # of a type of our own: a division of whole numbers would give the caller's
+            sizes = torch.tensor(list(map(len, parts)), dtype=torch.float32, device="cpu")
             if (sizes == sizes[0]).all():
                 yield torch.stack(parts), None, sizes
                 continue
             places = torch.arange(int(sizes.max()), device="cpu")
             indices = torch.stack([part[places % len(part)] for part in parts])
             shares = (places < sizes[:, None]) * (len(places) / sizes[:, None])
-            yield indices, shares.float(), sizes
+            yield indices, shares, sizes
 
     def _fields(self, indices, shares):
         """Fields of the batches, each of shape (n_networks, n, ...)."""
