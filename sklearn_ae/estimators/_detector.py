@@ -174,7 +174,7 @@ class AutoencoderDetector(CallbackSupportMixin, PackageMixin, OutlierMixin, Base
         Share of the rows given to `fit` that is used for nothing but calibration, see
         `calibrate`; 0 is none. "folds" calibrates by scores of all rows, each as if it had been
         left out, and learns from all: the rate then holds about, not by proof. With fewer than
-        100 rows each is left out of a fit of its own, ``n_jobs`` at a time, about a second.
+        100 rows each is left out of a fit of its own, ``n_jobs`` at a time, which takes seconds.
 
     false_positive_rate : float, default=0.05
         Share of normal rows that `predict` flags at most, on average over calibrations, once
